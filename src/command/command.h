@@ -1,0 +1,70 @@
+/*
+ * command.h - what a command is. Each file of this folder exports one
+ * struct command; main.c picks one.
+ */
+#ifndef COMMAND_COMMAND_H
+#define COMMAND_COMMAND_H
+
+#include "base/error.h"
+#include "config/settings.h"
+
+#include <stdbool.h>
+
+/* The command line, parsed. */
+struct invocation {
+	const char *config;	/* --config, or NULL */
+	const char *state;	/* --state, or NULL */
+	bool quiet;		/* -q */
+	int verbose;		/* -v, -vv */
+	bool json;		/* --json */
+	bool new_ledger;	/* --new-ledger */
+	bool same_mailbox;	/* --same-mailbox */
+	char **args;		/* after the command's name, NULL-terminated */
+	int arg_count;
+};
+
+/* Options that not every command has. */
+#define COMMAND_JSON (1u << 0)
+#define COMMAND_NEW_LEDGER (1u << 1)
+#define COMMAND_SAME_MAILBOX (1u << 2)
+
+struct command {
+	const char *name;
+	const char *synopsis;	/* "[ACCOUNT…]" */
+	const char *summary;	/* one line */
+	const char *help;	/* the rest of --help, lines of up to 78 columns */
+	unsigned options;	/* COMMAND_… */
+	/* Returns the exit status (sysexits(3)). */
+	int (*run)(const struct invocation *in);
+};
+
+extern const struct command command_fetch, command_check, command_list,
+    command_plan, command_status, command_held, command_config, command_help;
+
+/* All of them, in the order of the help, NULL at the end. */
+extern const struct command *const commands[];
+
+/* command_find - by name, or NULL. */
+const struct command *command_find(const char *name);
+
+/*
+ * command_settings - read the settings for an invocation; problems are shown.
+ * Returns 0, or an exit status.
+ */
+int command_settings(const struct invocation *in, struct settings **s);
+
+/*
+ * command_accounts - the accounts that were named, or all of them. Returns a
+ * NULL-terminated array that the caller frees, or NULL after telling which one
+ * is unknown.
+ */
+const struct account **command_accounts(const struct invocation *in,
+    const struct settings *s);
+
+/* command_fail - show an error; returns its exit status. */
+int command_fail(const struct error *e);
+
+/* command_worse - which of two exit statuses says more. */
+int command_worse(int a, int b);
+
+#endif

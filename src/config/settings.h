@@ -1,0 +1,53 @@
+/*
+ * settings.h - the settings file, read (libconfig), checked against the table
+ * (table.h), and turned into the plain structs that the rest works with.
+ */
+#ifndef CONFIG_SETTINGS_H
+#define CONFIG_SETTINGS_H
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "delivery/destination.h"
+#include "poll/account.h"
+
+#include <stddef.h>
+
+/* Everything in it is owned by it and lives until settings_free(). */
+struct settings {
+	const char *file;	/* absolute path of the main file */
+	const char *state;	/* absolute path of the state directory */
+	struct account *accounts;
+	size_t account_count;
+	struct destination *destinations;
+	size_t destination_count;
+	struct settings_memory *memory;	/* private */
+};
+
+/*
+ * settings_read - read and check.
+ * file: NULL for the usual place (settings_default_file()).
+ * state: overrides the setting of that name, or NULL.
+ * Returns 0, or -1 with ERR_CONFIG; every problem found is then a line in
+ * `problems`: "FILE:LINE: what is wrong; what to do". e->text sums up.
+ */
+int settings_read(struct settings **s, const char *file, const char *state,
+    struct buffer *problems, struct error *e);
+void settings_free(struct settings **s);	/* wipes passwords */
+
+/* settings_default_file - $XDG_CONFIG_HOME/postrider/postrider.conf,
+ * ~/.config/…, or /etc/postrider/postrider.conf for root. Owned by caller. */
+char *settings_default_file(void);
+
+const struct account *settings_account(const struct settings *s,
+    const char *name);
+const struct destination *settings_destination(const struct settings *s,
+    const char *name);
+
+/*
+ * settings_print - every setting with the value in force, in the syntax of
+ * the file, defaults included, passwords masked; readable by settings_read
+ * but for those.
+ */
+void settings_print(const struct settings *s, struct buffer *out);
+
+#endif

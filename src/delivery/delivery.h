@@ -1,0 +1,43 @@
+/*
+ * delivery.h - a destination at work: a thread that owns the connection to it,
+ * sends what polls submit, and gets each verdict into the ledger.
+ *
+ * A transit that was submitted always comes back on its `answer` queue, by way
+ * of its job: after the ledger has made the verdict durable, or at once where
+ * there was nothing to record.
+ */
+#ifndef DELIVERY_DELIVERY_H
+#define DELIVERY_DELIVERY_H
+
+#include "base/error.h"
+#include "base/stop.h"
+#include "delivery/destination.h"
+#include "delivery/transit.h"
+#include "ledger/ledger.h"
+
+struct delivery;
+
+/* All arguments are borrowed until delivery_free(). */
+int delivery_new(struct delivery **d, const struct destination *destination,
+    struct ledger *ledger, const struct stop *stop, struct error *e);
+
+/* delivery_submit - give a transit away until it comes back. */
+void delivery_submit(struct delivery *d, struct transit *t);
+
+/* delivery_free - QUIT, close, end the thread. Nothing may be under way. */
+void delivery_free(struct delivery **d);
+
+/*
+ * delivery_probe - prove a destination without moving anything: connect, TLS,
+ * login, MAIL FROM:<> and RCPT for each recipient, RSET, QUIT. report is told
+ * each step. Returns 0, or -1.
+ */
+struct delivery_report {
+	void (*step)(void *arg, const char *step, const char *detail);
+	void *arg;
+};
+int delivery_probe(const struct destination *destination,
+    const char *const *recipients, const struct stop *stop,
+    const struct delivery_report *report, struct error *e);
+
+#endif

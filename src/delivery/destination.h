@@ -1,0 +1,18 @@
+/*
+ * destination.h - a destination as the settings describe it.
+ */
+#ifndef DELIVERY_DESTINATION_H
+#define DELIVERY_DESTINATION_H
+
+#include "net/endpoint.h"
+#include "sasl/password.h"
+#include "smtp/smtp.h"
+
+struct destination {
+	const char *name;
+	struct endpoint at;
+	struct login login;
+	struct smtp_options options;
+};
+
+#endif

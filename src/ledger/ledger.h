@@ -1,0 +1,132 @@
+/*
+ * ledger.h - what postrider knows about every message, kept in SQLite, written
+ * by one thread.
+ *
+ * Whoever has something to record fills in a struct ledger_job, hands it over
+ * with ledger_submit(), and gets the same job back on a queue of its own once
+ * it is on disk. The ledger's thread turns all jobs that wait into one
+ * transaction with one fsync. An error on commit fails every job of that
+ * transaction and every later one, so nothing goes out unrecorded.
+ *
+ * One process at a time writes (flock on ledger.lock); readers (reader.h) need
+ * no lock. schema.h documents the tables.
+ */
+#ifndef LEDGER_LEDGER_H
+#define LEDGER_LEDGER_H
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "base/queue.h"
+#include "ledger/state.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct ledger;
+
+/*
+ * ledger_open - take the lock, open or make the ledger in directory `dir`
+ * (made if missing, 0700), start its thread.
+ * may_be_new: make one even where the marker says that there was one.
+ * ERR_LOCKED: the text says which process holds it. ERR_QUESTION: the ledger
+ * has gone. ERR_LEDGER: unreadable, damaged, from a newer version.
+ */
+int ledger_open(struct ledger **l, const char *dir, bool may_be_new,
+    struct error *e);
+
+/* ledger_close - write what waits, end the thread, release the lock. */
+void ledger_close(struct ledger **l);
+
+/* One outcome of a message: what one recipient's server said. */
+struct ledger_outcome {
+	const char *recipient;	/* borrowed */
+	enum state state;	/* IN_DOUBT, DEFERRED, HELD or DELIVERED */
+	const char *reply;	/* borrowed */
+};
+
+enum change_kind {
+	/*
+	 * End of data is about to be sent to `destination` for `outcomes`
+	 * (recipients only). Makes the row (or resets one whose octets differ)
+	 * and fills in `message`.
+	 */
+	CHANGE_INTENT,
+	/* No end of data went out after all: the row is as before the intent. */
+	CHANGE_WITHDRAW,
+	/*
+	 * The verdict: `state`, `reply`, `next_try`, and the outcomes, kept
+	 * while they differ. A temporary refusal counts as an attempt.
+	 */
+	CHANGE_VERDICT,
+	CHANGE_SEEN,	/* counts as seen, with `reply` saying why */
+	CHANGE_OWE,	/* DELE is about to be sent: the deletion is owed */
+	CHANGE_DELETED,	/* QUIT was answered after DELE: one more try */
+	CHANGE_GONE,	/* no longer listed */
+	CHANGE_RETRY,	/* held or dropped: try again, as if new */
+	CHANGE_DROP	/* held: given up by its owner */
+};
+
+struct ledger_change {
+	enum change_kind kind;
+	int64_t message;	/* row; 0: named by uid and copy */
+	struct slice uid;	/* all borrowed until the job comes back */
+	uint32_t copy;
+	uint64_t octets;	/* as listed */
+	enum state state;
+	const char *reply;	/* last words of the server, or the reason */
+	int64_t next_try;
+	const char *destination;
+	const struct ledger_outcome *outcomes;
+	size_t outcome_count;
+};
+
+struct ledger_job {
+	struct queue_item item;
+	int64_t account;		/* row of ledger_account() */
+	struct ledger_change *changes;	/* borrowed until the job comes back */
+	size_t change_count;
+	struct queue *answer;		/* where it comes back */
+	void *context;			/* the submitter's */
+	int rc;				/* 0: durable; -1 with error */
+	struct error error;
+	void (*work)(void *db, struct ledger_job *job);	/* private */
+};
+
+/* ledger_submit - hand a job over; it comes back on job->answer. */
+void ledger_submit(struct ledger *l, struct ledger_job *job);
+
+/* ledger_change - submit changes and wait until they are durable. */
+int ledger_change(struct ledger *l, int64_t account,
+    struct ledger_change *changes, size_t count, struct error *e);
+
+/* What the ledger knows of a maildrop. */
+struct ledger_account {
+	int64_t id;
+	bool first;	/* never completed a first poll */
+};
+
+/*
+ * ledger_account - the row for the account of that name, made if missing.
+ * moved: take a new server or user as the same maildrop at a new address;
+ * without it a difference is ERR_QUESTION, with a text that says how to answer.
+ */
+int ledger_account(struct ledger *l, const char *name, const char *server,
+    const char *user, bool moved, struct ledger_account *out, struct error *e);
+
+/* One poll's outcome, for `status`. */
+struct ledger_poll {
+	int64_t account;
+	int64_t started, ended;		/* wall clock */
+	bool listed;			/* the listing was read and planned */
+	struct error error;		/* ERR_NONE: success */
+	uint64_t in_mailbox, delivered, octets, deleted, deferred, held;
+};
+
+/*
+ * ledger_poll - record a poll; messages gone for more than 90 days are
+ * forgotten.
+ */
+int ledger_poll(struct ledger *l, const struct ledger_poll *poll,
+    struct error *e);
+
+#endif

@@ -1,0 +1,100 @@
+/*
+ * reader.h - looking things up in the ledger, without the lock, while another
+ * thread or process writes.
+ */
+#ifndef LEDGER_READER_H
+#define LEDGER_READER_H
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "ledger/state.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct reader;
+
+/*
+ * reader_open - *r is NULL and 0 is returned when there is no ledger yet in
+ * `dir`; all functions below take that NULL as an empty ledger.
+ * ERR_LEDGER: unreadable, damaged, from a newer version.
+ */
+int reader_open(struct reader **r, const char *dir, struct error *e);
+void reader_free(struct reader **r);
+
+/* reader_account - the account's row, or 0 when the ledger has none. */
+int reader_account(struct reader *r, const char *name, int64_t *account,
+    struct error *e);
+
+struct row {
+	int64_t message;
+	struct slice uid;	/* lives as long as the struct rows */
+	uint32_t copy;
+	enum state state;
+	uint32_t attempts;	/* temporary refusals so far */
+	uint32_t deletions;	/* DELEs answered by QUIT +OK so far */
+	uint64_t octets;	/* as listed when it was recorded */
+	int64_t first_seen;	/* wall clock, as are the others */
+	int64_t since;		/* of the state */
+	int64_t delivered;	/* 0: never */
+	int64_t next_try;
+};
+
+struct rows {
+	struct row *list;	/* owned; by uid, then copy, in octet order */
+	size_t count;
+	struct buffer uids;	/* private */
+};
+
+/* reader_rows - all that is known of an account's messages. */
+int reader_rows(struct reader *r, int64_t account, struct rows *rows,
+    struct error *e);
+void rows_free(struct rows *rows);
+
+/*
+ * reader_delivered - hand each recipient that has accepted this message
+ * already to `each`.
+ */
+int reader_delivered(struct reader *r, int64_t message,
+    void (*each)(void *arg, const char *recipient), void *arg,
+    struct error *e);
+
+/* A message that waits for its owner, or for its time. All borrowed. */
+struct waiting {
+	int64_t message;
+	const char *account;
+	struct slice uid;
+	uint64_t octets;
+	enum state state;
+	int64_t first_seen, since, next_try;
+	uint32_t attempts;
+	const char *reply;
+};
+
+/*
+ * reader_waiting - messages in the states for which a bit (1 << state) is set,
+ * oldest first; account: of that one only, or NULL. message: only that one, or
+ * 0. Hands each to `each` and tells in *found how many there were.
+ */
+int reader_waiting(struct reader *r, const char *account, int64_t message,
+    unsigned states, void (*each)(void *arg, const struct waiting *w),
+    void *arg, size_t *found, struct error *e);
+
+/* What `status` shows of an account. */
+struct standing {
+	bool known;		/* the ledger has the account */
+	bool polled;
+	int64_t last_started, last_ended, last_success; /* 0: never */
+	char error_kind[24];	/* "" when the last poll succeeded */
+	char error_text[400];
+	uint64_t failures;	/* polls in a row without success */
+	uint64_t in_mailbox;	/* listed by the last poll */
+	uint64_t delivered, octets, deleted;	/* by the last poll */
+	uint64_t total_delivered;	/* ever */
+	uint64_t counts[STATES];
+};
+
+int reader_standing(struct reader *r, const char *account,
+    struct standing *out, struct error *e);
+
+#endif

@@ -1,0 +1,38 @@
+/*
+ * trace.h - the trace header that we put on top of each message (RFC 5321
+ * section 4.4), and its id, the same for the same message for ever.
+ */
+#ifndef MESSAGE_TRACE_H
+#define MESSAGE_TRACE_H
+
+#include "base/buffer.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * Eight characters that stand for the maildrop (server and user), a dot,
+ * twenty that stand for the message (server, user, UID, copy, octets).
+ */
+#define TRACE_ID 32
+
+/*
+ * octets: as listed. Server and user are compared in lower case and as they
+ * are, like the ledger does.
+ */
+void trace_id(const char *server, const char *user, struct slice uid,
+    uint32_t copy, uint64_t octets, char out[TRACE_ID]);
+
+struct trace {
+	const char *from;	/* the POP3 server's name */
+	const char *by;		/* this host's name */
+	bool tls;		/* POP3S or POP3 */
+	const char *id;		/* trace_id() */
+	const char *recipient;	/* NULL when there are several */
+	int64_t when;		/* wall clock, seconds */
+};
+
+/* trace_header - append the Received field, folded, with its CRLF. */
+void trace_header(const struct trace *t, struct buffer *out);
+
+#endif

@@ -1,0 +1,34 @@
+/*
+ * tls.h - what we ask of TLS: version 1.2 at least, a certificate chain up to
+ * a trusted CA, a name that matches (RFC 7817, RFC 6125: subjectAltName, or
+ * the common name only where there is none). One SSL_CTX for each CA file,
+ * made at first use and shared by all threads.
+ */
+#ifndef NET_TLS_H
+#define NET_TLS_H
+
+#include "base/error.h"
+
+#include <openssl/ssl.h>
+
+/*
+ * tls_client - a client session for `host` (SNI unless it is an address
+ * literal), not yet connected. ca_file: trust these CAs instead of the
+ * system's; NULL for the system's.
+ * Returns a session that the caller frees with SSL_free(), or NULL with
+ * ERR_TLS (the CA file cannot be read: the text names it).
+ */
+SSL *tls_client(const char *host, const char *ca_file, struct error *e);
+
+/*
+ * tls_explain - why the handshake with `host` failed, in words that say what
+ * can be done: which certificate problem (expired and when, wrong name and
+ * which names it has, unknown CA and which issuer, self-signed), or what the
+ * library says. Drains OpenSSL's error queue. Returns -1 with ERR_TLS.
+ */
+int tls_explain(SSL *ssl, const char *host, struct error *e);
+
+/* tls_end - free the shared contexts, once no session is left. */
+void tls_end(void);
+
+#endif

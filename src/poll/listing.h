@@ -1,0 +1,50 @@
+/*
+ * listing.h - what a maildrop holds now: one entry for each message, in the
+ * server's order.
+ */
+#ifndef POLL_LISTING_H
+#define POLL_LISTING_H
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "pop3/pop3.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct listing_entry {
+	uint32_t number;	/* in this session */
+	uint32_t copy;		/* 0, or the how many-th with the same UID */
+	uint64_t octets;	/* as listed, 0 when the server did not tell */
+	struct slice uid;	/* lives as long as the listing */
+	bool copies;		/* others with the same UID are listed */
+};
+
+struct listing {
+	struct listing_entry *list;	/* owned; by number */
+	size_t count;
+	uint64_t octets;		/* sum */
+	bool by_header;		/* no UIDL: UIDs are digests of headers */
+	struct buffer uids;	/* private */
+};
+
+/*
+ * listing_read - STAT, UIDL and LIST; without UIDL, TOP n 0 for each message
+ * and the digest of its header as UID. Numbers that repeat, are 0, or are in
+ * one answer only are left out, never guessed.
+ * Returns 0, or -1 with the session's error, or ERR_PROTOCOL: the server has
+ * neither UIDL nor TOP.
+ */
+int listing_read(struct listing *l, struct pop3 *pop3, struct error *e);
+void listing_free(struct listing *l);
+
+/*
+ * listing_finish - sort entries, number copies, sum up. For listing_read and
+ * for tests that make a listing by listing_add().
+ */
+void listing_add(struct listing *l, uint32_t number, struct slice uid,
+    uint64_t octets);
+void listing_finish(struct listing *l);
+
+#endif

@@ -1,0 +1,64 @@
+/*
+ * plan.h - what a poll is going to do, and why: a pure function of what the
+ * server lists, what the ledger knows, the account's settings and the time.
+ */
+#ifndef POLL_PLAN_H
+#define POLL_PLAN_H
+
+#include "ledger/reader.h"
+#include "poll/account.h"
+#include "poll/listing.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum plan_action {
+	PLAN_TAKE,	/* RETR and deliver */
+	PLAN_DELETE,	/* DELE */
+	PLAN_SEEN,	/* record as seen, leave */
+	PLAN_HOLD,	/* record as held, leave */
+	PLAN_LEAVE	/* nothing to do */
+};
+
+struct plan_entry {
+	enum plan_action action;
+	const struct listing_entry *listed;	/* borrowed */
+	const struct row *row;			/* borrowed; NULL: unknown */
+	bool fresh;	/* to be treated as new, whatever the row says */
+	const char *reason;			/* constant text */
+	bool failed;	/* this run has had no luck with it */
+};
+
+struct plan {
+	struct plan_entry *list;	/* owned; one for each listed message,
+					 * in the order of the listing */
+	size_t count;
+	size_t *take;	/* owned; which to take, in order: new, then retries */
+	size_t take_count;
+	size_t delete_count;
+	uint64_t take_octets;
+	size_t left_for_later;	/* fetch_limit */
+	size_t stubborn;	/* deleted three times, and listed still */
+	const struct row **gone;	/* owned; known and no longer listed */
+	size_t gone_count;
+};
+
+struct plan_input {
+	const struct listing *listing;
+	const struct rows *rows;
+	const struct account *account;
+	int64_t now;		/* wall clock */
+	int64_t run_started;	/* messages tried since are left alone */
+	bool first;		/* the account has had no first poll */
+	bool impatient;		/* deferred ones are due now: a person asked */
+	/* FIRST_SINCE: arrival of listing->list[i], -1 unknown; else NULL. */
+	const int64_t *arrivals;
+};
+
+void plan_make(struct plan *plan, const struct plan_input *in);
+void plan_free(struct plan *plan);
+
+const char *plan_action_name(enum plan_action action);	/* "take" */
+
+#endif

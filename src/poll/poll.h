@@ -1,0 +1,82 @@
+/*
+ * poll.h - one poll of one account, from connect to QUIT, in the thread that
+ * calls it.
+ */
+#ifndef POLL_POLL_H
+#define POLL_POLL_H
+
+#include "base/error.h"
+#include "base/stop.h"
+#include "delivery/delivery.h"
+#include "ledger/ledger.h"
+#include "ledger/reader.h"
+#include "poll/account.h"
+#include "poll/listing.h"
+#include "poll/plan.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum poll_phase {
+	POLL_CONNECTING,
+	POLL_LISTING,
+	POLL_MOVING,
+	POLL_SETTLING,
+	POLL_DONE
+};
+
+/* How far a poll has come; others may look at it at any time. */
+struct poll_progress {
+	_Atomic int phase;		/* enum poll_phase */
+	_Atomic uint64_t messages, octets;	/* planned */
+	_Atomic uint64_t messages_done;		/* verdict durable */
+	_Atomic uint64_t octets_done;		/* read from the mailbox */
+};
+
+/* What a poll did. */
+struct poll_report {
+	uint64_t in_mailbox, taken, delivered, octets, deleted, deferred, held;
+	uint64_t seen, in_doubt, left_for_later, stubborn;
+	uint64_t waiting_held;	/* held before and still there */
+	int64_t took_ms;
+	/* First message that was held or deferred, and the server's words. */
+	char trouble[600];
+};
+
+struct poll_job {
+	const struct account *account;
+	const char *password;
+	const char *state_dir;
+	struct ledger *ledger;
+	struct delivery *delivery;
+	struct transit_pool *pool;
+	const struct stop *stop;
+	bool moved;		/* see ledger_account() */
+	bool impatient;		/* see plan.h */
+	struct poll_progress *progress;	/* or NULL */
+};
+
+/*
+ * poll_run - poll. The outcome is recorded in the ledger. Returns 0, or -1
+ * with the error that ended it; the report is filled in either way. A message
+ * that was deferred or held is no error of the poll.
+ */
+int poll_run(const struct poll_job *job, struct poll_report *report,
+    struct error *e);
+
+/*
+ * poll_look - connect, log in, read the listing and plan, and nothing else:
+ * for `list` and `plan`. The session is ended before it returns. *plan borrows
+ * from *listing and *rows.
+ */
+int poll_look(const struct account *account, const char *password,
+    const char *state_dir, const struct stop *stop, struct listing *listing,
+    struct rows *rows, struct plan *plan, struct error *e);
+
+/*
+ * poll_host - this host's name for Received lines, never empty.
+ */
+const char *poll_host(void);
+
+#endif

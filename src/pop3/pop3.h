@@ -1,0 +1,105 @@
+/*
+ * pop3.h - a POP3 client, one function for each command (RFC 1939, 2449,
+ * 2595, 5034, 8314).
+ *
+ * A session belongs to one thread. Functions wait for the reply, up to the
+ * endpoint's timeout, and return 0 or -1. -1 with ERR_REFUSED is an -ERR to
+ * that command: the session goes on, and pop3_last() has the reply. Any other
+ * error (ERR_TIMEOUT, ERR_IO, ERR_TLS, ERR_PROTOCOL, ERR_STOPPED) leaves a
+ * session that can only be freed.
+ */
+#ifndef POP3_POP3_H
+#define POP3_POP3_H
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "base/stop.h"
+#include "net/endpoint.h"
+#include "pop3/reply.h"
+#include "sasl/password.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct pop3;
+
+/*
+ * pop3_open - connect, greeting, CAPA, STLS where the endpoint asks for it
+ * (required: a refusal ends it, nothing goes out in clear), CAPA again.
+ * at, stop: borrowed until pop3_free().
+ * Also ERR_RESOLVE, ERR_CONNECT, ERR_BUSY ([SYS/TEMP], [IN-USE] greeting).
+ */
+int pop3_open(struct pop3 **p, const struct endpoint *at,
+    const struct stop *stop, struct error *e);
+
+/*
+ * pop3_login - authenticate: USER and PASS, AUTH PLAIN or AUTH LOGIN, by
+ * l->auth and what the server offers; then CAPA once more. The password is
+ * passed by the caller (password.h) and is not kept.
+ * AUTH_AUTO: SASL PLAIN where offered, then SASL LOGIN, then USER. A second
+ * mechanism is tried only when the server does not know the first one, never
+ * after a refused password.
+ * ERR_AUTH: the server refused it; ERR_BUSY: [IN-USE], [LOGIN-DELAY],
+ * [SYS/TEMP]; ERR_PROTOCOL.
+ */
+int pop3_login(struct pop3 *p, const struct login *l, const char *password,
+    struct error *e);
+
+/* pop3_free - close without QUIT if need be: no deletion takes effect. */
+void pop3_free(struct pop3 **p);
+
+const struct pop3_capa *pop3_capa(const struct pop3 *p);
+const struct pop3_reply *pop3_last(const struct pop3 *p);
+/* pop3_tls_text - protocol and cipher, "" in clear. */
+const char *pop3_tls_text(const struct pop3 *p);
+
+int pop3_stat(struct pop3 *p, uint32_t *count, uint64_t *octets,
+    struct error *e);
+
+/*
+ * pop3_uidl, pop3_list - the whole listing; each line is handed to `line`,
+ * which returns 0, or -1 with its error to break off (the session is then
+ * unusable). Not more than POP3_LINES_MAX lines (ERR_PROTOCOL).
+ * A line that cannot be parsed is ERR_PROTOCOL.
+ */
+#define POP3_LINES_MAX 5000000
+int pop3_uidl(struct pop3 *p,
+    int (*line)(void *arg, uint32_t number, struct slice uid, struct error *e),
+    void *arg, struct error *e);
+int pop3_list(struct pop3 *p,
+    int (*line)(void *arg, uint32_t number, uint64_t octets, struct error *e),
+    void *arg, struct error *e);
+
+/*
+ * pop3_top, pop3_retr - ask for a message; 0 means that content follows and
+ * pop3_content() must be called until it says that the message has ended.
+ */
+int pop3_top(struct pop3 *p, uint32_t number, uint32_t lines, struct error *e);
+int pop3_retr(struct pop3 *p, uint32_t number, struct error *e);
+
+/*
+ * pop3_content - the next run of the message: dot-unstuffed, octets otherwise
+ * as they came, borrowed until the next call; never empty.
+ * Each call waits at most one timeout.
+ * Returns 1 with content, 0 at the end of the message, -1.
+ */
+int pop3_content(struct pop3 *p, struct slice *content, struct error *e);
+
+/*
+ * pop3_drain - read and drop the rest of the message, up to `max` octets.
+ * Returns 0 when the message ended, 1 when more than max was left (the session
+ * is then only good for pop3_free()), -1.
+ */
+int pop3_drain(struct pop3 *p, uint64_t max, struct error *e);
+
+int pop3_dele(struct pop3 *p, uint32_t number, struct error *e);
+int pop3_noop(struct pop3 *p, struct error *e);
+int pop3_rset(struct pop3 *p, struct error *e);
+
+/*
+ * pop3_quit - end the session; 0 only after +OK, when deletions have taken
+ * effect. Frees nothing.
+ */
+int pop3_quit(struct pop3 *p, struct error *e);
+
+#endif
