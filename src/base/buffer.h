@@ -5,7 +5,8 @@
  * Invariants of a buffer: data[len] is always '\0', so data may be read as a
  * C string; data is never NULL after the first use; { 0 } is a valid empty
  * buffer. Running out of memory ends the program (alloc.h), so nothing here
- * fails.
+ * fails. Growing leaves no copy of the octets behind, so buffer_wipe() forgets
+ * a secret wholly.
  */
 #ifndef BASE_BUFFER_H
 #define BASE_BUFFER_H

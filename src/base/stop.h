@@ -3,7 +3,8 @@
  *
  * STOP_SOON: begin nothing new; what has been sent may still be answered.
  * STOP_NOW: leave every wait at once. Each step makes a descriptor readable
- * and keeps it so, for every poll(2) of every thread at once.
+ * and keeps it so, for every poll(2) of every thread at once. A NULL stop is
+ * one that is never requested.
  */
 #ifndef BASE_STOP_H
 #define BASE_STOP_H

@@ -12,14 +12,14 @@
 
 /* The command line, parsed. */
 struct invocation {
-	const char *config;	/* --config, or NULL */
-	const char *state;	/* --state, or NULL */
-	bool quiet;		/* -q */
-	int verbose;		/* -v, -vv */
-	bool json;		/* --json */
-	bool new_ledger;	/* --new-ledger */
-	bool same_mailbox;	/* --same-mailbox */
-	char **args;		/* after the command's name, NULL-terminated */
+	const char *config; /* --config, or NULL */
+	const char *state; /* --state, or NULL */
+	bool quiet; /* -q */
+	int verbose; /* -v, -vv */
+	bool json; /* --json */
+	bool new_ledger; /* --new-ledger */
+	bool same_mailbox; /* --same-mailbox */
+	char **args; /* after the command's name, NULL-terminated */
 	int arg_count;
 };
 
@@ -30,10 +30,10 @@ struct invocation {
 
 struct command {
 	const char *name;
-	const char *synopsis;	/* "[ACCOUNT…]" */
-	const char *summary;	/* one line */
-	const char *help;	/* the rest of --help, lines of up to 78 columns */
-	unsigned options;	/* COMMAND_… */
+	const char *synopsis; /* "[ACCOUNT…]" */
+	const char *summary; /* one line */
+	const char *help; /* the rest of --help, lines of up to 78 columns */
+	unsigned options; /* COMMAND_… */
 	/* Returns the exit status (sysexits(3)). */
 	int (*run)(const struct invocation *in);
 };
@@ -47,6 +47,9 @@ extern const struct command *const commands[];
 /* command_find - by name, or NULL. */
 const struct command *command_find(const char *name);
 
+/* command_unknown - tell which one may be meant. Returns EX_USAGE. */
+int command_unknown(const char *name);
+
 /*
  * command_settings - read the settings for an invocation; problems are shown.
  * Returns 0, or an exit status.
@@ -58,11 +61,20 @@ int command_settings(const struct invocation *in, struct settings **s);
  * NULL-terminated array that the caller frees, or NULL after telling which one
  * is unknown.
  */
-const struct account **command_accounts(const struct invocation *in,
-    const struct settings *s);
+const struct account **
+command_accounts(const struct invocation *in, const struct settings *s);
 
 /* command_fail - show an error; returns its exit status. */
 int command_fail(const struct error *e);
+
+/*
+ * command_fail_at - the same, with the account's or destination's name in
+ * front, unless the text begins with it.
+ */
+int command_fail_at(const char *name, const struct error *e);
+
+/* command_text - an error's text, less a leading "[destination] NAME: ". */
+const char *command_text(const char *name, const char *text);
 
 /* command_worse - which of two exit statuses says more. */
 int command_worse(int a, int b);

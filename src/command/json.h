@@ -13,17 +13,18 @@
 /* { 0 } begins; output gathers in out. */
 struct json {
 	struct buffer out;
-	bool comma;	/* private */
+	bool comma; /* private */
 };
 
 /* key: NULL inside an array and at the top. */
-void json_open(struct json *j, const char *key, char bracket);	/* '{' '[' */
-void json_close(struct json *j, char bracket);			/* '}' ']' */
+void json_open(struct json *j, const char *key, char bracket); /* '{' '[' */
+void json_close(struct json *j, char bracket); /* '}' ']' */
 void json_text(struct json *j, const char *key, struct slice value);
-void json_string(struct json *j, const char *key, const char *value); /* NULL: null */
+void json_string(
+    struct json *j, const char *key, const char *value); /* NULL: null */
 void json_number(struct json *j, const char *key, int64_t value);
 void json_bool(struct json *j, const char *key, bool value);
-void json_time(struct json *j, const char *key, int64_t wall);	/* 0: null */
+void json_time(struct json *j, const char *key, int64_t wall); /* 0: null */
 
 /* json_finish - write it out with a line end, and free. */
 void json_finish(struct json *j);

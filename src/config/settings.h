@@ -20,6 +20,8 @@ struct settings {
 	size_t account_count;
 	struct destination *destinations;
 	size_t destination_count;
+	/* At most so many polls at once: in all, and of one server. */
+	unsigned max_polls, max_polls_per_server;
 	struct settings_memory *memory;	/* private */
 };
 

@@ -55,7 +55,7 @@ struct transit {
 	const char *account_name;	/* borrowed */
 	int64_t account;		/* the ledger's row */
 	int64_t message;		/* the ledger's row; 0: none yet */
-	uint32_t number;		/* in the POP3 session, for the poll */
+	bool fresh;			/* not the message that the row was */
 	struct slice uid;		/* borrowed from the listing */
 	uint32_t copy;
 	uint64_t octets;		/* as listed */
@@ -88,21 +88,25 @@ struct transit {
 
 /*
  * transit_new - an empty one. transit_free - both sides are done with it.
+ * pool: borrowed until then.
  */
-int transit_new(struct transit **t, struct transit_pool *pool,
-    size_t recipients, struct error *e);
+void transit_new(struct transit **t, struct transit_pool *pool,
+    size_t recipients);
 void transit_free(struct transit **t);
 
 /*
  * The poll's side.
  * transit_try_write - take as much of *in as fits now, cutting it off.
- * transit_write - take all of it, waiting for room up to `until`.
+ * transit_open_end - before a transit is submitted that is not complete: the
+ *	two sides may have to wait for each other from now on. ERR_SYSTEM.
+ * transit_write - after transit_open_end(): take all of it, waiting for room up to `until`.
  *	ERR_TIMEOUT, ERR_STOPPED; ERR_REFUSED: the reader gave up, nothing
  *	more is wanted.
  * transit_complete - the message is complete.
  * transit_break - the rest will never come; the message must not be accepted.
  */
 void transit_try_write(struct transit *t, struct slice *in);
+int transit_open_end(struct transit *t, struct error *e);
 int transit_write(struct transit *t, struct slice in, struct deadline until,
     const struct stop *stop, struct error *e);
 void transit_complete(struct transit *t);

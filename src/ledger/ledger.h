@@ -47,8 +47,7 @@ struct ledger_outcome {
 enum change_kind {
 	/*
 	 * End of data is about to be sent to `destination` for `outcomes`
-	 * (recipients only). Makes the row (or resets one whose octets differ)
-	 * and fills in `message`.
+	 * (recipients only). Makes the row if need be and fills in `message`.
 	 */
 	CHANGE_INTENT,
 	/* No end of data went out after all: the row is as before the intent. */
@@ -62,8 +61,10 @@ enum change_kind {
 	CHANGE_OWE,	/* DELE is about to be sent: the deletion is owed */
 	CHANGE_DELETED,	/* QUIT was answered after DELE: one more try */
 	CHANGE_GONE,	/* no longer listed */
+	CHANGE_RETURN,	/* gone, and listed again: the row is as before */
 	CHANGE_RETRY,	/* held or dropped: try again, as if new */
-	CHANGE_DROP	/* held: given up by its owner */
+	CHANGE_DROP,	/* held: given up by its owner */
+	CHANGE_FIRST	/* the account's first poll has been planned */
 };
 
 struct ledger_change {
@@ -72,6 +73,7 @@ struct ledger_change {
 	struct slice uid;	/* all borrowed until the job comes back */
 	uint32_t copy;
 	uint64_t octets;	/* as listed */
+	bool fresh;		/* another message than the row of that UID */
 	enum state state;
 	const char *reply;	/* last words of the server, or the reason */
 	int64_t next_try;
@@ -79,6 +81,8 @@ struct ledger_change {
 	const struct ledger_outcome *outcomes;
 	size_t outcome_count;
 };
+
+struct book;	/* private */
 
 struct ledger_job {
 	struct queue_item item;
@@ -89,7 +93,7 @@ struct ledger_job {
 	void *context;			/* the submitter's */
 	int rc;				/* 0: durable; -1 with error */
 	struct error error;
-	void (*work)(void *db, struct ledger_job *job);	/* private */
+	int (*work)(struct book *book, struct ledger_job *job);	/* private */
 };
 
 /* ledger_submit - hand a job over; it comes back on job->answer. */
@@ -99,19 +103,14 @@ void ledger_submit(struct ledger *l, struct ledger_job *job);
 int ledger_change(struct ledger *l, int64_t account,
     struct ledger_change *changes, size_t count, struct error *e);
 
-/* What the ledger knows of a maildrop. */
-struct ledger_account {
-	int64_t id;
-	bool first;	/* never completed a first poll */
-};
-
 /*
- * ledger_account - the row for the account of that name, made if missing.
+ * ledger_account - *account is the row for the account of that name, made if
+ * missing.
  * moved: take a new server or user as the same maildrop at a new address;
  * without it a difference is ERR_QUESTION, with a text that says how to answer.
  */
 int ledger_account(struct ledger *l, const char *name, const char *server,
-    const char *user, bool moved, struct ledger_account *out, struct error *e);
+    const char *user, bool moved, int64_t *account, struct error *e);
 
 /* One poll's outcome, for `status`. */
 struct ledger_poll {

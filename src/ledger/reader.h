@@ -31,6 +31,7 @@ struct row {
 	struct slice uid;	/* lives as long as the struct rows */
 	uint32_t copy;
 	enum state state;
+	enum state before;	/* of a gone one: what it was */
 	uint32_t attempts;	/* temporary refusals so far */
 	uint32_t deletions;	/* DELEs answered by QUIT +OK so far */
 	uint64_t octets;	/* as listed when it was recorded */
@@ -84,6 +85,7 @@ int reader_waiting(struct reader *r, const char *account, int64_t message,
 struct standing {
 	bool known;		/* the ledger has the account */
 	bool polled;
+	bool first;		/* no first poll has been planned yet */
 	int64_t last_started, last_ended, last_success; /* 0: never */
 	char error_kind[24];	/* "" when the last poll succeeded */
 	char error_text[400];

@@ -13,8 +13,8 @@
 
 /* { 0 } is the start of a message. */
 struct canon {
-	int state;		/* private */
-	uint64_t bare_lf;	/* how many were mended */
+	int state; /* private */
+	uint64_t bare_lf; /* how many were mended */
 	uint64_t bare_cr;
 };
 

@@ -18,8 +18,8 @@
  * anything that is no mailbox: what we cannot prove harmless is not used.
  * utf8: set when it needs SMTPUTF8 (RFC 6531).
  */
-void envelope_sender(struct slice value, char out[ENVELOPE_ADDRESS],
-    bool *utf8);
+void
+envelope_sender(struct slice value, char out[ENVELOPE_ADDRESS], bool *utf8);
 
 /*
  * envelope_recipient_ok - may this stand in RCPT TO? One mailbox (or a local

@@ -15,27 +15,29 @@
 #define HEADER_MAX ((size_t)64 * 1024)
 
 struct header_field {
-	struct slice name;	/* without the colon */
-	struct slice value;	/* folded lines included, less outer blanks */
-	struct slice whole;	/* name to the CRLF of its last line */
+	struct slice name; /* without the colon */
+	struct slice value; /* folded lines included, less outer blanks */
+	struct slice whole; /* name to the CRLF of its last line */
 };
 
 /*
  * header_length - the octets of the header in `content`, its empty line
- * excluded. complete: set when the empty line was there (or the first line
- * that cannot be part of a header was).
+ * excluded; only an empty line ends a header. complete: set when it was there,
+ * or when HEADER_MAX is reached without it; else all of `content` is header,
+ * as far as one can tell.
  */
 size_t header_length(struct slice content, bool *complete);
 
 /*
- * header_next - cut the next field off *rest. Lines that are no field are
- * passed over. Returns false at the end of the header.
+ * header_next - cut the next field off *rest. Lines that are no field ("From "
+ * of an mbox, body without an empty line before it) are passed over. Returns
+ * false at the end of the header.
  */
 bool header_next(struct slice *rest, struct header_field *field);
 
 /* header_find - the first field of that name. Returns false when absent. */
-bool header_find(struct slice header, const char *name,
-    struct header_field *field);
+bool
+header_find(struct slice header, const char *name, struct header_field *field);
 
 /*
  * header_text - a field's value for people: unfolded, encoded words (RFC 2047)

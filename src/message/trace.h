@@ -24,12 +24,12 @@ void trace_id(const char *server, const char *user, struct slice uid,
     uint32_t copy, uint64_t octets, char out[TRACE_ID]);
 
 struct trace {
-	const char *from;	/* the POP3 server's name */
-	const char *by;		/* this host's name */
-	bool tls;		/* POP3S or POP3 */
-	const char *id;		/* trace_id() */
-	const char *recipient;	/* NULL when there are several */
-	int64_t when;		/* wall clock, seconds */
+	const char *from; /* the POP3 server's name */
+	const char *by; /* this host's name */
+	bool tls; /* POP3S or POP3 */
+	const char *id; /* trace_id() */
+	const char *recipient; /* NULL when there are several */
+	int64_t when; /* wall clock, seconds */
 };
 
 /* trace_header - append the Received field, folded, with its CRLF. */

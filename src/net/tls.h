@@ -10,6 +10,7 @@
 #include "base/error.h"
 
 #include <openssl/ssl.h>
+#include <stdbool.h>
 
 /*
  * tls_client - a client session for `host` (SNI unless it is an address
@@ -21,12 +22,25 @@
 SSL *tls_client(const char *host, const char *ca_file, struct error *e);
 
 /*
+ * tls_attach - let a session speak over a non-blocking socket, which the caller
+ * keeps and closes after SSL_free(). A peer that has gone raises no SIGPIPE.
+ * Returns 0, or -1 with ERR_TLS.
+ */
+int tls_attach(SSL *ssl, int fd, struct error *e);
+
+/*
  * tls_explain - why the handshake with `host` failed, in words that say what
  * can be done: which certificate problem (expired and when, wrong name and
  * which names it has, unknown CA and which issuer, self-signed), or what the
  * library says. Drains OpenSSL's error queue. Returns -1 with ERR_TLS.
  */
 int tls_explain(SSL *ssl, const char *host, struct error *e);
+
+/*
+ * tls_was_cut - did the call that just failed with SSL_ERROR_SSL do so because
+ * the peer closed without close_notify? Drains OpenSSL's error queue if so.
+ */
+bool tls_was_cut(void);
 
 /* tls_end - free the shared contexts, once no session is left. */
 void tls_end(void);

@@ -25,6 +25,7 @@ struct listing {
 	struct listing_entry *list;	/* owned; by number */
 	size_t count;
 	uint64_t octets;		/* sum */
+	size_t left_out;	/* numbers the server contradicted itself on */
 	bool by_header;		/* no UIDL: UIDs are digests of headers */
 	struct buffer uids;	/* private */
 };

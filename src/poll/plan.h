@@ -25,9 +25,9 @@ struct plan_entry {
 	enum plan_action action;
 	const struct listing_entry *listed;	/* borrowed */
 	const struct row *row;			/* borrowed; NULL: unknown */
-	bool fresh;	/* to be treated as new, whatever the row says */
+	bool fresh;	/* another message than the row of its UID */
+	bool returned;	/* its row was gone, and is as before again */
 	const char *reason;			/* constant text */
-	bool failed;	/* this run has had no luck with it */
 };
 
 struct plan {
@@ -39,6 +39,8 @@ struct plan {
 	size_t delete_count;
 	uint64_t take_octets;
 	size_t left_for_later;	/* fetch_limit */
+	size_t held;		/* listed, and waiting for their owner */
+	bool clock_jumped;	/* and so nothing was deleted by age */
 	size_t stubborn;	/* deleted three times, and listed still */
 	const struct row **gone;	/* owned; known and no longer listed */
 	size_t gone_count;
@@ -49,7 +51,9 @@ struct plan_input {
 	const struct rows *rows;
 	const struct account *account;
 	int64_t now;		/* wall clock */
-	int64_t run_started;	/* messages tried since are left alone */
+	int64_t run_started;	/* messages tried since are left alone;
+				 * INT64_MAX: none were */
+	int64_t last_poll;	/* 0: never */
 	bool first;		/* the account has had no first poll */
 	bool impatient;		/* deferred ones are due now: a person asked */
 	/* FIRST_SINCE: arrival of listing->list[i], -1 unknown; else NULL. */

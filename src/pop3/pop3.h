@@ -53,8 +53,8 @@ const struct pop3_reply *pop3_last(const struct pop3 *p);
 /* pop3_tls_text - protocol and cipher, "" in clear. */
 const char *pop3_tls_text(const struct pop3 *p);
 
-int pop3_stat(struct pop3 *p, uint32_t *count, uint64_t *octets,
-    struct error *e);
+int
+pop3_stat(struct pop3 *p, uint32_t *count, uint64_t *octets, struct error *e);
 
 /*
  * pop3_uidl, pop3_list - the whole listing; each line is handed to `line`,

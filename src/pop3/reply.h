@@ -14,7 +14,7 @@
 enum pop3_status {
 	POP3_OK,
 	POP3_ERR,
-	POP3_CONTINUE	/* "+ …", in AUTH (RFC 5034) */
+	POP3_CONTINUE /* "+ …", in AUTH (RFC 5034) */
 };
 
 enum pop3_code {
@@ -30,24 +30,32 @@ enum pop3_code {
 struct pop3_reply {
 	enum pop3_status status;
 	enum pop3_code code;
-	char text[512];	/* after the status and the code, made harmless */
+	char text[512]; /* after the status and a known code, made harmless */
 };
 
 /* What CAPA told. */
 struct pop3_capa {
-	bool known;	/* CAPA was answered */
+	bool known; /* CAPA was answered */
 	bool stls, user, top, uidl, pipelining, resp_codes, utf8;
-	bool sasl_ir;	/* always so with SASL in POP3: RFC 5034 section 4 */
-	char sasl[256];	/* mechanisms, separated by blanks */
-	int64_t login_delay_s;	/* -1: not told */
-	int64_t expire_days;	/* -1: not told; INT64_MAX: NEVER */
+	bool sasl_ir; /* always so with SASL in POP3: RFC 5034 section 4 */
+	char sasl[256]; /* mechanisms, separated by blanks */
+	int64_t login_delay_s; /* -1: not told */
+	int64_t expire_days; /* -1: not told; INT64_MAX: NEVER */
 	char implementation[128];
 };
 
-/* pop3_reply_parse - a status line. Returns 0, or -1: it is none. */
+/*
+ * pop3_reply_parse - a status line. Words in brackets that are no code we
+ * know are POP3_CODE_OTHER and stay in the text.
+ * Returns 0, or -1: it is none.
+ */
 int pop3_reply_parse(struct slice line, struct pop3_reply *reply);
 
-/* pop3_capa_line - one line of the answer to CAPA; unknown ones are passed. */
+/*
+ * pop3_capa_clear - nothing is known.
+ * pop3_capa_line - one line of the answer to CAPA; unknown ones are passed.
+ */
+void pop3_capa_clear(struct pop3_capa *capa);
 void pop3_capa_line(struct slice line, struct pop3_capa *capa);
 
 /*
@@ -56,7 +64,7 @@ void pop3_capa_line(struct slice line, struct pop3_capa *capa);
  * as it stands; an empty or overlong (more than POP3_UID_MAX octets) one is
  * an error.
  * pop3_list_line - "1 120"; what follows is ignored.
- * All return 0, or -1.
+ * All return 0, or -1. Numbers of messages begin at 1; octets end at INT64_MAX.
  */
 #define POP3_UID_MAX 1000
 int pop3_stat_parse(struct slice text, uint32_t *count, uint64_t *octets);

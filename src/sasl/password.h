@@ -11,13 +11,13 @@
 
 /* How to log in somewhere; filled in from the settings. All borrowed. */
 struct login {
-	const char *kind;	/* "account" or "destination" */
-	const char *name;	/* its name */
-	const char *user;	/* NULL: do not log in */
+	const char *kind; /* "account" or "destination" */
+	const char *name; /* its name */
+	const char *user; /* NULL: do not log in */
 	enum auth_method auth;
-	const char *password;		/* at most one of these three is set */
-	const char *password_file;	/* absolute; first line counts */
-	const char *password_command;	/* for /bin/sh -c; first line counts */
+	const char *password; /* at most one of these three is set */
+	const char *password_file; /* absolute; first line counts */
+	const char *password_command; /* for /bin/sh -c; first line counts */
 };
 
 /*
@@ -27,12 +27,13 @@ struct login {
  * echo off.
  * out: owned by the caller, given back with password_free().
  * Returns 0, or -1: ERR_SECRET (no source; file unreadable, empty, or open to
- * group or others; command failed, with its exit status and last words, or
- * took more than 60 s), ERR_STOPPED.
+ * group or others; command failed, with its exit status, or took more than
+ * 60 s), ERR_STOPPED, ERR_SYSTEM. What a command prints is never shown; its
+ * standard error is ours.
  */
 int password_get(const struct login *l, const struct stop *stop, char **out,
     struct error *e);
 
-void password_free(char **password);	/* wipes */
+void password_free(char **password); /* wipes */
 
 #endif

@@ -11,17 +11,17 @@
 #include <stdbool.h>
 
 enum auth_method {
-	AUTH_AUTO,	/* the best that the server offers */
-	AUTH_USER,	/* POP3 USER and PASS */
+	AUTH_AUTO, /* the best that the server offers */
+	AUTH_USER, /* POP3 USER and PASS */
 	AUTH_PLAIN,
 	AUTH_LOGIN
 };
 
-/* One exchange. Secrets are wiped by sasl_end(). */
+/* One exchange. It keeps nothing of its own, so nothing is to be freed. */
 struct sasl {
-	enum auth_method method;	/* AUTH_PLAIN or AUTH_LOGIN */
-	const char *user;		/* borrowed */
-	const char *secret;		/* borrowed */
+	enum auth_method method; /* AUTH_PLAIN or AUTH_LOGIN */
+	const char *user; /* borrowed */
+	const char *secret; /* borrowed */
 	int step;
 };
 
@@ -34,10 +34,14 @@ void sasl_begin(struct sasl *s, enum auth_method method, const char *user,
 /* sasl_client_first - does the mechanism begin with words of the client? */
 bool sasl_client_first(const struct sasl *s);
 
+/* sasl_done - has all been said? Success before that is none. */
+bool sasl_done(const struct sasl *s);
+
 /*
  * sasl_respond - the answer to a challenge, in base64.
  * challenge: base64 as the server sent it; for the initial response (or the
- * empty challenge that asks for it) an empty slice.
+ * empty challenge that asks for it) an empty slice. PLAIN has one answer to
+ * anything: servers that fill the empty challenge with words are served.
  * out: the response, appended; the caller wipes it.
  * Returns 0, or -1 with ERR_PROTOCOL (bad base64, more challenges than the
  * mechanism has, an overlong one): cancel the exchange with "*".

@@ -11,9 +11,9 @@
 #include <stdint.h>
 
 struct smtp_reply {
-	int code;		/* 200 to 599; 0: no reply at all */
-	int class, subject, detail;	/* enhanced code; class 0: none */
-	char text[512];		/* lines joined with " / ", made harmless */
+	int code; /* 200 to 599; 0: no reply at all */
+	int class, subject, detail; /* enhanced code; class 0: none */
+	char text[512]; /* lines joined with " / ", made harmless */
 };
 
 /*
@@ -25,17 +25,17 @@ int smtp_reply_line(struct smtp_reply *r, struct slice line);
 
 /* smtp_reply_text - "550 5.1.1 no such user", for messages. Returns out. */
 #define SMTP_REPLY_TEXT 560
-const char *smtp_reply_text(const struct smtp_reply *r,
-    char out[SMTP_REPLY_TEXT]);
+const char *
+smtp_reply_text(const struct smtp_reply *r, char out[SMTP_REPLY_TEXT]);
 
 /* What EHLO told. */
 struct smtp_ehlo {
-	bool extended;	/* EHLO was understood, not only HELO */
+	bool extended; /* EHLO was understood, not only HELO */
 	bool starttls, eightbitmime, smtputf8, pipelining, chunking, dsn;
 	bool enhanced_codes;
-	bool size;	/* SIZE was named */
-	uint64_t size_limit;	/* 0: none told */
-	char auth[256];	/* mechanisms, separated by blanks */
+	bool size; /* SIZE was named */
+	uint64_t size_limit; /* 0: none told */
+	char auth[256]; /* mechanisms, separated by blanks */
 };
 
 /* smtp_ehlo_line - one keyword line of the reply to EHLO, code cut off. */

@@ -12,6 +12,7 @@
 #define SMTP_SMTP_H
 
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/stop.h"
 #include "net/endpoint.h"
@@ -24,9 +25,9 @@
 struct smtp;
 
 struct smtp_options {
-	bool lmtp;		/* LHLO, one verdict for each recipient */
-	const char *helo;	/* NULL: this host's name or address */
-	int64_t reply_timeout_ms;	/* for the reply to the end of data */
+	bool lmtp; /* LHLO, one verdict for each recipient */
+	const char *helo; /* NULL: this host's name or address */
+	int64_t reply_timeout_ms; /* for the reply to the end of data */
 };
 
 /*
@@ -48,18 +49,18 @@ int smtp_open(struct smtp **s, const struct endpoint *at,
 int smtp_login(struct smtp *s, const struct login *l, const char *password,
     struct error *e);
 
-void smtp_free(struct smtp **s);	/* closes, without QUIT */
-bool smtp_usable(const struct smtp *s);	/* no 421 seen, nothing broken */
+void smtp_free(struct smtp **s); /* closes, without QUIT */
+bool smtp_usable(const struct smtp *s); /* no 421 seen, nothing broken */
 const struct smtp_ehlo *smtp_ehlo(const struct smtp *s);
 const char *smtp_tls_text(const struct smtp *s);
 bool smtp_is_lmtp(const struct smtp *s);
 
 /* Parameters of MAIL. */
 struct smtp_mail {
-	const char *sender;	/* without <>, "" for the null sender */
-	uint64_t octets;	/* SIZE=, 0: not known */
-	bool eightbit;		/* BODY=8BITMIME where offered */
-	bool utf8;		/* SMTPUTF8; only set it where it is offered */
+	const char *sender; /* without <>, "" for the null sender */
+	uint64_t octets; /* SIZE=, 0: not known */
+	bool eightbit; /* BODY=8BITMIME where offered */
+	bool utf8; /* SMTPUTF8; only set it where it is offered */
 };
 
 int smtp_mail(struct smtp *s, const struct smtp_mail *m,
@@ -95,6 +96,6 @@ int smtp_wait(struct smtp *s, int fd, struct deadline until, struct error *e);
 
 int smtp_rset(struct smtp *s, struct smtp_reply *reply, struct error *e);
 int smtp_noop(struct smtp *s, struct smtp_reply *reply, struct error *e);
-int smtp_quit(struct smtp *s, struct error *e);	/* politeness; frees nothing */
+int smtp_quit(struct smtp *s, struct error *e); /* politeness; frees nothing */
 
 #endif

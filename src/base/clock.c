@@ -1,0 +1,112 @@
+/* clock.c - deadlines, and the spelling of wall-clock times. */
+#include "base/clock.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <time.h>
+
+int64_t
+clock_monotonic_ms(void)
+{
+	struct timespec now;
+
+	/* Cannot fail with this clock and a valid address. */
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+struct deadline
+deadline_in(int64_t ms)
+{
+	int64_t now = clock_monotonic_ms();
+
+	if (ms >= DEADLINE_NEVER - now)
+		return deadline_never();
+	return (struct deadline){ .ms = now + ms };
+}
+
+struct deadline
+deadline_never(void)
+{
+	return (struct deadline){ .ms = DEADLINE_NEVER };
+}
+
+struct deadline
+deadline_sooner(struct deadline a, struct deadline b)
+{
+	return a.ms < b.ms ? a : b;
+}
+
+bool
+deadline_passed(struct deadline d)
+{
+	return d.ms != DEADLINE_NEVER && d.ms <= clock_monotonic_ms();
+}
+
+int
+deadline_left(struct deadline d)
+{
+	int64_t now;
+
+	if (d.ms == DEADLINE_NEVER)
+		return -1;
+	now = clock_monotonic_ms();
+	if (d.ms <= now)
+		return 0;
+	return d.ms - now < INT_MAX ? (int)(d.ms - now) : INT_MAX;
+}
+
+/* A time that no calendar has is shown as what it is. */
+static void
+broken_time(int64_t wall, char *out, size_t room)
+{
+	(void)snprintf(out, room, "@%lld", (long long)wall);
+}
+
+const char *
+clock_text(int64_t wall, char out[CLOCK_TEXT])
+{
+	time_t t = (time_t)wall;
+	struct tm tm;
+
+	if (localtime_r(&t, &tm) == NULL ||
+	    strftime(out, CLOCK_TEXT, "%Y-%m-%d %H:%M", &tm) == 0)
+		broken_time(wall, out, CLOCK_TEXT);
+	return out;
+}
+
+const char *
+clock_rfc3339(int64_t wall, char out[CLOCK_TEXT])
+{
+	time_t t = (time_t)wall;
+	struct tm tm;
+
+	if (gmtime_r(&t, &tm) == NULL ||
+	    strftime(out, CLOCK_TEXT, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+		broken_time(wall, out, CLOCK_TEXT);
+	return out;
+}
+
+const char *
+clock_rfc5322(int64_t wall, char out[CLOCK_RFC5322])
+{
+	/* The RFC's names are English whatever the locale is. */
+	static const char days[][4] = { "Sun", "Mon", "Tue", "Wed", "Thu",
+		"Fri", "Sat" };
+	static const char months[][4] = { "Jan", "Feb", "Mar", "Apr", "May",
+		"Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
+	time_t t = (time_t)wall;
+	struct tm tm;
+	char zone[8];
+
+	if (localtime_r(&t, &tm) == NULL ||
+	    strftime(zone, sizeof zone, "%z", &tm) == 0) {
+		broken_time(wall, out, CLOCK_RFC5322);
+		return out;
+	}
+	(void)snprintf(out, CLOCK_RFC5322, "%s, %d %s %lld %02d:%02d:%02d %s",
+	    days[tm.tm_wday], tm.tm_mday, months[tm.tm_mon],
+	    (long long)tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec,
+	    zone);
+	return out;
+}

@@ -1,0 +1,461 @@
+/* held.c - the command `held`: messages that wait for their owner. */
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "command/columns.h"
+#include "command/command.h"
+#include "command/json.h"
+#include "ledger/ledger.h"
+#include "ledger/reader.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#define STATE_BIT(state) (1u << (state))
+#define STATE_ANY (STATE_BIT(STATES) - 1)
+
+/*
+ * held list
+ */
+
+/* Where a listing goes. */
+struct shown {
+	struct columns columns;
+	struct json json;
+};
+
+static void
+waiting_text(void *arg, const struct waiting *w)
+{
+	struct columns *c = &((struct shown *)arg)->columns;
+	char since[CLOCK_TEXT];
+	char size[TEXT_UNIT];
+
+	columns_add(c, "%" PRId64, w->message);
+	columns_add(c, "%s", w->account);
+	columns_add(c, "%s", clock_text(w->since, since));
+	columns_add(c, "%s", text_octets(w->octets, size));
+	columns_octets(c, w->uid);
+	columns_octets(c, slice_of(w->reply != NULL ? w->reply : ""));
+}
+
+static void
+waiting_json(void *arg, const struct waiting *w)
+{
+	struct json *j = &((struct shown *)arg)->json;
+
+	json_open(j, NULL, '{');
+	json_number(j, "id", w->message);
+	json_string(j, "account", w->account);
+	json_string(j, "state", state_name(w->state));
+	json_text(j, "uid", w->uid);
+	json_number(j, "octets", (int64_t)w->octets);
+	json_time(j, "first_seen", w->first_seen);
+	json_time(j, "since", w->since);
+	json_time(j, "next_try", w->next_try);
+	json_number(j, "attempts", w->attempts);
+	json_string(j, "reply", w->reply);
+	json_close(j, '}');
+}
+
+/* Without names all are shown, also of accounts no longer in the settings. */
+static int
+waiting_read(struct reader *reader, const struct invocation *in,
+    const struct account *const *accounts, struct shown *shown, size_t *count,
+    struct error *e)
+{
+	unsigned states = STATE_BIT(STATE_HELD);
+	void (*each)(void *, const struct waiting *) = waiting_text;
+	size_t found = 0;
+
+	if (in->json) {
+		each = waiting_json;
+		states |= STATE_BIT(STATE_DEFERRED) | STATE_BIT(STATE_IN_DOUBT);
+	}
+	if (in->arg_count == 0)
+		return reader_waiting(
+		    reader, NULL, 0, states, each, shown, count, e);
+	for (; *accounts != NULL; accounts++) {
+		if (reader_waiting(reader, (*accounts)->name, 0, states, each,
+			shown, &found, e) < 0)
+			return -1;
+		*count += found;
+	}
+	return 0;
+}
+
+static void
+head_add(struct columns *c)
+{
+	static const char *const head[] = { "ID", "ACCOUNT", "SINCE", "SIZE",
+		"UID", "WHY" };
+	size_t i;
+
+	for (i = 0; i < sizeof(head) / sizeof(head[0]); i++)
+		columns_add(c, "%s", head[i]);
+}
+
+static int
+list_show(const struct invocation *in, const struct settings *settings,
+    const struct account *const *accounts)
+{
+	struct shown shown = { .columns = { .shape = "rllrll" } };
+	struct reader *reader = NULL;
+	struct error e = { 0 };
+	size_t count = 0;
+	int status = EX_OK;
+
+	head_add(&shown.columns);
+	json_open(&shown.json, NULL, '{');
+	json_open(&shown.json, "messages", '[');
+	if (reader_open(&reader, settings->state, &e) < 0 ||
+	    waiting_read(reader, in, accounts, &shown, &count, &e) < 0) {
+		status = command_fail(&e);
+		goto out;
+	}
+	json_close(&shown.json, ']');
+	json_close(&shown.json, '}');
+	if (in->json)
+		json_finish(&shown.json);
+	else if (count > 0)
+		columns_print(&shown.columns);
+	else if (!in->quiet)
+		printf("nothing is held\n");
+out:
+	buffer_free(&shown.columns.cells);
+	buffer_free(&shown.json.out);
+	reader_free(&reader);
+	return status;
+}
+
+static int
+held_list(const struct invocation *in, const struct settings *settings)
+{
+	const struct account **accounts;
+	int status;
+
+	accounts = command_accounts(in, settings);
+	if (accounts == NULL)
+		return EX_USAGE;
+	status = list_show(in, settings, accounts);
+	free(accounts);
+	return status;
+}
+
+/*
+ * held retry, held drop
+ */
+
+struct decision {
+	const char *verb; /* "retry" */
+	enum change_kind change;
+	unsigned states; /* that it can be made in */
+	const char *states_text;
+	const char *outcome; /* what will happen now */
+	bool all; /* takes the word "all" */
+	bool ask;
+};
+
+static const struct decision decisions[] = {
+	{ "retry", CHANGE_RETRY,
+	    STATE_BIT(STATE_HELD) | STATE_BIT(STATE_DROPPED), "held or dropped",
+	    "to be tried again by the next fetch", true, false },
+	{ "drop", CHANGE_DROP, STATE_BIT(STATE_HELD), "held",
+	    "to be deleted from the mailbox by the next fetch", false, true },
+};
+
+/* A message that the decision is about. */
+struct chosen {
+	int64_t message;
+	enum state state;
+};
+
+struct choice {
+	struct chosen *list; /* owned */
+	size_t count;
+	size_t room;
+};
+
+static void
+choice_free(struct choice *c)
+{
+	free(c->list);
+	*c = (struct choice){ 0 };
+}
+
+static void
+choice_add(void *arg, const struct waiting *w)
+{
+	struct choice *c = arg;
+
+	if (c->count == c->room) {
+		c->room = c->room * 2 + 16;
+		c->list = xrealloc(c->list, c->room, sizeof(*c->list));
+	}
+	c->list[c->count++] =
+	    (struct chosen){ .message = w->message, .state = w->state };
+}
+
+static bool
+choice_has(const struct choice *c, int64_t message)
+{
+	size_t i;
+
+	for (i = 0; i < c->count; i++)
+		if (c->list[i].message == message)
+			return true;
+	return false;
+}
+
+static int
+id_choose(struct reader *reader, const struct decision *d, const char *word,
+    struct choice *c)
+{
+	struct error e = { 0 };
+	uint64_t id = 0;
+	size_t found = 0;
+	enum state state;
+
+	if (text_u64(slice_of(word), INT64_MAX, &id) < 0 || id == 0) {
+		log_error("\"%s\" is no number of a message; \"postrider held "
+			  "list\" shows them",
+		    word);
+		return EX_USAGE;
+	}
+	if (choice_has(c, (int64_t)id))
+		return EX_OK;
+	if (reader_waiting(reader, NULL, (int64_t)id, STATE_ANY, choice_add, c,
+		&found, &e) < 0)
+		return command_fail(&e);
+	if (found == 0) {
+		log_error("there is no message %" PRIu64 "; nothing has been "
+			  "changed",
+		    id);
+		return EX_DATAERR;
+	}
+	state = c->list[c->count - 1].state;
+	if ((STATE_BIT(state) & d->states) == 0) {
+		log_error("message %" PRIu64 " is %s, not %s; nothing has been "
+			  "changed",
+		    id, state_name(state), d->states_text);
+		return EX_DATAERR;
+	}
+	return EX_OK;
+}
+
+static int
+words_choose(struct reader *reader, const struct decision *d, char **words,
+    struct choice *c)
+{
+	struct error e = { 0 };
+	size_t found = 0;
+	size_t i;
+	int status = EX_OK;
+
+	if (d->all && strcmp(words[0], "all") == 0 && words[1] == NULL) {
+		if (reader_waiting(reader, NULL, 0, STATE_BIT(STATE_HELD),
+			choice_add, c, &found, &e) < 0)
+			return command_fail(&e);
+	} else {
+		for (i = 0; words[i] != NULL && status == EX_OK; i++)
+			status = id_choose(reader, d, words[i], c);
+	}
+	return status;
+}
+
+static int
+choose(const struct settings *settings, const struct decision *d, char **words,
+    struct choice *c)
+{
+	struct reader *reader = NULL;
+	struct error e = { 0 };
+	int status;
+
+	if (reader_open(&reader, settings->state, &e) < 0)
+		return command_fail(&e);
+	status = words_choose(reader, d, words, c);
+	reader_free(&reader);
+	return status;
+}
+
+/* Off a terminal nobody can answer, and the command says what is wanted. */
+static bool
+confirmed(const struct invocation *in, size_t count)
+{
+	char answer[16];
+
+	if (in->quiet || !isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))
+		return true;
+	fprintf(stderr, "drop %zu message%s from the mailbox for good? [y/N] ",
+	    count, count == 1 ? "" : "s");
+	if (fgets(answer, sizeof(answer), stdin) == NULL)
+		return false;
+	return answer[0] == 'y' || answer[0] == 'Y';
+}
+
+/* In one transaction; rows named by number need no account. */
+static int
+choice_apply(struct ledger *ledger, const struct decision *d,
+    const struct choice *c, struct error *e)
+{
+	struct ledger_change *changes = xcalloc(c->count, sizeof(*changes));
+	size_t i;
+	int rc;
+
+	for (i = 0; i < c->count; i++) {
+		changes[i].kind = d->change;
+		changes[i].message = c->list[i].message;
+	}
+	rc = ledger_change(ledger, 0, changes, c->count, e);
+	free(changes);
+	return rc;
+}
+
+/*
+ * A fetch may have moved on while the question was open: with the lock in
+ * hand everything is looked at once more.
+ */
+static int
+decision_carry_out(const struct settings *settings, const struct decision *d,
+    char **words, struct choice *c)
+{
+	struct ledger *ledger = NULL;
+	struct error e = { 0 };
+	int status;
+
+	if (ledger_open(&ledger, settings->state, false, &e) < 0)
+		return command_fail(&e);
+	choice_free(c);
+	status = choose(settings, d, words, c);
+	if (status == EX_OK && c->count > 0 &&
+	    choice_apply(ledger, d, c, &e) < 0)
+		status = command_fail(&e);
+	ledger_close(&ledger);
+	return status;
+}
+
+static int
+held_decide(const struct invocation *in, const struct settings *settings,
+    const struct decision *d)
+{
+	char **words = in->args + 1;
+	struct choice c = { 0 };
+	int status;
+
+	if (words[0] == NULL) {
+		log_error("held %s: which ones? \"postrider held list\" shows "
+			  "their numbers",
+		    d->verb);
+		return EX_USAGE;
+	}
+	status = choose(settings, d, words, &c);
+	if (status != EX_OK)
+		goto out;
+	if (c.count > 0 && d->ask && !confirmed(in, c.count)) {
+		printf("nothing has been changed\n");
+		goto out;
+	}
+	if (c.count > 0)
+		status = decision_carry_out(settings, d, words, &c);
+	if (status == EX_OK && !in->quiet && c.count == 0)
+		printf("nothing is held\n");
+	else if (status == EX_OK && !in->quiet)
+		printf("%zu message%s %s\n", c.count, c.count == 1 ? "" : "s",
+		    d->outcome);
+out:
+	choice_free(&c);
+	return status;
+}
+
+static const struct decision *
+decision_find(const char *verb)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(decisions) / sizeof(decisions[0]); i++)
+		if (strcmp(verb, decisions[i].verb) == 0)
+			return &decisions[i];
+	return NULL;
+}
+
+/* Neither a verb nor an account: most likely a verb misspelt. */
+static int
+word_unknown(const char *word)
+{
+	static const char *const verbs[] = { "list", "retry", "drop", NULL };
+	const char *near = text_nearest(word, verbs);
+
+	if (near == NULL)
+		return EX_OK;
+	log_error("unknown word \"%s\"; did you mean \"held %s\"?", word, near);
+	return EX_USAGE;
+}
+
+static int
+held_dispatch(const struct invocation *in, const struct settings *settings)
+{
+	const char *word = in->args[0];
+	struct invocation rest = *in;
+	const struct decision *d;
+
+	if (word == NULL)
+		return held_list(in, settings);
+	if (strcmp(word, "list") == 0) {
+		rest.args++;
+		rest.arg_count--;
+		return held_list(&rest, settings);
+	}
+	if ((d = decision_find(word)) == NULL) {
+		if (settings_account(settings, word) == NULL &&
+		    word_unknown(word) != EX_OK)
+			return EX_USAGE;
+		return held_list(in, settings);
+	}
+	if (in->json) {
+		log_error(
+		    "\"postrider held %s\" has no option --json", d->verb);
+		return EX_USAGE;
+	}
+	return held_decide(in, settings, d);
+}
+
+static int
+held_run(const struct invocation *in)
+{
+	struct settings *settings = NULL;
+	int status;
+
+	status = command_settings(in, &settings);
+	if (status != EX_OK)
+		return status;
+	status = held_dispatch(in, settings);
+	settings_free(&settings);
+	return status;
+}
+
+const struct command command_held = {
+	.name = "held",
+	.synopsis = "[list] [--json] [ACCOUNT…] | retry ID…|all | drop ID…",
+	.summary = "show and decide about messages that were refused for good",
+	.help = "A message that its destination refuses for good stays in the "
+		"mailbox\n"
+		"until its owner decides.\n"
+		"\n"
+		"  held list   shows them: number, account, since when, size, "
+		"unique id\n"
+		"              and why. --json shows also what is deferred or "
+		"in doubt.\n"
+		"  held retry  has the next fetch take them again; also undoes "
+		"a drop.\n"
+		"  held drop   has the next fetch delete them from the "
+		"mailbox. On a\n"
+		"              terminal it asks first, unless -q is given.\n",
+	.options = COMMAND_JSON,
+	.run = held_run,
+};

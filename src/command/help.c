@@ -1,0 +1,87 @@
+/* help.c - the command `help`. */
+#include "command/command.h"
+
+#include "base/log.h"
+
+#include <stdio.h>
+#include <sysexits.h>
+
+static const char general[] =
+    "options, before or after the command:\n"
+    "  -c, --config FILE   the settings file\n"
+    "      --state DIR     where the ledger lies\n"
+    "  -v, --verbose       a line for each event; -vv shows the conversations\n"
+    "  -q, --quiet         errors only\n"
+    "  -h, --help          this, or the help of a command\n"
+    "  -V, --version       the version, and those of the libraries\n";
+
+static const char more[] =
+    "\nMore is in postrider(1), the settings are in postrider.conf(5).\n";
+
+static const struct {
+	unsigned bit;
+	const char *text;
+} particular[] = {
+	{ COMMAND_JSON, "      --json          as JSON, for programs\n" },
+	{ COMMAND_NEW_LEDGER,
+	    "      --new-ledger    begin a new ledger though there was one\n" },
+	{ COMMAND_SAME_MAILBOX,
+	    "      --same-mailbox  the account's new server or user is the "
+	    "same\n"
+	    "                      mailbox at a new address\n" },
+};
+
+static void
+help_general(void)
+{
+	size_t i;
+
+	printf("postrider takes mail from POP3 mailboxes to SMTP and LMTP "
+	       "servers.\n\n"
+	       "usage: postrider [OPTION…] COMMAND [ACCOUNT…]\n\ncommands:\n");
+	for (i = 0; commands[i] != NULL; i++)
+		printf("  %-8s  %s\n", commands[i]->name, commands[i]->summary);
+	printf("\n%s%s", general, more);
+}
+
+static void
+help_command(const struct command *command)
+{
+	size_t i;
+
+	printf("usage: postrider %s%s%s\n\n%s\n\n%s\n", command->name,
+	    *command->synopsis != '\0' ? " " : "", command->synopsis,
+	    command->summary, command->help);
+	printf("%s", general);
+	for (i = 0; i < sizeof(particular) / sizeof(particular[0]); i++)
+		if ((command->options & particular[i].bit) != 0)
+			printf("%s", particular[i].text);
+	printf("%s", more);
+}
+
+static int
+help_run(const struct invocation *in)
+{
+	const struct command *command;
+
+	if (in->arg_count == 0) {
+		help_general();
+		return EX_OK;
+	}
+	if (in->arg_count > 1) {
+		log_error("help is for one command at a time");
+		return EX_USAGE;
+	}
+	if ((command = command_find(in->args[0])) == NULL)
+		return command_unknown(in->args[0]);
+	help_command(command);
+	return EX_OK;
+}
+
+const struct command command_help = {
+	.name = "help",
+	.synopsis = "[COMMAND]",
+	.summary = "show this, or the help of a command",
+	.help = "Lists the commands, or tells about one of them.\n",
+	.run = help_run,
+};

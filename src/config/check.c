@@ -1,0 +1,348 @@
+#include "config/check.h"
+
+#include "base/alloc.h"
+#include "base/text.h"
+#include "config/derive.h"
+#include "config/value.h"
+#include "net/endpoint.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+struct check {
+	struct settings_memory *memory;
+	struct problems *problems;
+};
+
+/* Without any destination that one problem is enough. */
+static bool
+is_missing(const struct check *c, const struct setting *row,
+    const struct value *v)
+{
+	if (!(row->flags & SETTING_REQUIRED) || v->given || v->bad)
+		return false;
+	if (strcmp(row->name, "destination") == 0
+	    && c->memory->destination_count == 0)
+		return false;
+	return !value_is_set(v, row);
+}
+
+static void
+check_required(struct check *c, const struct scope *s)
+{
+	size_t count;
+	const struct setting *rows = table_section(s->section, &count);
+
+	for (size_t i = 0; i < count; i++)
+		if (is_missing(c, rows + i, s->values + i))
+			problem_add(c->problems, s->at, "%s\"%s\" is missing",
+			    scope_title(c->memory, s), rows[i].name);
+}
+
+static void
+check_files(struct check *c, const struct scope *s)
+{
+	size_t count;
+	const struct setting *rows = table_section(s->section, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		const struct value *v = s->values + i;
+		struct stat st;
+
+		if (!(rows[i].flags & SETTING_FILE) || !v->given || v->bad)
+			continue;
+		if (stat(v->text, &st) < 0
+		    && (errno == ENOENT || errno == ENOTDIR))
+			problem_add(c->problems, v->at, "%s: %s: %s",
+			    rows[i].name, v->text, strerror(errno));
+	}
+}
+
+static void
+check_cleartext(struct check *c, const struct scope *s, const char *host)
+{
+	const struct value *tls = scope_value(s, "tls");
+
+	if (tls->bad || host == NULL || host_is_loopback(host)
+	    || tls->number != TLS_NONE
+	    || scope_value(s, "allow_cleartext")->number)
+		return;
+	problem_add(c->problems, scope_place(s, "tls"),
+	    "%stls = \"none\" would show password and mail to everybody on "
+	    "the way to %s; if that is wanted, set allow_cleartext = true",
+	    scope_title(c->memory, s), host);
+}
+
+static void
+check_destination_name(struct check *c, const struct scope *account)
+{
+	const struct value *v = scope_value(account, "destination");
+	size_t count = c->memory->destination_count;
+	const char **names;
+	const char *nearest;
+
+	if (v->bad || v->text == NULL || count == 0)
+		return;
+	names = xcalloc(count + 1, sizeof *names);
+	for (size_t i = 0; i < count; i++) {
+		names[i] = c->memory->destinations[i].name;
+		if (strcmp(names[i], v->text) == 0)
+			goto out;
+	}
+	nearest = text_nearest(v->text, names);
+	if (nearest != NULL)
+		problem_add(c->problems, v->at,
+		    "unknown destination \"%s\": did you mean \"%s\"?",
+		    v->text, nearest);
+	else
+		problem_add(c->problems, v->at,
+		    "unknown destination \"%s\": there is no such group in "
+		    "destinations",
+		    v->text);
+out:
+	free(names);
+}
+
+static void
+check_account(struct check *c, const struct scope *account)
+{
+	const struct value *pop3 = scope_value(account, "pop3");
+
+	check_required(c, account);
+	check_files(c, account);
+	if (!pop3->bad)
+		check_cleartext(c, account, pop3->text);
+	check_destination_name(c, account);
+}
+
+/* None of these does anything for somebody who does not log in. */
+static void
+check_login(struct check *c, const struct scope *destination)
+{
+	static const char *const names[] = { "auth", "password",
+		"password_file", "password_command", NULL };
+
+	if (scope_given(destination, "user"))
+		return;
+	for (size_t i = 0; names[i] != NULL; i++)
+		if (scope_given(destination, names[i]))
+			problem_add(c->problems,
+			    scope_place(destination, names[i]),
+			    "%s\"%s\" needs a \"user\" beside it",
+			    scope_title(c->memory, destination), names[i]);
+}
+
+static void
+check_socket(struct check *c, const struct scope *destination)
+{
+	static const char *const names[] = { "port", "ca_file", NULL };
+	const struct value *tls = scope_value(destination, "tls");
+
+	for (size_t i = 0; names[i] != NULL; i++)
+		if (scope_given(destination, names[i]))
+			problem_add(c->problems,
+			    scope_place(destination, names[i]),
+			    "%s\"%s\" has no meaning for a unix socket; "
+			    "remove it",
+			    scope_title(c->memory, destination), names[i]);
+	if (tls->given && !tls->bad && tls->number != TLS_NONE)
+		problem_add(c->problems, tls->at,
+		    "%sthere is no TLS over a unix socket; remove \"tls\"",
+		    scope_title(c->memory, destination));
+}
+
+static void
+check_peer(struct check *c, const struct scope *destination)
+{
+	bool smtp = scope_given(destination, "smtp");
+	bool lmtp = scope_given(destination, "lmtp");
+	bool bad = scope_value(destination, "smtp")->bad
+	    || scope_value(destination, "lmtp")->bad;
+	const char *title = scope_title(c->memory, destination);
+
+	if (!smtp && !lmtp && !bad)
+		problem_add(c->problems, destination->at,
+		    "%s\"smtp\" or \"lmtp\" is missing", title);
+	if (smtp && lmtp)
+		problem_add(c->problems, scope_place(destination, "lmtp"),
+		    "%s\"smtp\" and \"lmtp\" exclude each other; keep one",
+		    title);
+	if (smtp || !lmtp || bad)
+		return;
+	if (destination_is_socket(destination))
+		check_socket(c, destination);
+	else if (!scope_given(destination, "port"))
+		problem_add(c->problems, destination->at,
+		    "%s\"port\" is missing: LMTP over TCP has no usual one",
+		    title);
+}
+
+static void
+check_destination(struct check *c, const struct scope *destination)
+{
+	const char *peer = destination_peer(destination);
+	bool bad = scope_value(destination, "smtp")->bad
+	    || scope_value(destination, "lmtp")->bad;
+
+	check_peer(c, destination);
+	check_files(c, destination);
+	check_login(c, destination);
+	if (!bad && !destination_is_socket(destination))
+		check_cleartext(c, destination, peer);
+}
+
+static int
+compare_text(const char *a, const char *b,
+    int (*compare)(const char *, const char *))
+{
+	if (a == NULL || b == NULL)
+		return (a != NULL) - (b != NULL);
+	return compare(a, b);
+}
+
+/* In the order in which they stand. */
+static int
+compare_order(const struct scope *a, const struct scope *b)
+{
+	return a < b ? -1 : a > b;
+}
+
+static int
+compare_names(const struct scope *a, const struct scope *b)
+{
+	return compare_text(a->name, b->name, strcmp);
+}
+
+static int
+compare_maildrops(const struct scope *a, const struct scope *b)
+{
+	int64_t left = scope_value(a, "port")->number;
+	int64_t right = scope_value(b, "port")->number;
+	int order = compare_text(scope_value(a, "user")->text,
+	    scope_value(b, "user")->text, strcmp);
+
+	if (order == 0)
+		order = compare_text(scope_value(a, "pop3")->text,
+		    scope_value(b, "pop3")->text, strcasecmp);
+	if (order == 0)
+		order = (left > right) - (left < right);
+	return order;
+}
+
+static int
+by_name(const void *left, const void *right)
+{
+	const struct scope *a = *(const struct scope *const *)left;
+	const struct scope *b = *(const struct scope *const *)right;
+	int order = compare_names(a, b);
+
+	return order != 0 ? order : compare_order(a, b);
+}
+
+static int
+by_maildrop(const void *left, const void *right)
+{
+	const struct scope *a = *(const struct scope *const *)left;
+	const struct scope *b = *(const struct scope *const *)right;
+	int order = compare_maildrops(a, b);
+
+	return order != 0 ? order : compare_order(a, b);
+}
+
+static void
+check_names_differ(struct check *c, const struct scope **sorted, size_t count)
+{
+	qsort(sorted, count, sizeof *sorted, by_name);
+	for (size_t i = 1; i < count; i++) {
+		const struct scope *a = sorted[i - 1], *b = sorted[i];
+
+		if (b->name == NULL || compare_names(a, b) != 0)
+			continue;
+		problem_add(c->problems, scope_place(b, "name"),
+		    "there is another account \"%s\" at %s:%u; each needs a "
+		    "name of its own",
+		    b->name, scope_place(a, "name").file,
+		    scope_place(a, "name").line);
+	}
+}
+
+static bool
+has_maildrop(const struct scope *account)
+{
+	const struct value *port = scope_value(account, "port");
+	const struct value *pop3 = scope_value(account, "pop3");
+	const struct value *user = scope_value(account, "user");
+
+	return pop3->text != NULL && user->text != NULL && !pop3->bad
+	    && !user->bad && !port->bad;
+}
+
+static void
+check_maildrops_differ(struct check *c, const struct scope **sorted,
+    size_t count)
+{
+	qsort(sorted, count, sizeof *sorted, by_maildrop);
+	for (size_t i = 1; i < count; i++) {
+		const struct scope *a = sorted[i - 1], *b = sorted[i];
+
+		if (!has_maildrop(a) || !has_maildrop(b)
+		    || compare_maildrops(a, b) != 0)
+			continue;
+		problem_add(c->problems, b->at,
+		    "%sthe account at %s:%u fetches from the same mailbox "
+		    "(%s at %s); one mailbox can have several recipients, but "
+		    "only one account",
+		    scope_title(c->memory, b), a->at.file, a->at.line,
+		    scope_value(b, "user")->text, scope_value(b, "pop3")->text);
+	}
+}
+
+static void
+check_accounts_differ(struct check *c)
+{
+	size_t count = c->memory->account_count;
+	const struct scope **sorted = xcalloc(count + 1, sizeof *sorted);
+
+	for (size_t i = 0; i < count; i++)
+		sorted[i] = c->memory->accounts + i;
+	check_names_differ(c, sorted, count);
+	check_maildrops_differ(c, sorted, count);
+	free(sorted);
+}
+
+static void
+check_global(struct check *c)
+{
+	const struct scope *global = &c->memory->global;
+
+	if (c->memory->destination_count == 0
+	    && !scope_value(global, "destinations")->bad)
+		problem_add(c->problems, scope_place(global, "destinations"),
+		    "there are no destinations; one at least is needed: "
+		    "destinations = { home = { lmtp = \"/run/dovecot/lmtp\"; }; };");
+	if (c->memory->account_count == 0
+	    && !scope_value(global, "accounts")->bad
+	    && !scope_value(global, "accounts_dir")->bad)
+		problem_add(c->problems,
+		    scope_given(global, "accounts")
+			? scope_place(global, "accounts")
+			: scope_place(global, "accounts_dir"),
+		    "there are no accounts; add one to accounts or to "
+		    "accounts_dir");
+}
+
+void
+check_all(struct settings_memory *m, struct problems *p)
+{
+	struct check c = { .memory = m, .problems = p };
+
+	check_global(&c);
+	for (size_t i = 0; i < m->destination_count; i++)
+		check_destination(&c, m->destinations + i);
+	for (size_t i = 0; i < m->account_count; i++)
+		check_account(&c, m->accounts + i);
+	check_accounts_differ(&c);
+}

@@ -1,0 +1,78 @@
+/*
+ * scope.h - one group of settings as read: the value of each setting of its
+ * section, whether it was given, and where; and the memory that they are in.
+ */
+#ifndef CONFIG_SCOPE_H
+#define CONFIG_SCOPE_H
+
+#include "config/problem.h"
+#include "config/table.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A value. With neither given nor a default, it is all zero. */
+struct value {
+	bool given;	/* in a file: in the group itself or in `defaults` */
+	bool bad;	/* told to be wrong, or misspelt: look no further */
+	struct place at;	/* where it was given */
+	/*
+	 * number: of a port or count, of seconds or octets; 0 or 1 for a bool;
+	 * a choice's value, enum after_delivery, enum first_poll.
+	 * amount: the seconds or messages of the latter two.
+	 */
+	int64_t number, amount;
+	const char *text;	/* in the settings' memory; as are: */
+	const char **list;	/* recipients, NULL-terminated */
+};
+
+struct scope {
+	enum section section;
+	const char *name;	/* account's or destination's; NULL: not known */
+	struct place at;
+	struct value *values;	/* one for each row of the section */
+};
+
+struct memory_block {
+	void *data;
+	size_t len;
+};
+
+/* Everything that a struct settings points to. */
+struct settings_memory {
+	struct memory_block *blocks;	/* owned; wiped when freed */
+	size_t block_count, block_room;
+	struct scope global, defaults;
+	struct scope *accounts, *destinations;
+	size_t account_count, destination_count;
+};
+
+/* memory_copy, memory_text - a copy that lives as long as the settings. */
+void *memory_copy(struct settings_memory *m, const void *data, size_t len);
+char *memory_text(struct settings_memory *m, const char *text);
+char *memory_textf(struct settings_memory *m, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+void memory_free(struct settings_memory **m);
+
+/* scope_begin - no value given yet. */
+void scope_begin(struct scope *s, enum section section, struct place at);
+
+/* scope_add - begin another account or destination; valid until the next. */
+struct scope *scope_add(struct settings_memory *m, enum section section,
+    struct place at);
+
+/* scope_value - the value of a setting that the section does have. */
+struct value *scope_value(const struct scope *s, const char *name);
+bool scope_given(const struct scope *s, const char *name);
+
+/* scope_place - where a setting is given, or else where its group begins. */
+struct place scope_place(const struct scope *s, const char *name);
+
+/* scope_inherit - take from `defaults` what the account does not have. */
+void scope_inherit(struct scope *account, const struct scope *defaults);
+
+/* scope_title - `account "isp": `, `defaults: `, to begin a message with. */
+const char *scope_title(struct settings_memory *m, const struct scope *s);
+
+#endif

@@ -1,0 +1,214 @@
+#include "config/settings.h"
+
+#include "base/alloc.h"
+#include "config/check.h"
+#include "config/derive.h"
+#include "config/problem.h"
+#include "config/read.h"
+#include "config/scope.h"
+#include "config/source.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MS_PER_S 1000
+
+char *
+settings_default_file(void)
+{
+	const char *dir = getenv("XDG_CONFIG_HOME");
+
+	if (geteuid() == 0)
+		return xstrdup("/etc/postrider/postrider.conf");
+	if (dir != NULL && dir[0] == '/')
+		return xasprintf("%s/postrider/postrider.conf", dir);
+	return xasprintf(
+	    "%s/.config/postrider/postrider.conf", source_home());
+}
+
+static const char *
+text_of(const struct scope *s, const char *name)
+{
+	return scope_value(s, name)->text;
+}
+
+static int64_t
+number_of(const struct scope *s, const char *name)
+{
+	return scope_value(s, name)->number;
+}
+
+static void
+fill_endpoint(struct endpoint *at, const struct scope *s, const char *host)
+{
+	at->name = s->name;
+	at->host = host;
+	at->port = (uint16_t)number_of(s, "port");
+	at->tls = (enum tls_mode)number_of(s, "tls");
+	at->ca_file = text_of(s, "ca_file");
+	at->timeout_ms = number_of(s, "timeout") * MS_PER_S;
+}
+
+static void
+fill_login(struct login *login, const struct scope *s)
+{
+	login->kind = section_name(s->section);
+	login->name = s->name;
+	login->user = text_of(s, "user");
+	login->auth = (enum auth_method)number_of(s, "auth");
+	login->password = text_of(s, "password");
+	login->password_file = text_of(s, "password_file");
+	login->password_command = text_of(s, "password_command");
+}
+
+static void
+fill_account(struct account *a, const struct scope *s)
+{
+	const struct value *after = scope_value(s, "after_delivery");
+	const struct value *first = scope_value(s, "first_poll");
+
+	a->name = s->name;
+	fill_endpoint(&a->at, s, text_of(s, "pop3"));
+	fill_login(&a->login, s);
+	a->destination = text_of(s, "destination");
+	a->recipients = scope_value(s, "recipient")->list;
+	a->after = (enum after_delivery)after->number;
+	a->keep_s = after->amount;
+	a->first = (enum first_poll)first->number;
+	if (a->first == FIRST_LAST)
+		a->first_count = (uint64_t)first->amount;
+	else
+		a->first_s = first->amount;
+	a->fetch_limit = (uint64_t)number_of(s, "fetch_limit");
+	a->max_size = (uint64_t)number_of(s, "max_size");
+	a->every_s = number_of(s, "every");
+	a->hold_in_doubt = number_of(s, "in_doubt") != 0;
+}
+
+static void
+fill_destination(struct destination *d, const struct scope *s)
+{
+	bool socket = destination_is_socket(s);
+
+	d->name = s->name;
+	fill_endpoint(&d->at, s, socket ? NULL : destination_peer(s));
+	if (socket)
+		d->at.path = destination_peer(s);
+	fill_login(&d->login, s);
+	d->options.lmtp = scope_given(s, "lmtp");
+	d->options.helo = text_of(s, "helo");
+	d->options.reply_timeout_ms
+	    = number_of(s, "reply_timeout") * MS_PER_S;
+}
+
+static void
+fill_settings(struct settings *s)
+{
+	struct settings_memory *m = s->memory;
+
+	s->state = text_of(&m->global, "state");
+	s->max_polls = (unsigned)number_of(&m->global, "max_polls");
+	s->max_polls_per_server
+	    = (unsigned)number_of(&m->global, "max_polls_per_server");
+	s->account_count = m->account_count;
+	s->accounts = xcalloc(m->account_count, sizeof *s->accounts);
+	for (size_t i = 0; i < m->account_count; i++)
+		fill_account(s->accounts + i, m->accounts + i);
+	s->destination_count = m->destination_count;
+	s->destinations
+	    = xcalloc(m->destination_count, sizeof *s->destinations);
+	for (size_t i = 0; i < m->destination_count; i++)
+		fill_destination(s->destinations + i, m->destinations + i);
+}
+
+static const char *
+absolute_file(struct settings_memory *m, const char *file)
+{
+	char *here, *usual = NULL;
+	const char *path;
+
+	if (file == NULL)
+		file = usual = settings_default_file();
+	if (file[0] == '/') {
+		path = memory_text(m, file);
+	} else {
+		here = getcwd(NULL, 0);
+		path = memory_textf(m, "%s/%s", here != NULL ? here : "", file);
+		free(here);
+	}
+	free(usual);
+	return path;
+}
+
+static int
+sum_up(const struct settings *s, struct problems *found,
+    struct buffer *problems, struct error *e)
+{
+	problems_write(found, problems);
+	if (found->count == 1)
+		return error_set(
+		    e, ERR_CONFIG, "%s: one problem in the settings", s->file);
+	return error_set(e, ERR_CONFIG, "%s: %zu problems in the settings",
+	    s->file, found->count);
+}
+
+int
+settings_read(struct settings **out, const char *file, const char *state,
+    struct buffer *problems, struct error *e)
+{
+	struct settings *s = xcalloc(1, sizeof *s);
+	struct problems found = { 0 };
+	int rc = -1;
+
+	*out = NULL;
+	s->memory = xcalloc(1, sizeof *s->memory);
+	s->file = absolute_file(s->memory, file);
+	if (read_settings(s->memory, s->file, &found) == 0) {
+		derive_all(s->memory, state);
+		check_all(s->memory, &found);
+	}
+	if (found.count > 0) {
+		sum_up(s, &found, problems, e);
+		settings_free(&s);
+		goto out;
+	}
+	fill_settings(s);
+	*out = s;
+	rc = 0;
+out:
+	problems_free(&found);
+	return rc;
+}
+
+void
+settings_free(struct settings **s)
+{
+	struct settings *settings = *s;
+
+	*s = NULL;
+	if (settings == NULL)
+		return;
+	memory_free(&settings->memory);
+	free(settings->accounts);
+	free(settings->destinations);
+	free(settings);
+}
+
+const struct account *
+settings_account(const struct settings *s, const char *name)
+{
+	for (size_t i = 0; i < s->account_count; i++)
+		if (strcmp(s->accounts[i].name, name) == 0)
+			return s->accounts + i;
+	return NULL;
+}
+
+const struct destination *
+settings_destination(const struct settings *s, const char *name)
+{
+	for (size_t i = 0; i < s->destination_count; i++)
+		if (strcmp(s->destinations[i].name, name) == 0)
+			return s->destinations + i;
+	return NULL;
+}

@@ -1,0 +1,354 @@
+#include "config/source.h"
+
+#include "base/alloc.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* What the octet before was part of. */
+enum inside {
+	IN_SETTINGS,
+	IN_STRING,
+	IN_LINE_COMMENT,
+	IN_BLOCK_COMMENT
+};
+
+/* One file while it is copied into the text. */
+struct scan {
+	struct source *source;
+	struct settings_memory *memory;
+	struct problems *problems;
+	const char *path;
+	int depth;
+	enum inside inside;
+	unsigned line;		/* the one being read */
+	unsigned opened;	/* line where the string or comment began */
+};
+
+static int add_file(struct source *s, const char *path, struct place from,
+    int depth, struct settings_memory *m, struct problems *p);
+
+const char *
+source_home(void)
+{
+	const char *home = getenv("HOME");
+	const struct passwd *pw;
+
+	if (home != NULL && home[0] == '/')
+		return home;
+	pw = getpwuid(geteuid());
+	return pw != NULL && pw->pw_dir[0] == '/' ? pw->pw_dir : "/";
+}
+
+const char *
+source_path(struct settings_memory *m, const char *file, const char *path)
+{
+	const char *slash;
+
+	if (path[0] == '/')
+		return memory_text(m, path);
+	if (path[0] == '~' && (path[1] == '/' || path[1] == '\0'))
+		return memory_textf(m, "%s%s", source_home(), path + 1);
+	slash = strrchr(file, '/');
+	return memory_textf(m, "%.*s/%s",
+	    slash != NULL ? (int)(slash - file) : 0, file, path);
+}
+
+static int
+read_all(int fd, struct buffer *out)
+{
+	for (;;) {
+		ssize_t n;
+
+		buffer_reserve(out, 65536);
+		n = read(fd, out->data + out->len, 65536);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		if (n == 0)
+			break;
+		out->len += (size_t)n;
+		if (out->len > SOURCE_MAX) {
+			errno = EFBIG;
+			return -1;
+		}
+	}
+	buffer_reserve(out, 1);
+	out->data[out->len] = '\0';
+	return 0;
+}
+
+/* The file's octets and who may read them. Returns 0, or -1 with errno. */
+static int
+load(const char *path, struct source_file *file, struct buffer *out)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC), rc = -1, reason;
+	struct stat st;
+
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, &st) < 0)
+		goto out;
+	errno = EISDIR;
+	if (S_ISDIR(st.st_mode) || read_all(fd, out) < 0)
+		goto out;
+	*file = (struct source_file) {
+		.path = path, .mode = st.st_mode, .owner = st.st_uid
+	};
+	rc = 0;
+out:
+	reason = errno;
+	close(fd);
+	errno = reason;
+	return rc;
+}
+
+static void
+add_line(struct scan *scan, const char *data, size_t len)
+{
+	struct source *s = scan->source;
+
+	if (s->line_count == s->line_room) {
+		s->line_room = s->line_room * 2 + 64;
+		s->lines = xrealloc(s->lines, s->line_room, sizeof *s->lines);
+	}
+	s->lines[s->line_count++] = (struct place) { scan->path, scan->line };
+	buffer_add(&s->text, data, len);
+	buffer_add(&s->text, "\n", 1);
+}
+
+/* The path of `@include "PATH"`, if the line is that. Owned by the caller. */
+static char *
+include_path(const char *line, size_t len)
+{
+	struct slice rest = slice_trim(slice_make(line, len));
+	struct slice word = slice_word(&rest);
+
+	if (rest.len > 0 && rest.data[rest.len - 1] == '\r')
+		rest.len--;
+	if (!slice_is(word, "@include") || rest.len < 3 || rest.data[0] != '"'
+	    || rest.data[rest.len - 1] != '"')
+		return NULL;
+	return xstrndup(rest.data + 1, rest.len - 2);
+}
+
+/*
+ * libconfig 1.5 cuts larger numbers off without a word. Returns how many
+ * octets the number has.
+ */
+static size_t
+check_number(struct scan *scan, const char *digits, const char *end)
+{
+	size_t len = 0;
+	uint64_t n = 0;
+
+	while (digits + len < end && isdigit((unsigned char)digits[len])) {
+		if (n <= INT32_MAX)
+			n = n * 10 + (uint64_t)(digits[len] - '0');
+		len++;
+	}
+	if (n > INT32_MAX)
+		problem_add(scan->problems,
+		    (struct place) { scan->path, scan->line },
+		    "the number %.*s is too large", (int)(len < 40 ? len : 40),
+		    digits);
+	return len;
+}
+
+static bool
+is_word(char c)
+{
+	return isalnum((unsigned char)c) || c == '_' || c == '*' || c == '.';
+}
+
+/* Follow strings and comments through a line. */
+static void
+scan_line(struct scan *scan, const char *line, size_t len)
+{
+	const char *end = line + len;
+
+	for (const char *at = line; at < end; at++) {
+		bool two = at + 1 < end;
+
+		switch (scan->inside) {
+		case IN_SETTINGS:
+			if (isdigit((unsigned char)*at)
+			    && (at == line || !is_word(at[-1])))
+				at += check_number(scan, at, end) - 1;
+			else if (*at == '"')
+				scan->inside = IN_STRING;
+			else if (*at == '#' || (two && !memcmp(at, "//", 2)))
+				scan->inside = IN_LINE_COMMENT;
+			else if (two && !memcmp(at, "/*", 2)) {
+				scan->inside = IN_BLOCK_COMMENT;
+				at++;
+			}
+			scan->opened = scan->line;
+			break;
+		case IN_STRING:
+			if (*at == '\\')
+				at++;
+			else if (*at == '"')
+				scan->inside = IN_SETTINGS;
+			break;
+		case IN_BLOCK_COMMENT:
+			if (two && !memcmp(at, "*/", 2)) {
+				scan->inside = IN_SETTINGS;
+				at++;
+			}
+			break;
+		case IN_LINE_COMMENT:
+			break;
+		}
+	}
+	if (scan->inside == IN_LINE_COMMENT)
+		scan->inside = IN_SETTINGS;
+}
+
+static int
+include(struct scan *scan, const char *path)
+{
+	struct place at = { scan->path, scan->line };
+
+	if (scan->depth >= SOURCE_DEPTH) {
+		problem_add(scan->problems, at,
+		    "more than %d files include each other; does \"%s\" include "
+		    "itself?",
+		    SOURCE_DEPTH, path);
+		return -1;
+	}
+	return add_file(scan->source,
+	    source_path(scan->memory, scan->path, path), at, scan->depth + 1,
+	    scan->memory, scan->problems);
+}
+
+static int
+scan_text(struct scan *scan, const char *data, size_t len)
+{
+	const char *end = data + len;
+	int rc = 0;
+
+	while (data < end) {
+		const char *stop = memchr(data, '\n', (size_t)(end - data));
+		size_t n = (size_t)((stop != NULL ? stop : end) - data);
+		char *path = NULL;
+
+		scan->line++;
+		if (scan->inside == IN_SETTINGS)
+			path = include_path(data, n);
+		if (path != NULL) {
+			if (include(scan, path) < 0)
+				rc = -1;
+			free(path);
+		} else {
+			scan_line(scan, data, n);
+			add_line(scan, data, n);
+		}
+		data += n + 1;
+	}
+	if (scan->inside == IN_SETTINGS)
+		return rc;
+	problem_add(scan->problems, (struct place) { scan->path, scan->opened },
+	    scan->inside == IN_STRING
+		? "the string that begins here has no closing quote"
+		: "the comment that begins here has no end");
+	return -1;
+}
+
+static int
+add_file(struct source *s, const char *path, struct place from, int depth,
+    struct settings_memory *m, struct problems *p)
+{
+	struct scan scan = { .source = s, .memory = m, .problems = p,
+		.path = path, .depth = depth };
+	struct buffer content = { 0 };
+	struct slice text;
+	struct source_file file;
+	int rc = -1;
+
+	if (load(path, &file, &content) < 0) {
+		if (from.file == path)
+			problem_add(p, from, "cannot be read: %s",
+			    strerror(errno));
+		else
+			problem_add(p, from, "%s cannot be read: %s", path,
+			    strerror(errno));
+		goto out;
+	}
+	s->files = xrealloc(s->files, s->file_count + 1, sizeof *s->files);
+	s->files[s->file_count++] = file;
+	text = buffer_slice(&content);
+	if (text.len > 0 && memchr(text.data, '\0', text.len) != NULL) {
+		problem_add(p, (struct place) { path, 0 },
+		    "is no text file: it holds a NUL octet");
+		goto out;
+	}
+	if (text.len >= 3 && memcmp(text.data, "\xef\xbb\xbf", 3) == 0)
+		text = slice_skip(text, 3);
+	rc = scan_text(&scan, text.data, text.len);
+out:
+	buffer_wipe(&content);
+	return rc;
+}
+
+int
+source_read(struct source *s, const char *path, struct place from,
+    struct settings_memory *m, struct problems *p)
+{
+	*s = (struct source) { 0 };
+	buffer_reserve(&s->text, 1);
+	s->text.data[0] = '\0';
+	return add_file(s, path, from, 0, m, p);
+}
+
+void
+source_free(struct source *s)
+{
+	buffer_wipe(&s->text);
+	free(s->lines);
+	free(s->files);
+	*s = (struct source) { 0 };
+}
+
+struct place
+source_place(const struct source *s, unsigned line)
+{
+	if (s->line_count == 0)
+		return (struct place) { s->files[0].path, 1 };
+	if (line == 0)
+		line = 1;
+	return s->lines[line <= s->line_count ? line - 1 : s->line_count - 1];
+}
+
+void
+source_check_private(struct source *s, struct place at, struct problems *p)
+{
+	struct source_file *file = s->files;
+
+	while (strcmp(file->path, at.file) != 0)
+		file++;
+	if (file->told)
+		return;
+	if (file->mode & 077) {
+		file->told = true;
+		problem_add(p, at,
+		    "a password stands here, and others may open the file; "
+		    "run: chmod 600 %s",
+		    file->path);
+	}
+	if (file->owner != 0 && file->owner != geteuid()) {
+		file->told = true;
+		problem_add(p, at,
+		    "a password stands here, and the file belongs to another "
+		    "user; run: chown %lu %s",
+		    (unsigned long)geteuid(), file->path);
+	}
+}

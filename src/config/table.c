@@ -1,0 +1,617 @@
+#include "config/table.h"
+
+#include "base/text.h"
+#include "net/endpoint.h"
+#include "sasl/sasl.h"
+
+#include <string.h>
+
+#define MINUTE 60
+#define HOUR (60 * MINUTE)
+#define DAY (24 * HOUR)
+#define MANY 1000000000
+
+static const struct choice tls_choices[] = {
+	{ "implicit", TLS_IMPLICIT },
+	{ "starttls", TLS_STARTTLS },
+	{ "none", TLS_NONE },
+	{ NULL, 0 },
+};
+
+static const struct choice pop3_auth_choices[] = {
+	{ "auto", AUTH_AUTO },
+	{ "user", AUTH_USER },
+	{ "plain", AUTH_PLAIN },
+	{ "login", AUTH_LOGIN },
+	{ NULL, 0 },
+};
+
+static const struct choice smtp_auth_choices[] = {
+	{ "auto", AUTH_AUTO },
+	{ "plain", AUTH_PLAIN },
+	{ "login", AUTH_LOGIN },
+	{ NULL, 0 },
+};
+
+static const struct choice in_doubt_choices[] = {
+	{ "resend", false },
+	{ "hold", true },
+	{ NULL, 0 },
+};
+
+const struct setting settings_table[] = {
+	{
+	    .section = SECTION_GLOBAL,
+	    .name = "state",
+	    .type = TYPE_PATH,
+	    .fallback = "$STATE_DIRECTORY; /var/lib/postrider for root; "
+			"else ~/.local/state/postrider",
+	    .sample = "~/.local/state/postrider",
+	    .help = "The folder of the ledger.",
+	    .more = "The ledger knows which messages were delivered. It is made "
+		    "when it is not there yet, readable by its owner only. The "
+		    "option --state of the command line goes before this setting.",
+	},
+	{
+	    .section = SECTION_GLOBAL,
+	    .name = "max_polls",
+	    .type = TYPE_COUNT,
+	    .min = 1,
+	    .max = 10000,
+	    .initial = "32",
+	    .help = "At most this many mailboxes are polled at the same time.",
+	    .more = "An upper bound: commands that poll one mailbox after the "
+		    "other stay below it.",
+	},
+	{
+	    .section = SECTION_GLOBAL,
+	    .name = "max_polls_per_server",
+	    .type = TYPE_COUNT,
+	    .min = 1,
+	    .max = 10000,
+	    .initial = "4",
+	    .help = "At most this many of them on one POP3 server.",
+	    .more = "An upper bound, like \"max_polls\".",
+	},
+	{
+	    .section = SECTION_GLOBAL,
+	    .name = "destinations",
+	    .type = TYPE_SETTINGS,
+	    .flags = SETTING_REQUIRED,
+	    .sample = "{ home = { lmtp = \"/run/dovecot/lmtp\"; }; }",
+	    .help = "Where mail goes: a group with one group for each destination.",
+	    .more = "The name of a destination is the name of its group: a letter "
+		    "or \"*\", then letters, digits, \"-\", \"_\" and \"*\".",
+	},
+	{
+	    .section = SECTION_GLOBAL,
+	    .name = "defaults",
+	    .type = TYPE_SETTINGS,
+	    .sample = "{ recipient = \"ann\"; every = \"5m\"; }",
+	    .help = "Settings for every account that does not have its own.",
+	    .more = "A group that may hold every account setting but \"name\". When "
+		    "an account has a password, a password_file or a "
+		    "password_command of its own, none of these three is taken "
+		    "from here.",
+	},
+	{
+	    .section = SECTION_GLOBAL,
+	    .name = "accounts",
+	    .type = TYPE_SETTINGS,
+	    .sample = "( { name = \"isp\"; pop3 = \"pop.example.org\"; } )",
+	    .help = "The mailboxes to fetch from: a list with one group for each.",
+	    .more = "No comma may follow the last group. There must be one account "
+		    "at least, here or in \"accounts_dir\".",
+	},
+	{
+	    .section = SECTION_GLOBAL,
+	    .name = "accounts_dir",
+	    .type = TYPE_PATH,
+	    .sample = "accounts.d",
+	    .help = "A folder with more accounts, each in a file NAME.conf.",
+	    .more = "Each file whose name ends in .conf and does not begin with a "
+		    "dot holds one account, its settings at top level, without "
+		    "braces around them. The files are read in the order of their "
+		    "names. So a program can add and remove accounts without "
+		    "editing a file.",
+	},
+
+	{
+	    .section = SECTION_ACCOUNT,
+	    .name = "name",
+	    .type = TYPE_NAME,
+	    .flags = SETTING_REQUIRED | SETTING_LIVE,
+	    .sample = "isp",
+	    .help = "What the account is called, here and on the command line.",
+	    .more = "The ledger knows the mailbox "
+		    "by this name: who changes it begins anew.",
+	},
+	{
+	    .section = SECTION_ACCOUNT,
+	    .name = "pop3",
+	    .type = TYPE_HOST,
+	    .flags = SETTING_REQUIRED | SETTING_IN_DEFAULTS | SETTING_LIVE,
+	    .sample = "pop.example.org",
+	    .help = "The POP3 server: a host name or an address.",
+	},
+	{
+	    .section = SECTION_ACCOUNT,
+	    .name = "port",
+	    .type = TYPE_PORT,
+	    .flags = SETTING_IN_DEFAULTS,
+	    .min = 1,
+	    .max = 65535,
+	    .fallback = "995; 110 with tls = \"starttls\" or \"none\"",
+	    .sample = "995",
+	    .help = "The POP3 server's port.",
+	},
+	{
+	    .section = SECTION_ACCOUNT,
+	    .name = "tls",
+	    .type = TYPE_CHOICE,
+	    .flags = SETTING_IN_DEFAULTS,
+	    .choices = tls_choices,
+	    .initial = "implicit",
+	    .help = "How the connection is protected.",
+	    .more = "\"implicit\": TLS from the first octet. \"starttls\": by the "
+		    "command STLS, without which nothing is sent. \"none\": in clear, "
+		    "only to this very machine, or with allow_cleartext = true. The "
+		    "server's certificate is always verified.",
+	},
+	{
+	    .section = SECTION_ACCOUNT,
+	    .name = "auth",
+	    .type = TYPE_CHOICE,
+	    .flags = SETTING_IN_DEFAULTS,
+	    .choices = pop3_auth_choices,
+	    .initial = "auto",
+	    .help = "How to log in.",
+	    .more = "\"auto\": the best that the server offers. \"user\": the commands "
+		    "USER and PASS. \"plain\", \"login\": the command AUTH with that "
+		    "mechanism.",
+	},
+	{
+	    .section = SECTION_ACCOUNT,
+	    .name = "user",
+	    .type = TYPE_STRING,
+	    .flags = SETTING_REQUIRED | SETTING_IN_DEFAULTS | SETTING_LIVE,
+	    .max = 255,
+	    .sample = "ann@example.org",
+	    .help = "The name to log in with; often the whole address.",
+	},
+	{
+	    .section = SECTION_ACCOUNT,
+	    .name = "password",
+	    .type = TYPE_STRING,
+	    .flags = SETTING_IN_DEFAULTS | SETTING_SECRET | SETTING_PASSWORD,
+	    .max = 1024,
+	    .sample = "secret",
+	    .help = "The password itself; the file must then be private.",
+	    .more = "The file that it stands in must belong to you or to root and "
+		    "be open to nobody else (chmod 600). See SECRETS for other "
+		    "places.",
+	},
+	{
+	    .section = SECTION_ACCOUNT,
+	    .name = "password_file",
+	    .type = TYPE_PATH,
+	    .flags = SETTING_IN_DEFAULTS | SETTING_PASSWORD | SETTING_FILE,
+	    .sample = "~/.secrets/isp",
+	    .help = "A private file whose first line is the password.",
+	},
+	{
+	    .section = SECTION_ACCOUNT,
+	    .name = "password_command",
+	    .type = TYPE_STRING,
+	    .flags = SETTING_IN_DEFAULTS | SETTING_PASSWORD | SETTING_LIVE,
+	    .max = 4096,
+	    .sample = "pass show mail/isp",
+	    .help = "A shell command that prints the password as its first line.",
+	},
+	{
+	    .section = SECTION_ACCOUNT,
+	    .name = "ca_file",
+	    .type = TYPE_PATH,
+	    .flags = SETTING_IN_DEFAULTS | SETTING_FILE,
+	    .fallback = "the system's certificates",
+	    .sample = "/etc/ssl/certs/own-ca.pem",
+	    .help = "Trust the certificates in this file instead of the system's.",
+	    .more = "In PEM format. For a server with a certificate that it signed "
+		    "itself, that certificate.",
+	},
+	{
+	    .section = SECTION_ACCOUNT,
+	    .name = "allow_cleartext",
+	    .type = TYPE_BOOL,
+	    .flags = SETTING_IN_DEFAULTS,
+	    .initial = "false",
+	    .help = "Allow tls = \"none\" to other machines.",
+	    .more = "Everybody on the way can then read the password and the mail.",
+	},
+	{
+	    .section = SECTION_ACCOUNT,
+	    .name = "timeout",
+	    .type = TYPE_DURATION,
+	    .flags = SETTING_IN_DEFAULTS,
+	    .min = 1,
+	    .max = HOUR,
+	    .initial = "60s",
+	    .help = "How long the server may stay silent.",
+	},
+	{
+	    .section = SECTION_ACCOUNT,
+	    .name = "destination",
+	    .type = TYPE_STRING,
+	    .flags = SETTING_REQUIRED | SETTING_IN_DEFAULTS,
+	    .max = 255,
+	    .fallback = "the only destination, where there is one only",
+	    .sample = "home",
+	    .help = "Which of the destinations the mail goes to.",
+	},
+	{
+	    .section = SECTION_ACCOUNT,
+	    .name = "recipient",
+	    .type = TYPE_RECIPIENTS,
+	    .flags = SETTING_REQUIRED | SETTING_IN_DEFAULTS | SETTING_LIVE,
+	    .sample = "ann",
+	    .help = "Who gets the mail: an address, or a list of them.",
+	    .more = "Every message of the mailbox goes to every one of them; the "
+		    "headers of a message have no say in it. A local part alone "
+		    "will do where the destination accepts it.",
+	},
+	{
+	    .section = SECTION_ACCOUNT,
+	    .name = "after_delivery",
+	    .type = TYPE_AFTER_DELIVERY,
+	    .flags = SETTING_IN_DEFAULTS,
+	    .min = 1,
+	    .max = 3650LL * DAY,
+	    .initial = "keep",
+	    .help = "What becomes of a delivered message in the mailbox.",
+	    .more = "\"keep\": it stays there. \"delete\": it is deleted once every "
+		    "recipient's delivery is recorded on disk. \"keep 14d\": it is "
+		    "deleted that long after its delivery.",
+	},
+	{
+	    .section = SECTION_ACCOUNT,
+	    .name = "first_poll",
+	    .type = TYPE_FIRST_POLL,
+	    .flags = SETTING_IN_DEFAULTS,
+	    .min = 1,
+	    .max = 3650LL * DAY,
+	    .initial = "all",
+	    .help = "What to take of the mail that is there at the first poll.",
+	    .more = "\"all\" of it; \"none\": what is there counts as seen and stays; "
+		    "\"since 7d\": what arrived that recently; \"last 100\": the newest "
+		    "hundred messages.",
+	},
+	{
+	    .section = SECTION_ACCOUNT,
+	    .name = "fetch_limit",
+	    .type = TYPE_COUNT,
+	    .flags = SETTING_IN_DEFAULTS,
+	    .min = 0,
+	    .max = MANY,
+	    .initial = "0",
+	    .help = "How many messages one poll takes at most; 0: no limit.",
+	    .more = "The others wait for the next poll.",
+	},
+	{
+	    .section = SECTION_ACCOUNT,
+	    .name = "max_size",
+	    .type = TYPE_SIZE,
+	    .flags = SETTING_IN_DEFAULTS,
+	    .min = 0,
+	    .max = (int64_t)1 << 40,
+	    .initial = "0",
+	    .help = "Messages larger than this are held, not fetched; 0: no limit.",
+	    .more = "What is held stays in the mailbox until you "
+		    "decide (postrider held).",
+	},
+	{
+	    .section = SECTION_ACCOUNT,
+	    .name = "every",
+	    .type = TYPE_DURATION,
+	    .flags = SETTING_IN_DEFAULTS,
+	    .min = 10,
+	    .max = 30 * DAY,
+	    .initial = "5m",
+	    .help = "The time between two polls of a program that keeps running.",
+	    .more = "The command fetch polls at once, whatever this says.",
+	},
+	{
+	    .section = SECTION_ACCOUNT,
+	    .name = "in_doubt",
+	    .type = TYPE_CHOICE,
+	    .flags = SETTING_IN_DEFAULTS,
+	    .choices = in_doubt_choices,
+	    .initial = "resend",
+	    .help = "What to do when nobody can know whether a message arrived.",
+	    .more = "That is so when the connection or the program ended after the "
+		    "end of a message was sent and before its reply was recorded "
+		    "(RFC 1047). \"resend\": it is sent again, and may arrive twice. "
+		    "\"hold\": it waits until you decide (postrider held).",
+	},
+
+	{
+	    .section = SECTION_DESTINATION,
+	    .name = "smtp",
+	    .type = TYPE_HOST,
+	    .flags = SETTING_LIVE,
+	    .sample = "smtp.example.org",
+	    .help = "The SMTP server: a host name or an address.",
+	    .more = "A destination has either this or \"lmtp\".",
+	},
+	{
+	    .section = SECTION_DESTINATION,
+	    .name = "lmtp",
+	    .type = TYPE_HOST_OR_SOCKET,
+	    .sample = "/run/dovecot/lmtp",
+	    .help = "The LMTP server: the path of a unix socket, or a host.",
+	    .more = "A value that begins with \"/\" is a path. A host needs a "
+		    "\"port\", since LMTP has none of its own.",
+	},
+	{
+	    .section = SECTION_DESTINATION,
+	    .name = "port",
+	    .type = TYPE_PORT,
+	    .min = 1,
+	    .max = 65535,
+	    .fallback = "25; 465 with a user; LMTP over TCP has none",
+	    .sample = "587",
+	    .help = "The server's port.",
+	    .more = "SMTP with a user: 465, or 587 when tls is given and is not "
+		    "\"implicit\". Without a user: 25, or 465 when tls = "
+		    "\"implicit\" is given. LMTP over TCP must name its port.",
+	},
+	{
+	    .section = SECTION_DESTINATION,
+	    .name = "tls",
+	    .type = TYPE_CHOICE,
+	    .choices = tls_choices,
+	    .fallback = "\"implicit\" on port 465; \"none\" on this very machine; "
+			"else \"starttls\"",
+	    .sample = "starttls",
+	    .help = "How the connection is protected.",
+	    .more = "\"implicit\": TLS from the first octet. \"starttls\": by the "
+		    "command STARTTLS, without which nothing is sent. \"none\": in "
+		    "clear, only to this very machine (localhost, 127.*, ::1, a unix "
+		    "socket), or with allow_cleartext = true. The server's "
+		    "certificate is always verified.",
+	},
+	{
+	    .section = SECTION_DESTINATION,
+	    .name = "auth",
+	    .type = TYPE_CHOICE,
+	    .choices = smtp_auth_choices,
+	    .initial = "auto",
+	    .help = "How to log in, when there is a user.",
+	    .more = "\"auto\": the best that the server offers. \"plain\", \"login\": "
+		    "that mechanism.",
+	},
+	{
+	    .section = SECTION_DESTINATION,
+	    .name = "user",
+	    .type = TYPE_STRING,
+	    .flags = SETTING_LIVE,
+	    .max = 255,
+	    .fallback = "do not log in",
+	    .sample = "ann",
+	    .help = "The name to log in with.",
+	},
+	{
+	    .section = SECTION_DESTINATION,
+	    .name = "password",
+	    .type = TYPE_STRING,
+	    .flags = SETTING_SECRET | SETTING_PASSWORD,
+	    .max = 1024,
+	    .sample = "secret",
+	    .help = "The password itself; the file must then be private.",
+	    .more = "As for an account.",
+	},
+	{
+	    .section = SECTION_DESTINATION,
+	    .name = "password_file",
+	    .type = TYPE_PATH,
+	    .flags = SETTING_PASSWORD | SETTING_FILE,
+	    .sample = "~/.secrets/smtp",
+	    .help = "A private file whose first line is the password.",
+	},
+	{
+	    .section = SECTION_DESTINATION,
+	    .name = "password_command",
+	    .type = TYPE_STRING,
+	    .flags = SETTING_PASSWORD | SETTING_LIVE,
+	    .max = 4096,
+	    .sample = "pass show mail/smtp",
+	    .help = "A shell command that prints the password as its first line.",
+	},
+	{
+	    .section = SECTION_DESTINATION,
+	    .name = "ca_file",
+	    .type = TYPE_PATH,
+	    .flags = SETTING_FILE,
+	    .fallback = "the system's certificates",
+	    .sample = "/etc/ssl/certs/own-ca.pem",
+	    .help = "Trust the certificates in this file instead of the system's.",
+	    .more = "In PEM format.",
+	},
+	{
+	    .section = SECTION_DESTINATION,
+	    .name = "allow_cleartext",
+	    .type = TYPE_BOOL,
+	    .initial = "false",
+	    .help = "Allow tls = \"none\" to other machines.",
+	    .more = "Everybody on the way can then read the password and the mail.",
+	},
+	{
+	    .section = SECTION_DESTINATION,
+	    .name = "timeout",
+	    .type = TYPE_DURATION,
+	    .min = 1,
+	    .max = HOUR,
+	    .initial = "60s",
+	    .help = "How long the server may stay silent.",
+	},
+	{
+	    .section = SECTION_DESTINATION,
+	    .name = "reply_timeout",
+	    .type = TYPE_DURATION,
+	    .min = 1,
+	    .max = HOUR,
+	    .initial = "10m",
+	    .help = "How long the reply to the end of a message may take.",
+	    .more = "Who gives up early makes repeats: the server may have taken the "
+		    "message (RFC 5321, 4.5.3.2.6).",
+	},
+	{
+	    .section = SECTION_DESTINATION,
+	    .name = "helo",
+	    .type = TYPE_STRING,
+	    .max = 255,
+	    .fallback = "this machine's name",
+	    .sample = "mail.example.org",
+	    .help = "The name to greet the server with.",
+	    .more = "A host name, or an address in brackets.",
+	},
+};
+
+const size_t settings_table_len
+    = sizeof settings_table / sizeof settings_table[0];
+
+const struct setting *
+table_section(enum section section, size_t *count)
+{
+	size_t first = 0, end;
+
+	while (settings_table[first].section != section)
+		first++;
+	for (end = first; end < settings_table_len; end++)
+		if (settings_table[end].section != section)
+			break;
+	*count = end - first;
+	return settings_table + first;
+}
+
+const struct setting *
+table_find(enum section section, const char *name)
+{
+	for (size_t i = 0; i < settings_table_len; i++)
+		if (settings_table[i].section == section
+		    && strcmp(settings_table[i].name, name) == 0)
+			return settings_table + i;
+	return NULL;
+}
+
+const char *
+table_nearest(enum section section, const char *word)
+{
+	const char *names[sizeof settings_table / sizeof settings_table[0] + 1];
+	size_t count;
+	const struct setting *rows = table_section(section, &count);
+
+	for (size_t i = 0; i < count; i++)
+		names[i] = rows[i].name;
+	names[count] = NULL;
+	return text_nearest(word, names);
+}
+
+const char *
+section_name(enum section section)
+{
+	switch (section) {
+	case SECTION_ACCOUNT:
+		return "account";
+	case SECTION_DESTINATION:
+		return "destination";
+	case SECTION_GLOBAL:
+		break;
+	}
+	return "global";
+}
+
+static void
+expects_choice(const struct setting *setting, struct buffer *out)
+{
+	buffer_add_text(out, "one of");
+	for (const struct choice *c = setting->choices; c->word != NULL; c++)
+		buffer_addf(out, "%s \"%s\"", c == setting->choices ? "" : ",",
+		    c->word);
+}
+
+void
+table_expects(const struct setting *setting, struct buffer *out)
+{
+	const char *like
+	    = setting->sample != NULL ? setting->sample : setting->initial;
+	char min[TEXT_UNIT], max[TEXT_UNIT];
+
+	switch (setting->type) {
+	case TYPE_SETTINGS:
+		buffer_addf(out, "like %s", like);
+		break;
+	case TYPE_NAME:
+		buffer_add_text(out, "a name in quotes, up to 64 printable ASCII "
+				     "characters without blanks and \"/\", not "
+				     "beginning with \"-\" or \".\"");
+		break;
+	case TYPE_STRING:
+		buffer_addf(out,
+		    "a text in quotes of 1 to %lld octets on one line",
+		    (long long)setting->max);
+		break;
+	case TYPE_HOST:
+		buffer_addf(
+		    out, "a host name or address in quotes, like \"%s\"", like);
+		break;
+	case TYPE_HOST_OR_SOCKET:
+		buffer_addf(out,
+		    "a path or a host in quotes, like \"%s\" or \"localhost\"",
+		    like);
+		break;
+	case TYPE_PATH:
+		buffer_addf(out, "a path in quotes, like \"%s\"", like);
+		break;
+	case TYPE_PORT:
+	case TYPE_COUNT:
+		buffer_addf(out, "a whole number from %lld to %lld",
+		    (long long)setting->min, (long long)setting->max);
+		break;
+	case TYPE_BOOL:
+		buffer_add_text(out, "true or false, without quotes");
+		break;
+	case TYPE_DURATION:
+		buffer_addf(out,
+		    "a duration with its unit in quotes, from \"%s\" to \"%s\"",
+		    text_from_duration(setting->min, min),
+		    text_from_duration(setting->max, max));
+		break;
+	case TYPE_SIZE:
+		buffer_addf(out,
+		    "0, or a size with its unit in quotes, up to \"%s\"",
+		    text_from_size((uint64_t)setting->max, max));
+		break;
+	case TYPE_CHOICE:
+		expects_choice(setting, out);
+		break;
+	case TYPE_RECIPIENTS:
+		buffer_add_text(out, "an address in quotes, or some in brackets: "
+				     "[ \"ann\", \"bob@example.org\" ]");
+		break;
+	case TYPE_AFTER_DELIVERY:
+		buffer_add_text(out, "\"keep\", \"delete\", or a time like "
+				     "\"keep 14d\", from 1s to 3650d");
+		break;
+	case TYPE_FIRST_POLL:
+		buffer_add_text(out, "\"all\", \"none\", a time like \"since 7d\", "
+				     "or a number like \"last 100\"");
+		break;
+	}
+}
+
+bool
+table_is_quoted(const struct setting *setting)
+{
+	return setting->type != TYPE_PORT && setting->type != TYPE_COUNT
+	    && setting->type != TYPE_BOOL && setting->type != TYPE_SETTINGS;
+}

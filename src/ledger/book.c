@@ -1,0 +1,242 @@
+/* What each change does to a row. */
+#include "ledger/book.h"
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "ledger/schema.h"
+
+#include <stdlib.h>
+
+/* Parameters: ?1 message or account, ?2 now; then as named in each. */
+static const char *const sql[BOOK_STATEMENTS] = {
+	[BOOK_BEGIN] = "BEGIN IMMEDIATE",
+	[BOOK_COMMIT] = "COMMIT",
+	/* ?3 uid, ?4 copy, ?5 octets, ?6 fresh */
+	[BOOK_ROW] =
+	    "INSERT INTO message (account, uid, copy, octets, state,"
+	    "  first_seen, since)"
+	    " VALUES (?1, ?3, ?4, ?5, 'new', ?2, ?2)"
+	    " ON CONFLICT (account, uid, copy) DO UPDATE SET"
+	    "  octets = iif(?6, excluded.octets, octets),"
+	    "  state = iif(?6, 'new', state),"
+	    "  before = iif(?6, NULL, before),"
+	    "  first_seen = iif(?6, ?2, first_seen),"
+	    "  since = iif(?6, ?2, since),"
+	    "  delivered = iif(?6, NULL, delivered),"
+	    "  attempts = iif(?6, 0, attempts),"
+	    "  next_try = iif(?6, 0, next_try),"
+	    "  deletions = iif(?6, 0, deletions),"
+	    "  reply = iif(?6, '', reply),"
+	    "  intent = iif(?6, NULL, intent)"
+	    " RETURNING id",
+	/* ?3 intent */
+	[BOOK_INTENT] =
+	    "UPDATE message SET before = iif(state = 'gone', before, state),"
+	    " state = 'in_doubt', since = ?2, intent = ?3 WHERE id = ?1",
+	[BOOK_WITHDRAW] =
+	    "UPDATE message SET state = before, since = ?2,"
+	    " intent = iif(before = 'in_doubt', intent, NULL), before = NULL"
+	    " WHERE id = ?1 AND before IS NOT NULL",
+	/* ?3 state, ?4 reply, ?5 next_try */
+	[BOOK_VERDICT] =
+	    "UPDATE message SET state = ?3, before = NULL, since = ?2,"
+	    " reply = ?4, next_try = ?5,"
+	    " attempts = attempts + (?3 = 'deferred'),"
+	    " delivered = iif(?3 IN ('delivered', 'delete_owed'), ?2,"
+	    "  delivered),"
+	    " intent = iif(?3 = 'in_doubt', intent, NULL)"
+	    " WHERE id = ?1",
+	/* ?3 destination, ?4 recipient, ?5 state, ?6 reply */
+	[BOOK_OUTCOME] =
+	    "INSERT INTO outcome (message, time, destination, recipient,"
+	    "  state, reply) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
+	    " ON CONFLICT DO UPDATE SET time = ?2, state = ?5, reply = ?6",
+	[BOOK_OUTCOMES_AGREE] =
+	    "DELETE FROM outcome WHERE message = ?1 AND"
+	    " (SELECT count(DISTINCT state) FROM outcome WHERE message = ?1)"
+	    "  < 2",
+	/* ?3 reply */
+	[BOOK_SEEN] = "UPDATE message SET state = 'seen', since = ?2,"
+		      " before = NULL, reply = ?3 WHERE id = ?1",
+	[BOOK_OWE] = "UPDATE message SET state = 'delete_owed', since = ?2"
+		     " WHERE id = ?1 AND state IN ('delivered', 'seen')",
+	[BOOK_DELETED] = "UPDATE message SET deletions = deletions + 1"
+			 " WHERE id = ?1",
+	[BOOK_GONE] = "UPDATE message SET before = state, state = 'gone',"
+		      " since = ?2 WHERE id = ?1 AND state <> 'gone'",
+	[BOOK_RETURN] = "UPDATE message SET state = before, before = NULL,"
+			" since = ?2 WHERE id = ?1 AND state = 'gone'",
+	[BOOK_RETRY] = "UPDATE message SET state = 'new', since = ?2,"
+		       " first_seen = ?2, attempts = 0, next_try = 0"
+		       " WHERE id = ?1 AND state IN ('held', 'dropped')",
+	[BOOK_DROP] = "UPDATE message SET state = 'dropped', since = ?2"
+		      " WHERE id = ?1 AND state = 'held'",
+	[BOOK_FIRST] = "UPDATE account SET first_poll = ?2 WHERE id = ?1",
+};
+
+int
+book_open(struct book *b, const char *dir, struct error *e)
+{
+	*b = (struct book){ 0 };
+	if (schema_open(&b->db, dir, true, e) < 0)
+		return -1;
+	b->path = xasprintf("%s/ledger.db", dir);
+	return 0;
+}
+
+void
+book_close(struct book *b)
+{
+	for (int i = 0; i < BOOK_STATEMENTS; i++)
+		sqlite3_finalize(b->statements[i]);
+	sqlite3_close(b->db);
+	free(b->path);
+	*b = (struct book){ 0 };
+}
+
+sqlite3_stmt *
+book_statement(struct book *b, enum book_statement which, struct error *e)
+{
+	if (b->statements[which] == NULL &&
+	    sqlite3_prepare_v3(b->db, sql[which], -1, SQLITE_PREPARE_PERSISTENT,
+		&b->statements[which], NULL) != SQLITE_OK)
+		schema_error(b->db, b->path, e);
+	return b->statements[which];
+}
+
+int
+book_run(struct book *b, sqlite3_stmt *st, struct error *e)
+{
+	int rc = sqlite3_step(st);
+
+	if (rc != SQLITE_DONE && rc != SQLITE_ROW)
+		schema_error(b->db, b->path, e);
+	sqlite3_reset(st);
+	sqlite3_clear_bindings(st);
+	return rc == SQLITE_DONE || rc == SQLITE_ROW ? 0 : -1;
+}
+
+static void
+bind_text(sqlite3_stmt *st, int i, const char *text)
+{
+	sqlite3_bind_text(st, i, text ? text : "", -1, SQLITE_STATIC);
+}
+
+/* Find or make the row that a change names by its UID. */
+static int
+row_for(struct book *b, int64_t account, struct ledger_change *c, int64_t now,
+    struct error *e)
+{
+	sqlite3_stmt *st = book_statement(b, BOOK_ROW, e);
+	int rc;
+
+	if (st == NULL)
+		return -1;
+	sqlite3_bind_int64(st, 1, account);
+	sqlite3_bind_int64(st, 2, now);
+	sqlite3_bind_blob64(st, 3, c->uid.len ? c->uid.data : "", c->uid.len,
+	    SQLITE_STATIC);
+	sqlite3_bind_int64(st, 4, c->copy);
+	sqlite3_bind_int64(st, 5, (int64_t)c->octets);
+	sqlite3_bind_int(st, 6, c->fresh);
+	rc = sqlite3_step(st);
+	if (rc == SQLITE_ROW) {
+		c->message = sqlite3_column_int64(st, 0);
+		rc = sqlite3_step(st);
+	}
+	sqlite3_reset(st);
+	sqlite3_clear_bindings(st);
+	return rc == SQLITE_DONE ? 0 : schema_error(b->db, b->path, e);
+}
+
+static int
+write_outcomes(struct book *b, const struct ledger_change *c, int64_t now,
+    struct error *e)
+{
+	bool done = c->state == STATE_DELIVERED || c->state == STATE_DELETE_OWED;
+	sqlite3_stmt *st;
+
+	for (size_t i = 0; i < c->outcome_count; i++) {
+		const struct ledger_outcome *o = &c->outcomes[i];
+
+		if ((st = book_statement(b, BOOK_OUTCOME, e)) == NULL)
+			return -1;
+		sqlite3_bind_int64(st, 1, c->message);
+		sqlite3_bind_int64(st, 2, now);
+		bind_text(st, 3, c->destination);
+		bind_text(st, 4, o->recipient);
+		bind_text(st, 5,
+		    state_name(done ? STATE_DELIVERED : o->state));
+		bind_text(st, 6, o->reply);
+		if (book_run(b, st, e) < 0)
+			return -1;
+	}
+	if ((st = book_statement(b, BOOK_OUTCOMES_AGREE, e)) == NULL)
+		return -1;
+	sqlite3_bind_int64(st, 1, c->message);
+	return book_run(b, st, e);
+}
+
+static char *
+intent_text(const struct ledger_change *c)
+{
+	struct buffer text = { 0 };
+
+	buffer_addf(&text, "%s:", c->destination ? c->destination : "");
+	for (size_t i = 0; i < c->outcome_count; i++)
+		buffer_addf(&text, " %s", c->outcomes[i].recipient);
+	return text.data;
+}
+
+static const enum book_statement statement_of[] = {
+	[CHANGE_INTENT] = BOOK_INTENT,
+	[CHANGE_WITHDRAW] = BOOK_WITHDRAW,
+	[CHANGE_VERDICT] = BOOK_VERDICT,
+	[CHANGE_SEEN] = BOOK_SEEN,
+	[CHANGE_OWE] = BOOK_OWE,
+	[CHANGE_DELETED] = BOOK_DELETED,
+	[CHANGE_GONE] = BOOK_GONE,
+	[CHANGE_RETURN] = BOOK_RETURN,
+	[CHANGE_RETRY] = BOOK_RETRY,
+	[CHANGE_DROP] = BOOK_DROP,
+	[CHANGE_FIRST] = BOOK_FIRST,
+};
+
+int
+book_change(struct book *b, int64_t account, struct ledger_change *c,
+    struct error *e)
+{
+	int64_t now = clock_wall();
+	char *intent = NULL;
+	sqlite3_stmt *st;
+	int rc;
+
+	if (c->kind != CHANGE_FIRST && c->message == 0 &&
+	    row_for(b, account, c, now, e) < 0)
+		return -1;
+	if ((st = book_statement(b, statement_of[c->kind], e)) == NULL)
+		return -1;
+	sqlite3_bind_int64(st, 1, c->kind == CHANGE_FIRST ? account : c->message);
+	sqlite3_bind_int64(st, 2, now);
+	switch (c->kind) {
+	case CHANGE_INTENT:
+		intent = intent_text(c);
+		bind_text(st, 3, intent);
+		break;
+	case CHANGE_VERDICT:
+		bind_text(st, 3, state_name(c->state));
+		bind_text(st, 4, c->reply);
+		sqlite3_bind_int64(st, 5, c->next_try);
+		break;
+	case CHANGE_SEEN:
+		bind_text(st, 3, c->reply);
+		break;
+	default:
+		break;
+	}
+	rc = book_run(b, st, e);
+	free(intent);
+	if (rc == 0 && c->kind == CHANGE_VERDICT)
+		rc = write_outcomes(b, c, now, e);
+	return rc;
+}

@@ -1,0 +1,54 @@
+/*
+ * book.h - the writer's connection with its prepared statements, and what each
+ * kind of change does to a row.
+ */
+#ifndef LEDGER_BOOK_H
+#define LEDGER_BOOK_H
+
+#include "base/error.h"
+#include "ledger/ledger.h"
+
+#include <sqlite3.h>
+
+enum book_statement {
+	BOOK_BEGIN,
+	BOOK_COMMIT,
+	BOOK_ROW,
+	BOOK_INTENT,
+	BOOK_WITHDRAW,
+	BOOK_VERDICT,
+	BOOK_OUTCOME,
+	BOOK_OUTCOMES_AGREE,
+	BOOK_SEEN,
+	BOOK_OWE,
+	BOOK_DELETED,
+	BOOK_GONE,
+	BOOK_RETURN,
+	BOOK_RETRY,
+	BOOK_DROP,
+	BOOK_FIRST,
+	BOOK_STATEMENTS
+};
+
+struct book {
+	sqlite3 *db;	/* owned */
+	sqlite3_stmt *statements[BOOK_STATEMENTS];	/* owned, made at use */
+	char *path;	/* owned; for errors */
+};
+
+int book_open(struct book *b, const char *dir, struct error *e);
+void book_close(struct book *b);
+
+/*
+ * book_statement - a statement, ready to be bound. NULL: ERR_LEDGER.
+ * book_run - step it to its end and reset it. Returns 0, or -1.
+ */
+sqlite3_stmt *book_statement(struct book *b, enum book_statement which,
+    struct error *e);
+int book_run(struct book *b, sqlite3_stmt *st, struct error *e);
+
+/* book_change - carry out one change inside the open transaction. */
+int book_change(struct book *b, int64_t account, struct ledger_change *c,
+    struct error *e);
+
+#endif

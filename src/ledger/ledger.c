@@ -1,0 +1,368 @@
+/* The writer's thread: all jobs that wait, one transaction, one fsync. */
+#include "ledger/ledger.h"
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/crash.h"
+#include "ledger/book.h"
+#include "ledger/lock.h"
+#include "ledger/schema.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Forget what has been gone for so long. */
+#define GONE_S ((int64_t)90 * 86400)
+/* Bounds a transaction, not the queue. */
+#define BATCH 1024
+
+struct ledger {
+	struct book book;	/* the thread's alone, once it runs */
+	struct queue *queue;	/* owned: jobs that wait */
+	pthread_t thread;
+	int lock_fd;
+	struct error broken;	/* the thread's: the first error of the book */
+	struct ledger_job last;	/* ends the thread */
+};
+
+static int
+write_changes(struct book *book, struct ledger_job *job)
+{
+	for (size_t i = 0; i < job->change_count; i++)
+		if (book_change(book, job->account, &job->changes[i],
+			&job->error) < 0)
+			return -1;
+	return 0;
+}
+
+static int
+run_statement(struct book *book, enum book_statement which, struct error *e)
+{
+	sqlite3_stmt *st = book_statement(book, which, e);
+
+	return st == NULL ? -1 : book_run(book, st, e);
+}
+
+/* Write all jobs of a batch and make them durable together. */
+static int
+write_batch(struct ledger *l, struct ledger_job **jobs, size_t n,
+    struct error *e)
+{
+	if (run_statement(&l->book, BOOK_BEGIN, e) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		if (jobs[i]->work(&l->book, jobs[i]) < 0) {
+			*e = jobs[i]->error;
+			goto rollback;
+		}
+	}
+	crash_point("before_commit");
+	if (run_statement(&l->book, BOOK_COMMIT, e) < 0)
+		goto rollback;
+	crash_point("after_commit");
+	return 0;
+rollback:
+	sqlite3_exec(l->book.db, "ROLLBACK", NULL, NULL, NULL);
+	return -1;
+}
+
+static void
+answer_batch(struct ledger *l, struct ledger_job **jobs, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (l->broken.kind != ERR_NONE) {
+			jobs[i]->rc = -1;
+			jobs[i]->error = l->broken;
+		}
+		queue_push(jobs[i]->answer, &jobs[i]->item);
+	}
+}
+
+static void *
+ledger_thread(void *arg)
+{
+	struct ledger *l = arg;
+	struct ledger_job *jobs[BATCH];
+	bool last = false;
+
+	while (!last) {
+		size_t n = 0;
+		struct ledger_job *job =
+		    queue_wait(l->queue, -1, deadline_never());
+
+		for (; job != NULL; job = queue_pop(l->queue)) {
+			if (job == &l->last)
+				last = true;
+			else
+				jobs[n++] = job;
+			if (n == BATCH || last)
+				break;
+		}
+		if (n > 0 && l->broken.kind == ERR_NONE)
+			write_batch(l, jobs, n, &l->broken);
+		answer_batch(l, jobs, n);
+	}
+	return NULL;
+}
+
+int
+ledger_open(struct ledger **out, const char *dir, bool may_be_new,
+    struct error *e)
+{
+	struct ledger *l = xcalloc(1, sizeof(*l));
+	int rc;
+
+	*out = NULL;
+	l->lock_fd = lock_take(dir, e);
+	if (l->lock_fd < 0 || lock_check_marker(dir, may_be_new, e) < 0 ||
+	    book_open(&l->book, dir, e) < 0 || lock_set_marker(dir, e) < 0 ||
+	    queue_new(&l->queue, e) < 0)
+		goto fail;
+	rc = pthread_create(&l->thread, NULL, ledger_thread, l);
+	if (rc != 0) {
+		error_set(e, ERR_SYSTEM, "cannot start a thread: %s",
+		    strerror(rc));
+		goto fail;
+	}
+	*out = l;
+	return 0;
+fail:
+	queue_free(&l->queue);
+	book_close(&l->book);
+	if (l->lock_fd >= 0)
+		close(l->lock_fd);
+	free(l);
+	return -1;
+}
+
+void
+ledger_close(struct ledger **out)
+{
+	struct ledger *l = *out;
+
+	if (l == NULL)
+		return;
+	queue_push(l->queue, &l->last.item);
+	pthread_join(l->thread, NULL);
+	queue_free(&l->queue);
+	book_close(&l->book);
+	close(l->lock_fd);
+	free(l);
+	*out = NULL;
+}
+
+void
+ledger_submit(struct ledger *l, struct ledger_job *job)
+{
+	job->rc = 0;
+	error_clear(&job->error);
+	if (job->work == NULL)
+		job->work = write_changes;
+	queue_push(l->queue, &job->item);
+}
+
+/* Submit, and wait for the answer on a queue of our own. */
+static int
+run(struct ledger *l, struct ledger_job *job, struct error *e)
+{
+	struct queue *answer = NULL;
+
+	if (queue_new(&answer, e) < 0)
+		return -1;
+	job->answer = answer;
+	ledger_submit(l, job);
+	queue_wait(answer, -1, deadline_never());
+	queue_free(&answer);
+	if (job->rc < 0)
+		*e = job->error;
+	return job->rc;
+}
+
+int
+ledger_change(struct ledger *l, int64_t account, struct ledger_change *changes,
+    size_t count, struct error *e)
+{
+	struct ledger_job job = { .account = account,
+		.changes = changes,
+		.change_count = count };
+
+	return count == 0 ? 0 : run(l, &job, e);
+}
+
+/* --- accounts and polls --- */
+
+struct account_job {
+	struct ledger_job job;
+	const char *name, *server, *user;
+	bool moved;
+	int64_t *out;
+};
+
+static int
+prepare(struct book *b, const char *sql, sqlite3_stmt **st, struct error *e)
+{
+	if (sqlite3_prepare_v2(b->db, sql, -1, st, NULL) == SQLITE_OK)
+		return 0;
+	return schema_error(b->db, b->path, e);
+}
+
+static int
+account_insert(struct book *b, struct account_job *a)
+{
+	struct error *e = &a->job.error;
+	sqlite3_stmt *st = NULL;
+	int rc = -1;
+
+	if (prepare(b,
+		"INSERT INTO account (name, server, user) VALUES (?1, ?2, ?3)"
+		" ON CONFLICT (name) DO UPDATE SET server = ?2, user = ?3",
+		&st, e) == 0) {
+		sqlite3_bind_text(st, 1, a->name, -1, SQLITE_STATIC);
+		sqlite3_bind_text(st, 2, a->server, -1, SQLITE_STATIC);
+		sqlite3_bind_text(st, 3, a->user, -1, SQLITE_STATIC);
+		rc = book_run(b, st, e);
+	}
+	sqlite3_finalize(st);
+	return rc;
+}
+
+/* Read the account's row; *same: its server and user are those we ask for. */
+static int
+account_select(struct book *b, struct account_job *a, bool *found, bool *same)
+{
+	struct error *e = &a->job.error;
+	sqlite3_stmt *st = NULL;
+	int step, rc = 0;
+
+	*found = false;
+	if (prepare(b,
+		"SELECT id, server, user FROM account"
+		" WHERE name = ?1",
+		&st, e) < 0)
+		return -1;
+	sqlite3_bind_text(st, 1, a->name, -1, SQLITE_STATIC);
+	step = sqlite3_step(st);
+	if (step == SQLITE_ROW) {
+		const char *server = (const char *)sqlite3_column_text(st, 1);
+		const char *user = (const char *)sqlite3_column_text(st, 2);
+
+		*found = true;
+		*a->out = sqlite3_column_int64(st, 0);
+		*same = strcasecmp(server, a->server) == 0 &&
+		    strcmp(user, a->user) == 0;
+		if (!*same && !a->moved) {
+			error_set(e, ERR_QUESTION,
+			    "account %s was %s at %s, and is now %s at %s. The "
+			    "same mailbox at a new address: say "
+			    "--same-mailbox once. Another mailbox: give the "
+			    "account a new name",
+			    a->name, user, server, a->user, a->server);
+			a->job.rc = -1;
+		}
+	} else if (step != SQLITE_DONE) {
+		rc = schema_error(b->db, b->path, e);
+	}
+	sqlite3_finalize(st);
+	return rc;
+}
+
+static int
+account_work(struct book *b, struct ledger_job *job)
+{
+	struct account_job *a = (struct account_job *)job;
+	bool found, same = false;
+
+	if (account_select(b, a, &found, &same) < 0)
+		return -1;
+	if ((found && same) || job->rc < 0)
+		return 0;
+	if (account_insert(b, a) < 0)
+		return -1;
+	return found ? 0 : account_select(b, a, &found, &same);
+}
+
+int
+ledger_account(struct ledger *l, const char *name, const char *server,
+    const char *user, bool moved, int64_t *account, struct error *e)
+{
+	struct account_job a = { .job.work = account_work,
+		.name = name,
+		.server = server,
+		.user = user,
+		.moved = moved,
+		.out = account };
+
+	return run(l, &a.job, e);
+}
+
+struct poll_job_record {
+	struct ledger_job job;
+	const struct ledger_poll *poll;
+};
+
+static int
+forget_gone(struct book *b, const struct ledger_poll *p, struct error *e)
+{
+	sqlite3_stmt *st = NULL;
+	int rc = -1;
+
+	if (prepare(b,
+		"DELETE FROM message WHERE account = ?1 AND state = 'gone'"
+		" AND since < ?2",
+		&st, e) == 0) {
+		sqlite3_bind_int64(st, 1, p->account);
+		sqlite3_bind_int64(st, 2, p->ended - GONE_S);
+		rc = book_run(b, st, e);
+	}
+	sqlite3_finalize(st);
+	return rc;
+}
+
+static int
+poll_work(struct book *b, struct ledger_job *job)
+{
+	const struct ledger_poll *p = ((struct poll_job_record *)job)->poll;
+	bool ok = p->error.kind == ERR_NONE;
+	struct error *e = &job->error;
+	sqlite3_stmt *st = NULL;
+	int rc = -1;
+
+	if (prepare(b,
+		"UPDATE account SET last_started = ?2, last_ended = ?3,"
+		" last_success = iif(?4, ?3, last_success),"
+		" error_kind = ?5, error_text = ?6,"
+		" failures = iif(?4, 0, failures + 1),"
+		" in_mailbox = iif(?7, ?8, in_mailbox), delivered = ?9,"
+		" octets = ?10, deleted = ?11,"
+		" total_delivered = total_delivered + ?9"
+		" WHERE id = ?1",
+		&st, e) == 0) {
+		sqlite3_bind_int64(st, 1, p->account);
+		sqlite3_bind_int64(st, 2, p->started);
+		sqlite3_bind_int64(st, 3, p->ended);
+		sqlite3_bind_int(st, 4, ok);
+		sqlite3_bind_text(st, 5, ok ? "" : error_name(p->error.kind),
+		    -1, SQLITE_STATIC);
+		sqlite3_bind_text(st, 6, ok ? "" : p->error.text, -1,
+		    SQLITE_STATIC);
+		sqlite3_bind_int(st, 7, p->listed);
+		sqlite3_bind_int64(st, 8, (int64_t)p->in_mailbox);
+		sqlite3_bind_int64(st, 9, (int64_t)p->delivered);
+		sqlite3_bind_int64(st, 10, (int64_t)p->octets);
+		sqlite3_bind_int64(st, 11, (int64_t)p->deleted);
+		rc = book_run(b, st, e);
+	}
+	sqlite3_finalize(st);
+	return rc < 0 ? rc : forget_gone(b, p, e);
+}
+
+int
+ledger_poll(struct ledger *l, const struct ledger_poll *poll, struct error *e)
+{
+	struct poll_job_record r = { .job.work = poll_work, .poll = poll };
+
+	return run(l, &r.job, e);
+}

@@ -1,0 +1,122 @@
+/* flock(2) on ledger.lock, never on the database: SQLite has locks there. */
+#include "ledger/lock.h"
+
+#include "base/alloc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int
+make_directories(const char *dir, struct error *e)
+{
+	char *path = xstrdup(dir);
+	int rc = 0;
+
+	for (char *p = path + 1; rc == 0; p++) {
+		char end = *p;
+
+		if (end != '/' && end != '\0')
+			continue;
+		*p = '\0';
+		if (mkdir(path, 0700) < 0 && errno != EEXIST)
+			rc = error_set(e, ERR_LEDGER,
+			    "cannot make the state directory %s: %s", path,
+			    strerror(errno));
+		*p = end;
+		if (end == '\0')
+			break;
+	}
+	free(path);
+	return rc;
+}
+
+static int
+held_by(int fd, const char *path, struct error *e)
+{
+	char pid[32] = "";
+	ssize_t n = pread(fd, pid, sizeof(pid) - 1, 0);
+
+	pid[n > 0 ? strspn(pid, "0123456789") : 0] = '\0';
+	return error_set(e, ERR_LOCKED,
+	    "another postrider is at work with this ledger (process %s): wait "
+	    "for it, or stop it",
+	    pid[0] != '\0' ? pid : path);
+}
+
+int
+lock_take(const char *dir, struct error *e)
+{
+	char *path = xasprintf("%s/ledger.lock", dir);
+	char pid[32];
+	int fd = -1, n;
+
+	if (make_directories(dir, e) < 0)
+		goto out;
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0) {
+		error_set(e, ERR_LEDGER, "%s: %s", path, strerror(errno));
+		goto out;
+	}
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno == EWOULDBLOCK)
+			held_by(fd, path, e);
+		else
+			error_set(e, ERR_LEDGER, "%s: cannot lock it: %s", path,
+			    strerror(errno));
+		goto fail;
+	}
+	n = snprintf(pid, sizeof(pid), "%ld\n", (long)getpid());
+	if (ftruncate(fd, 0) < 0 || pwrite(fd, pid, (size_t)n, 0) != n) {
+		error_set(e, ERR_LEDGER, "%s: %s", path, strerror(errno));
+		goto fail;
+	}
+	goto out;
+fail:
+	close(fd);
+	fd = -1;
+out:
+	free(path);
+	return fd;
+}
+
+int
+lock_check_marker(const char *dir, bool may_be_new, struct error *e)
+{
+	char *marker = xasprintf("%s/ledger.marker", dir);
+	char *db = xasprintf("%s/ledger.db", dir);
+	int rc = 0;
+
+	if (!may_be_new && access(marker, F_OK) == 0 && access(db, F_OK) < 0)
+		rc = error_set(e, ERR_QUESTION,
+		    "the ledger %s has gone: without it all mail still in the "
+		    "mailboxes would be fetched again. Restore it, or say "
+		    "--new-ledger",
+		    db);
+	free(marker);
+	free(db);
+	return rc;
+}
+
+int
+lock_set_marker(const char *dir, struct error *e)
+{
+	char *marker = xasprintf("%s/ledger.marker", dir);
+	int fd = open(marker, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int rc = 0;
+
+	if (fd < 0 || dir_fd < 0 || fsync(fd) < 0 || fsync(dir_fd) < 0)
+		rc = error_set(e, ERR_LEDGER, "%s: %s", marker, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	if (dir_fd >= 0)
+		close(dir_fd);
+	free(marker);
+	return rc;
+}

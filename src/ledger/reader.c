@@ -1,0 +1,296 @@
+/* Read-only questions to the ledger. */
+#include "ledger/reader.h"
+
+#include "base/alloc.h"
+#include "ledger/schema.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct reader {
+	sqlite3 *db;	/* owned */
+};
+
+int
+reader_open(struct reader **r, const char *dir, struct error *e)
+{
+	sqlite3 *db;
+
+	*r = NULL;
+	if (schema_open(&db, dir, false, e) < 0)
+		return -1;
+	if (db != NULL) {
+		*r = xcalloc(1, sizeof(**r));
+		(*r)->db = db;
+	}
+	return 0;
+}
+
+void
+reader_free(struct reader **r)
+{
+	if (*r != NULL)
+		sqlite3_close((*r)->db);
+	free(*r);
+	*r = NULL;
+}
+
+static int
+fail(struct reader *r, struct error *e)
+{
+	return schema_error(r->db, "the ledger cannot be read", e);
+}
+
+static int
+prepare(struct reader *r, const char *sql, sqlite3_stmt **st, struct error *e)
+{
+	if (sqlite3_prepare_v2(r->db, sql, -1, st, NULL) == SQLITE_OK)
+		return 0;
+	return fail(r, e);
+}
+
+/* A column that may be NULL, as a string that lives until the next step. */
+static const char *
+text(sqlite3_stmt *st, int column)
+{
+	const char *s = (const char *)sqlite3_column_text(st, column);
+
+	return s ? s : "";
+}
+
+static struct slice
+blob(sqlite3_stmt *st, int column)
+{
+	const void *data = sqlite3_column_blob(st, column);
+
+	return slice_make(data, (size_t)sqlite3_column_bytes(st, column));
+}
+
+static enum state
+state(sqlite3_stmt *st, int column)
+{
+	int s = state_parse(text(st, column));
+
+	return s < 0 ? STATE_NEW : (enum state)s;
+}
+
+int
+reader_account(struct reader *r, const char *name, int64_t *account,
+    struct error *e)
+{
+	sqlite3_stmt *st = NULL;
+	int step, rc = 0;
+
+	*account = 0;
+	if (r == NULL)
+		return 0;
+	if (prepare(r, "SELECT id FROM account WHERE name = ?1", &st, e) < 0)
+		return -1;
+	sqlite3_bind_text(st, 1, name, -1, SQLITE_STATIC);
+	step = sqlite3_step(st);
+	if (step == SQLITE_ROW)
+		*account = sqlite3_column_int64(st, 0);
+	else if (step != SQLITE_DONE)
+		rc = fail(r, e);
+	sqlite3_finalize(st);
+	return rc;
+}
+
+int
+reader_rows(struct reader *r, int64_t account, struct rows *rows,
+    struct error *e)
+{
+	sqlite3_stmt *st = NULL;
+	size_t room = 0, at = 0;
+	int step;
+
+	*rows = (struct rows){ 0 };
+	if (r == NULL)
+		return 0;
+	if (prepare(r,
+		"SELECT id, uid, copy, state, before, attempts, deletions,"
+		" octets, first_seen, since, delivered, next_try"
+		" FROM message WHERE account = ?1 ORDER BY uid, copy",
+		&st, e) < 0)
+		return -1;
+	sqlite3_bind_int64(st, 1, account);
+	while ((step = sqlite3_step(st)) == SQLITE_ROW) {
+		struct slice uid = blob(st, 1);
+		struct row *row;
+
+		if (rows->count == room) {
+			room = room ? 2 * room : 64;
+			rows->list =
+			    xrealloc(rows->list, room, sizeof(*rows->list));
+		}
+		row = &rows->list[rows->count++];
+		*row = (struct row){
+			.message = sqlite3_column_int64(st, 0),
+			.uid.len = uid.len,
+			.copy = (uint32_t)sqlite3_column_int64(st, 2),
+			.state = state(st, 3),
+			.before = state(st, 4),
+			.attempts = (uint32_t)sqlite3_column_int64(st, 5),
+			.deletions = (uint32_t)sqlite3_column_int64(st, 6),
+			.octets = (uint64_t)sqlite3_column_int64(st, 7),
+			.first_seen = sqlite3_column_int64(st, 8),
+			.since = sqlite3_column_int64(st, 9),
+			.delivered = sqlite3_column_int64(st, 10),
+			.next_try = sqlite3_column_int64(st, 11),
+		};
+		buffer_add_slice(&rows->uids, uid);
+	}
+	/* The buffer has stopped moving: now the UIDs can point into it. */
+	for (size_t i = 0; i < rows->count; i++) {
+		rows->list[i].uid.data = rows->uids.data + at;
+		at += rows->list[i].uid.len;
+	}
+	sqlite3_finalize(st);
+	if (step == SQLITE_DONE)
+		return 0;
+	rows_free(rows);
+	return fail(r, e);
+}
+
+void
+rows_free(struct rows *rows)
+{
+	free(rows->list);
+	buffer_free(&rows->uids);
+	*rows = (struct rows){ 0 };
+}
+
+int
+reader_delivered(struct reader *r, int64_t message,
+    void (*each)(void *arg, const char *recipient), void *arg, struct error *e)
+{
+	sqlite3_stmt *st = NULL;
+	int step;
+
+	if (r == NULL)
+		return 0;
+	if (prepare(r,
+		"SELECT recipient FROM outcome"
+		" WHERE message = ?1 AND state = 'delivered'",
+		&st, e) < 0)
+		return -1;
+	sqlite3_bind_int64(st, 1, message);
+	while ((step = sqlite3_step(st)) == SQLITE_ROW)
+		each(arg, text(st, 0));
+	sqlite3_finalize(st);
+	return step == SQLITE_DONE ? 0 : fail(r, e);
+}
+
+int
+reader_waiting(struct reader *r, const char *account, int64_t message,
+    unsigned states, void (*each)(void *arg, const struct waiting *w),
+    void *arg, size_t *found, struct error *e)
+{
+	sqlite3_stmt *st = NULL;
+	int step;
+
+	*found = 0;
+	if (r == NULL)
+		return 0;
+	if (prepare(r,
+		"SELECT m.id, a.name, m.uid, m.octets, m.state, m.first_seen,"
+		" m.since, m.next_try, m.attempts, m.reply"
+		" FROM message m JOIN account a ON a.id = m.account"
+		" WHERE (?1 IS NULL OR a.name = ?1) AND (?2 = 0 OR m.id = ?2)"
+		" ORDER BY a.name, m.since, m.id",
+		&st, e) < 0)
+		return -1;
+	if (account != NULL)
+		sqlite3_bind_text(st, 1, account, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(st, 2, message);
+	while ((step = sqlite3_step(st)) == SQLITE_ROW) {
+		struct waiting w = {
+			.message = sqlite3_column_int64(st, 0),
+			.account = text(st, 1),
+			.uid = blob(st, 2),
+			.octets = (uint64_t)sqlite3_column_int64(st, 3),
+			.state = state(st, 4),
+			.first_seen = sqlite3_column_int64(st, 5),
+			.since = sqlite3_column_int64(st, 6),
+			.next_try = sqlite3_column_int64(st, 7),
+			.attempts = (uint32_t)sqlite3_column_int64(st, 8),
+			.reply = text(st, 9),
+		};
+
+		if ((states >> w.state & 1) == 0)
+			continue;
+		(*found)++;
+		each(arg, &w);
+	}
+	sqlite3_finalize(st);
+	return step == SQLITE_DONE ? 0 : fail(r, e);
+}
+
+static int
+standing_account(struct reader *r, const char *name, struct standing *out,
+    int64_t *id, struct error *e)
+{
+	sqlite3_stmt *st = NULL;
+	int step, rc = 0;
+
+	if (prepare(r,
+		"SELECT id, last_started, last_ended, last_success, failures,"
+		" in_mailbox, delivered, octets, deleted, total_delivered,"
+		" error_kind, error_text, first_poll IS NULL FROM account WHERE name = ?1",
+		&st, e) < 0)
+		return -1;
+	sqlite3_bind_text(st, 1, name, -1, SQLITE_STATIC);
+	step = sqlite3_step(st);
+	if (step == SQLITE_ROW) {
+		*id = sqlite3_column_int64(st, 0);
+		out->known = true;
+		out->last_started = sqlite3_column_int64(st, 1);
+		out->last_ended = sqlite3_column_int64(st, 2);
+		out->polled = out->last_ended != 0;
+		out->last_success = sqlite3_column_int64(st, 3);
+		out->failures = (uint64_t)sqlite3_column_int64(st, 4);
+		out->in_mailbox = (uint64_t)sqlite3_column_int64(st, 5);
+		out->delivered = (uint64_t)sqlite3_column_int64(st, 6);
+		out->octets = (uint64_t)sqlite3_column_int64(st, 7);
+		out->deleted = (uint64_t)sqlite3_column_int64(st, 8);
+		out->total_delivered = (uint64_t)sqlite3_column_int64(st, 9);
+		out->first = sqlite3_column_int(st, 12) != 0;
+		snprintf(out->error_kind, sizeof(out->error_kind), "%s",
+		    text(st, 10));
+		snprintf(out->error_text, sizeof(out->error_text), "%s",
+		    text(st, 11));
+	} else if (step != SQLITE_DONE) {
+		rc = fail(r, e);
+	}
+	sqlite3_finalize(st);
+	return rc;
+}
+
+int
+reader_standing(struct reader *r, const char *account, struct standing *out,
+    struct error *e)
+{
+	sqlite3_stmt *st = NULL;
+	int64_t id = 0;
+	int step;
+
+	*out = (struct standing){ 0 };
+	if (r == NULL)
+		return 0;
+	if (standing_account(r, account, out, &id, e) < 0)
+		return -1;
+	if (!out->known)
+		return 0;
+	if (prepare(r,
+		"SELECT state, count(*) FROM message WHERE account = ?1"
+		" GROUP BY state",
+		&st, e) < 0)
+		return -1;
+	sqlite3_bind_int64(st, 1, id);
+	while ((step = sqlite3_step(st)) == SQLITE_ROW)
+		out->counts[state(st, 0)] +=
+		    (uint64_t)sqlite3_column_int64(st, 1);
+	sqlite3_finalize(st);
+	return step == SQLITE_DONE ? 0 : fail(r, e);
+}

@@ -1,0 +1,42 @@
+/*
+ * schema.h - the tables of ledger.db, and how a connection to it is opened.
+ *
+ * account   a row for each maildrop, by the account's name; what its last poll
+ *           did, for `status`.
+ * message   a row for each message that was ever dealt with:
+ *             uid, copy, octets  as listed; uid is a BLOB, compared octet by
+ *                                octet; copy counts equal UIDs of one listing
+ *             state              state.h
+ *             before             in_doubt: the state to go back to if no end
+ *                                of data went out; gone: what it was
+ *             since              when it came into its state
+ *             delivered          when the last recipient's server accepted it
+ *             attempts, next_try temporary refusals so far; when to try again
+ *             deletions          DELEs that a QUIT +OK followed
+ *             reply              the server's last words, or a reason
+ *             intent             in_doubt: "DESTINATION: RECIPIENT…" of the
+ *                                transaction nobody knows the end of
+ * outcome   what became of a message for each recipient, while these differ.
+ *
+ * All times are seconds since 1970. The version is in PRAGMA user_version.
+ */
+#ifndef LEDGER_SCHEMA_H
+#define LEDGER_SCHEMA_H
+
+#include "base/error.h"
+
+#include <sqlite3.h>
+#include <stdbool.h>
+
+/*
+ * schema_open - open ledger.db in `dir`; a writer makes or migrates it (WAL,
+ * synchronous=FULL), a reader refuses what it does not know.
+ * *db is NULL and 0 returned when a reader finds no file.
+ * Returns 0, or -1 with ERR_LEDGER.
+ */
+int schema_open(sqlite3 **db, const char *dir, bool writer, struct error *e);
+
+/* schema_error - ERR_LEDGER with SQLite's words and what can be done. */
+int schema_error(sqlite3 *db, const char *what, struct error *e);
+
+#endif

@@ -1,0 +1,343 @@
+/*
+ * main.c - reads the command line, picks a command, and sees to it that what
+ * went to standard output has arrived.
+ */
+#include "config.h"
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "command/command.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+enum {
+	OPTION_STATE = 256,
+	OPTION_JSON,
+	OPTION_NEW_LEDGER,
+	OPTION_SAME_MAILBOX
+};
+
+static const struct option options[] = {
+	{ "config", required_argument, NULL, 'c' },
+	{ "state", required_argument, NULL, OPTION_STATE },
+	{ "verbose", no_argument, NULL, 'v' },
+	{ "quiet", no_argument, NULL, 'q' },
+	{ "json", no_argument, NULL, OPTION_JSON },
+	{ "new-ledger", no_argument, NULL, OPTION_NEW_LEDGER },
+	{ "same-mailbox", no_argument, NULL, OPTION_SAME_MAILBOX },
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'V' },
+	{ NULL, 0, NULL, 0 },
+};
+
+/* What getopt found. */
+struct command_line {
+	struct invocation in;
+	const char *name; /* the command's, NULL: none */
+	unsigned options; /* COMMAND_… that were given */
+	bool help;
+	bool version;
+};
+
+static const char *
+option_name(int value)
+{
+	const struct option *o;
+
+	for (o = options; o->name != NULL; o++)
+		if (o->val == value)
+			return o->name;
+	return NULL;
+}
+
+static int
+option_unknown(const char *word)
+{
+	const char *names[sizeof(options) / sizeof(options[0])] = { NULL };
+	const char *near;
+	size_t i;
+
+	if (optopt != 0 && option_name(optopt) != NULL) {
+		log_error("--%s takes no value", option_name(optopt));
+		return EX_USAGE;
+	}
+	if (optopt != 0) {
+		log_error("unknown option -%c; \"postrider help\" lists them",
+		    optopt);
+		return EX_USAGE;
+	}
+	for (i = 0; options[i].name != NULL; i++)
+		names[i] = options[i].name;
+	near = text_nearest(word + strspn(word, "-"), names);
+	if (near != NULL)
+		log_error("unknown option %s; did you mean --%s?", word, near);
+	else
+		log_error(
+		    "unknown option %s; \"postrider help\" lists them", word);
+	return EX_USAGE;
+}
+
+static void
+option_take(struct command_line *line, int option)
+{
+	struct invocation *in = &line->in;
+
+	switch (option) {
+	case 'c':
+		in->config = optarg;
+		break;
+	case OPTION_STATE:
+		in->state = optarg;
+		break;
+	case 'v':
+		in->verbose++;
+		break;
+	case 'q':
+		in->quiet = true;
+		break;
+	case OPTION_JSON:
+		in->json = true;
+		line->options |= COMMAND_JSON;
+		break;
+	case OPTION_NEW_LEDGER:
+		in->new_ledger = true;
+		line->options |= COMMAND_NEW_LEDGER;
+		break;
+	case OPTION_SAME_MAILBOX:
+		in->same_mailbox = true;
+		line->options |= COMMAND_SAME_MAILBOX;
+		break;
+	case 'h':
+		line->help = true;
+		break;
+	default:
+		line->version = true;
+		break;
+	}
+}
+
+static void
+word_take(struct command_line *line, char *word)
+{
+	if (line->name == NULL)
+		line->name = word;
+	else
+		line->in.args[line->in.arg_count++] = word;
+}
+
+/* Options stand anywhere, whatever $POSIXLY_CORRECT says: hence the '-'. */
+static int
+line_parse(struct command_line *line, int argc, char **argv)
+{
+	int option;
+
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, "-:c:vqhV", options, NULL)) !=
+	    -1) {
+		if (option == ':') {
+			log_error("%s needs a value", argv[optind - 1]);
+			return EX_USAGE;
+		}
+		if (option == '?')
+			return option_unknown(argv[optind - 1]);
+		if (option == 1)
+			word_take(line, optarg);
+		else
+			option_take(line, option);
+	}
+	while (optind < argc)
+		word_take(line, argv[optind++]);
+	if (line->in.quiet && line->in.verbose > 0) {
+		log_error("-q and -v contradict each other");
+		return EX_USAGE;
+	}
+	return EX_OK;
+}
+
+static int
+usage(void)
+{
+	size_t i;
+
+	fprintf(stderr,
+	    "usage: postrider [OPTION…] COMMAND [ACCOUNT…]\n"
+	    "commands:");
+	for (i = 0; commands[i] != NULL; i++)
+		fprintf(stderr, " %s", commands[i]->name);
+	fprintf(stderr, "\n\"postrider help\" tells more.\n");
+	return EX_USAGE;
+}
+
+static int
+version(void)
+{
+	printf("postrider %s\n%s\n", PACKAGE_VERSION, PACKAGE_LIBRARIES);
+	return EX_OK;
+}
+
+static int
+help(const struct command_line *line)
+{
+	char *args[2] = { NULL, NULL };
+	struct invocation in = { .args = args };
+	int status;
+
+	if (line->name != NULL)
+		args[in.arg_count++] = xstrdup(line->name);
+	status = command_help.run(&in);
+	free(args[0]);
+	return status;
+}
+
+/* An option that a command would ignore is worth an error. */
+static int
+options_check(const struct command *command, unsigned given)
+{
+	static const struct {
+		unsigned bit;
+		int value;
+	} table[] = {
+		{ COMMAND_JSON, OPTION_JSON },
+		{ COMMAND_NEW_LEDGER, OPTION_NEW_LEDGER },
+		{ COMMAND_SAME_MAILBOX, OPTION_SAME_MAILBOX },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		if ((given & table[i].bit & ~command->options) == 0)
+			continue;
+		log_error("\"postrider %s\" has no option --%s", command->name,
+		    option_name(table[i].value));
+		return EX_USAGE;
+	}
+	return EX_OK;
+}
+
+static enum log_level
+level_of(const struct invocation *in)
+{
+	if (in->quiet)
+		return LOG_QUIET;
+	if (in->verbose == 0)
+		return LOG_NORMAL;
+	return in->verbose == 1 ? LOG_EVENTS : LOG_TRACE;
+}
+
+static int
+line_run(const struct command_line *line)
+{
+	const struct command *command;
+	int status;
+
+	if (line->version)
+		return version();
+	if (line->help)
+		return help(line);
+	if (line->name == NULL)
+		return usage();
+	if ((command = command_find(line->name)) == NULL)
+		return command_unknown(line->name);
+	status = options_check(command, line->options);
+	if (status != EX_OK)
+		return status;
+	log_set_level(level_of(&line->in));
+	return command->run(&line->in);
+}
+
+/* LeakSanitizer looks at the process from outside. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+
+/* No core file, and no debugger of the same user: passwords are in memory. */
+static int
+secrets_protect(void)
+{
+#ifdef SANITIZED
+	return 0;
+#else
+	const struct rlimit none = { 0, 0 };
+
+	if (setrlimit(RLIMIT_CORE, &none) < 0)
+		return -1;
+	return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+#endif
+}
+
+/*
+ * A socket must never become descriptor 1 or 2. Opened for reading, what is
+ * written to a closed standard output still fails.
+ */
+static int
+descriptors_fill(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDONLY);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd < 0)
+		return -1;
+	return close(fd);
+}
+
+static int
+process_prepare(void)
+{
+	struct sigaction ignore = { .sa_handler = SIG_IGN };
+
+	if (descriptors_fill() < 0 || secrets_protect() < 0 ||
+	    sigaction(SIGPIPE, &ignore, NULL) < 0) {
+		log_error("cannot start: %s", strerror(errno));
+		return -1;
+	}
+	umask(S_IRWXG | S_IRWXO);
+	return 0;
+}
+
+/* A reader that has seen enough, such as head(1), is no news to anyone. */
+static int
+output_finish(int status)
+{
+	bool failed = ferror(stdout) != 0;
+
+	errno = 0;
+	if (fflush(stdout) == 0 && !failed)
+		return status;
+	if (errno != EPIPE)
+		log_error("standard output: %s",
+		    errno != 0 ? strerror(errno) : "not all could be written");
+	return command_worse(status, EX_IOERR);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct command_line line = { 0 };
+	int status;
+
+	if (process_prepare() < 0)
+		return EX_OSERR;
+	line.in.args = xcalloc((size_t)argc + 1, sizeof(*line.in.args));
+	status = line_parse(&line, argc, argv);
+	if (status == EX_OK)
+		status = line_run(&line);
+	free(line.in.args);
+	return output_finish(status);
+}

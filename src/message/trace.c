@@ -1,0 +1,201 @@
+/* trace.c - see trace.h. */
+#include "message/trace.h"
+
+#include "base/clock.h"
+#include "message/digest.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#define ACCOUNT_TAG 8
+#define MESSAGE_TAG 20
+
+/* RFC 5322 section 2.1.1 wishes for 78; a tab shows as eight. */
+#define COLUMNS 78
+#define TAB 8
+
+/* No word of ours can bring a line near the 998 octets that are allowed. */
+#define WORD_MAX 300
+
+static void
+base32(const unsigned char *octets, size_t characters, char *out)
+{
+	static const char digits[] = "abcdefghijklmnopqrstuvwxyz234567";
+	unsigned window = 0;
+	unsigned bits = 0;
+	size_t i;
+
+	for (i = 0; i < characters; i++) {
+		if (bits < 5) {
+			window = (window << 8 | *octets++) & 0xffff;
+			bits += 8;
+		}
+		bits -= 5;
+		out[i] = digits[window >> bits & 31];
+	}
+	out[characters] = '\0';
+}
+
+/* Most significant octet first, on every machine. */
+static void
+digest_number(struct digest *d, uint64_t n, size_t width)
+{
+	unsigned char octets[8];
+	size_t i;
+
+	for (i = 0; i < width; i++)
+		octets[i] = (unsigned char)(n >> 8 * (width - 1 - i));
+	digest_add(d, octets, width);
+}
+
+static void
+digest_maildrop(struct digest *d, const char *server, const char *user)
+{
+	const char *p;
+
+	for (p = server; *p != '\0'; p++) {
+		char c = (char)tolower((unsigned char)*p);
+
+		digest_add(d, &c, 1);
+	}
+	digest_add(d, "", 1);
+	digest_add(d, user, strlen(user));
+}
+
+void
+trace_id(const char *server, const char *user, struct slice uid, uint32_t copy,
+    uint64_t octets, char out[TRACE_ID])
+{
+	unsigned char sum[DIGEST_OCTETS];
+	struct digest d;
+
+	digest_begin(&d);
+	digest_maildrop(&d, server, user);
+	digest_end(&d, sum);
+	base32(sum, ACCOUNT_TAG, out);
+	out[ACCOUNT_TAG] = '.';
+
+	digest_begin(&d);
+	digest_maildrop(&d, server, user);
+	digest_add(&d, "", 1);
+	digest_number(&d, uid.len, 4);
+	digest_add(&d, uid.data, uid.len);
+	digest_number(&d, copy, 4);
+	digest_number(&d, octets, 8);
+	digest_end(&d, sum);
+	base32(sum, MESSAGE_TAG, out + ACCOUNT_TAG + 1);
+}
+
+/* A header field while it is written. */
+struct fold {
+	struct buffer *out;
+	size_t column;
+};
+
+static void
+fold_line(struct fold *f)
+{
+	buffer_add_text(f->out, "\r\n\t");
+	f->column = TAB;
+}
+
+static void
+fold_word(struct fold *f, const char *word)
+{
+	size_t len = strlen(word);
+
+	if (f->column > TAB) {
+		if (f->column + 1 + len >= COLUMNS) {
+			fold_line(f);
+		} else {
+			buffer_add_text(f->out, " ");
+			f->column++;
+		}
+	}
+	buffer_add_text(f->out, word);
+	f->column += len;
+}
+
+/* Copy what may stand in a header, cut to fit. */
+static void
+printable(const char *text, char out[WORD_MAX])
+{
+	size_t n;
+
+	for (n = 0; text[n] != '\0' && n < WORD_MAX - 1; n++)
+		out[n] = text[n] > ' ' && text[n] < 0x7f ? text[n] : '?';
+	out[n] = '\0';
+}
+
+/* A host's name, or its address as a literal (RFC 5321 section 4.1.3). */
+static void
+host_text(const char *host, char out[WORD_MAX])
+{
+	unsigned char address[sizeof(struct in6_addr)];
+	char plain[WORD_MAX - 16];
+	size_t len = strcspn(host, "%");
+
+	if (len < sizeof plain) {
+		memcpy(plain, host, len);
+		plain[len] = '\0';
+		if (inet_pton(AF_INET, plain, address) == 1) {
+			snprintf(out, WORD_MAX, "[%s]", plain);
+			return;
+		}
+		if (inet_pton(AF_INET6, plain, address) == 1) {
+			snprintf(out, WORD_MAX, "[IPv6:%s]", plain);
+			return;
+		}
+	}
+	printable(host, out);
+}
+
+/* Nothing at all is better than a recipient that is not quite the one. */
+static bool
+may_be_shown(const char *recipient)
+{
+	const char *p;
+
+	if (recipient == NULL || strlen(recipient) > WORD_MAX - 4)
+		return false;
+	for (p = recipient; *p != '\0'; p++)
+		if (*p < ' ' || *p > '~')
+			return false;
+	return true;
+}
+
+void
+trace_header(const struct trace *t, struct buffer *out)
+{
+	struct fold f = { out, 0 };
+	char date[CLOCK_RFC5322];
+	char word[WORD_MAX];
+
+	fold_word(&f, "Received:");
+	fold_word(&f, "from");
+	host_text(t->from, word);
+	fold_word(&f, word);
+	fold_line(&f);
+	fold_word(&f, "by");
+	host_text(t->by, word);
+	fold_word(&f, word);
+	fold_word(&f, t->tls ? "with POP3S" : "with POP3");
+	fold_word(&f, "id");
+	printable(t->id, word);
+	fold_word(&f, word);
+	if (may_be_shown(t->recipient)) {
+		fold_line(&f);
+		fold_word(&f, "for");
+		snprintf(word, sizeof word, "<%s>", t->recipient);
+		fold_word(&f, word);
+		buffer_add_text(out, ";");
+		f.column++;
+	} else {
+		buffer_add_text(out, ";");
+		fold_line(&f);
+	}
+	fold_word(&f, clock_rfc5322(t->when, date));
+	buffer_add_text(out, "\r\n");
+}

@@ -1,0 +1,240 @@
+/* Reading the listing: UIDL and LIST, or the digests of headers. */
+#include "poll/listing.h"
+
+#include "base/alloc.h"
+#include "base/text.h"
+#include "message/canon.h"
+#include "message/header.h"
+#include "poll/top.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The answer to LIST. */
+struct sizes {
+	struct size {
+		uint32_t number;
+		uint64_t octets;
+	} *list;
+	size_t count, room;
+};
+
+static int
+by_number(const void *a, const void *b)
+{
+	uint32_t x = ((const struct listing_entry *)a)->number;
+	uint32_t y = ((const struct listing_entry *)b)->number;
+
+	return (x > y) - (x < y);
+}
+
+static int
+size_by_number(const void *a, const void *b)
+{
+	uint32_t x = ((const struct size *)a)->number;
+	uint32_t y = ((const struct size *)b)->number;
+
+	return (x > y) - (x < y);
+}
+
+/* Of pointers to entries: by UID, and by number where UIDs are equal. */
+static int
+by_uid(const void *a, const void *b)
+{
+	const struct listing_entry *x = *(struct listing_entry *const *)a;
+	const struct listing_entry *y = *(struct listing_entry *const *)b;
+	int order = slice_compare(x->uid, y->uid);
+
+	return order != 0 ? order : by_number(x, y);
+}
+
+void
+listing_add(struct listing *l, uint32_t number, struct slice uid,
+    uint64_t octets)
+{
+	/* Doubles at each power of two. */
+	if ((l->count & (l->count - 1)) == 0)
+		l->list = xrealloc(l->list, l->count ? 2 * l->count : 1,
+		    sizeof(*l->list));
+	l->list[l->count++] = (struct listing_entry){ .number = number,
+		.uid.len = uid.len,
+		.octets = octets };
+	buffer_add_slice(&l->uids, uid);
+}
+
+/* The buffer has stopped moving: now the UIDs can point into it. */
+static void
+point_uids(struct listing *l)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < l->count; i++) {
+		l->list[i].uid.data = l->uids.data + at;
+		at += l->list[i].uid.len;
+	}
+}
+
+static void
+drop_contradictions(struct listing *l)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < l->count;) {
+		size_t j = i + 1;
+
+		while (j < l->count && l->list[j].number == l->list[i].number)
+			j++;
+		if (j == i + 1 && l->list[i].number != 0)
+			l->list[kept++] = l->list[i];
+		else
+			l->left_out += j - i;
+		i = j;
+	}
+	l->count = kept;
+}
+
+static void
+number_copies(struct listing *l)
+{
+	struct listing_entry **sorted = xcalloc(l->count, sizeof(*sorted));
+
+	for (size_t i = 0; i < l->count; i++)
+		sorted[i] = &l->list[i];
+	if (l->count > 0)
+		qsort(sorted, l->count, sizeof(*sorted), by_uid);
+	for (size_t i = 1; i < l->count; i++) {
+		if (!slice_equal(sorted[i]->uid, sorted[i - 1]->uid))
+			continue;
+		sorted[i]->copy = sorted[i - 1]->copy + 1;
+		sorted[i]->copies = sorted[i - 1]->copies = true;
+	}
+	free(sorted);
+}
+
+void
+listing_finish(struct listing *l)
+{
+	point_uids(l);
+	if (l->count > 0)
+		qsort(l->list, l->count, sizeof(*l->list), by_number);
+	drop_contradictions(l);
+	number_copies(l);
+	l->octets = 0;
+	for (size_t i = 0; i < l->count; i++)
+		l->octets += l->list[i].octets;
+}
+
+void
+listing_free(struct listing *l)
+{
+	free(l->list);
+	buffer_free(&l->uids);
+	*l = (struct listing){ 0 };
+}
+
+/* --- the conversation --- */
+
+static int
+uidl_line(void *arg, uint32_t number, struct slice uid, struct error *e)
+{
+	(void)e;
+	listing_add(arg, number, uid, 0);
+	return 0;
+}
+
+static int
+list_line(void *arg, uint32_t number, uint64_t octets, struct error *e)
+{
+	struct sizes *s = arg;
+
+	(void)e;
+	if (s->count == s->room) {
+		s->room = s->room ? 2 * s->room : 64;
+		s->list = xrealloc(s->list, s->room, sizeof(*s->list));
+	}
+	s->list[s->count++] = (struct size){ number, octets };
+	return 0;
+}
+
+/* Give each entry its octets; one that LIST does not know loses its number. */
+static void
+join_sizes(struct listing *l, const struct sizes *sizes)
+{
+	for (size_t i = 0; i < l->count; i++) {
+		struct listing_entry *entry = &l->list[i];
+		struct size key = { .number = entry->number };
+		const struct size *found = bsearch(&key, sizes->list,
+		    sizes->count, sizeof(key), size_by_number);
+
+		if (found != NULL)
+			entry->octets = found->octets;
+		else
+			entry->number = 0;
+	}
+}
+
+/* Without UIDL: the digest of each header that TOP shows. */
+static int
+identify_by_header(struct listing *l, const struct sizes *sizes,
+    struct pop3 *pop3, struct error *e)
+{
+	struct buffer header = { 0 };
+	unsigned char digest[32];
+	char uid[2 * sizeof(digest) + 1];
+	int rc = 0;
+
+	l->by_header = true;
+	for (size_t i = 0; i < sizes->count; i++) {
+		if (sizes->list[i].number == 0)
+			continue;
+		rc = top_header(pop3, sizes->list[i].number, &header, e);
+		if (rc < 0)
+			break;
+		header_digest(buffer_slice(&header), digest);
+		text_hex(digest, sizeof(digest), uid);
+		listing_add(l, sizes->list[i].number, slice_of(uid), 0);
+	}
+	buffer_free(&header);
+	if (rc < 0 && e->kind == ERR_REFUSED)
+		return error_set(e, ERR_PROTOCOL,
+		    "the server has neither UIDL nor TOP, so that messages "
+		    "cannot be told apart");
+	return rc;
+}
+
+int
+listing_read(struct listing *l, struct pop3 *pop3, struct error *e)
+{
+	struct sizes sizes = { 0 };
+	uint32_t count;
+	uint64_t octets;
+	bool sized;
+	int rc = -1;
+
+	*l = (struct listing){ 0 };
+	if (pop3_stat(pop3, &count, &octets, e) < 0)
+		return -1;
+	if (count == 0)
+		return 0;
+	sized = pop3_list(pop3, list_line, &sizes, e) == 0;
+	if (!sized && e->kind != ERR_REFUSED)
+		goto out;
+	if (sizes.count > 0)
+		qsort(sizes.list, sizes.count, sizeof(*sizes.list),
+		    size_by_number);
+	rc = pop3_uidl(pop3, uidl_line, l, e);
+	if (rc < 0 && e->kind == ERR_REFUSED && sized)
+		rc = identify_by_header(l, &sizes, pop3, e);
+	if (rc < 0)
+		goto out;
+	/* What was refused has been done in another way. */
+	error_clear(e);
+	if (sized)
+		join_sizes(l, &sizes);
+	listing_finish(l);
+out:
+	free(sizes.list);
+	if (rc < 0)
+		listing_free(l);
+	return rc;
+}

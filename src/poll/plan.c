@@ -1,0 +1,293 @@
+/* One message at a time: what the ledger knows of it decides. */
+#include "poll/plan.h"
+
+#include "base/alloc.h"
+
+#include <stdlib.h>
+
+/* A deletion that has not worked so often is not tried again. */
+#define DELETIONS_MAX 3
+/* Between two polls the clock may move forward by so much unsuspected. */
+#define CLOCK_FORWARD_S ((int64_t)7 * 86400)
+/* And back by so much: a correction. */
+#define CLOCK_BACK_S 60
+
+static int
+row_order(const void *key, const void *element)
+{
+	const struct listing_entry *l = key;
+	const struct row *r = element;
+	int order = slice_compare(l->uid, r->uid);
+
+	return order != 0 ? order : (l->copy > r->copy) - (l->copy < r->copy);
+}
+
+static bool
+sizes_differ(const struct plan_entry *entry)
+{
+	return entry->listed->octets > 0 && entry->row->octets > 0 &&
+	    entry->listed->octets != entry->row->octets;
+}
+
+static void
+set(struct plan_entry *entry, enum plan_action action, const char *reason)
+{
+	entry->action = action;
+	entry->reason = reason;
+}
+
+static void
+plan_new(struct plan_entry *entry, const struct plan_input *in, size_t i)
+{
+	const struct account *a = in->account;
+	bool first = in->first && entry->row == NULL;
+
+	if (first && a->first == FIRST_NONE)
+		set(entry, PLAN_SEEN, "there before the first poll");
+	else if (first && a->first == FIRST_LAST &&
+	    in->listing->count - i > a->first_count)
+		set(entry, PLAN_SEEN, "older than the last ones asked for");
+	else if (first && a->first == FIRST_SINCE && in->arrivals != NULL &&
+	    in->arrivals[i] >= 0 && in->arrivals[i] < in->now - a->first_s)
+		set(entry, PLAN_SEEN, "arrived before the time asked for");
+	else if (a->max_size > 0 && entry->listed->octets > a->max_size)
+		set(entry, PLAN_HOLD, "larger than max_size");
+	else
+		set(entry, PLAN_TAKE, "new");
+}
+
+/* Delivered, and to be deleted, unless it is not what was delivered. */
+static void
+plan_deletion(struct plan *plan, struct plan_entry *entry, const char *reason)
+{
+	if (sizes_differ(entry)) {
+		entry->fresh = true;
+		set(entry, PLAN_TAKE,
+		    "new: another message had its UID, with other octets");
+	} else if (entry->row->deletions >= DELETIONS_MAX) {
+		plan->stubborn++;
+		set(entry, PLAN_LEAVE,
+		    "deleted three times, and the server lists it still");
+	} else {
+		set(entry, PLAN_DELETE, reason);
+	}
+}
+
+static void
+plan_delivered(struct plan *plan, struct plan_entry *entry,
+    const struct plan_input *in)
+{
+	const struct account *a = in->account;
+
+	if (a->after == AFTER_KEEP)
+		set(entry, PLAN_LEAVE, "delivered, and kept");
+	else if (a->after == AFTER_DELETE)
+		plan_deletion(plan, entry, "delivered");
+	else if (entry->row->delivered + a->keep_s > in->now)
+		set(entry, PLAN_LEAVE, "delivered, and kept for a while");
+	else if (plan->clock_jumped)
+		set(entry, PLAN_LEAVE, "due, but the clock has jumped");
+	else
+		plan_deletion(plan, entry, "delivered, and kept long enough");
+}
+
+static void
+plan_deferred(struct plan_entry *entry, const struct plan_input *in)
+{
+	if (entry->row->since >= in->run_started)
+		set(entry, PLAN_LEAVE, "refused for now, a moment ago");
+	else if (in->impatient || entry->row->next_try <= in->now)
+		set(entry, PLAN_TAKE, "refused for now before");
+	else
+		set(entry, PLAN_LEAVE, "refused for now; to be tried later");
+}
+
+static void
+plan_in_doubt(struct plan_entry *entry, const struct plan_input *in)
+{
+	if (entry->row->since >= in->run_started)
+		set(entry, PLAN_LEAVE, "in doubt since a moment ago");
+	else if (in->account->hold_in_doubt)
+		set(entry, PLAN_HOLD,
+		    "in doubt: it may have been delivered already");
+	else
+		set(entry, PLAN_TAKE, "in doubt: sent again");
+}
+
+static void
+plan_entry_make(struct plan *plan, struct plan_entry *entry,
+    const struct plan_input *in, size_t i)
+{
+	enum state state = STATE_NEW;
+
+	if (entry->row != NULL) {
+		state = entry->row->state;
+		if (state == STATE_GONE) {
+			entry->returned = true;
+			state = entry->row->before;
+			if (sizes_differ(entry)) {
+				entry->fresh = true;
+				state = STATE_NEW;
+			}
+		}
+	}
+	switch (state) {
+	case STATE_SEEN:
+		set(entry, PLAN_LEAVE, "counts as seen");
+		break;
+	case STATE_IN_DOUBT:
+		plan_in_doubt(entry, in);
+		break;
+	case STATE_DEFERRED:
+		plan_deferred(entry, in);
+		break;
+	case STATE_HELD:
+		plan->held++;
+		set(entry, PLAN_LEAVE, "held: its owner decides");
+		break;
+	case STATE_DROPPED:
+		plan_deletion(plan, entry, "dropped by its owner");
+		break;
+	case STATE_DELIVERED:
+		plan_delivered(plan, entry, in);
+		break;
+	case STATE_DELETE_OWED:
+		plan_deletion(plan, entry, "its deletion is owed");
+		break;
+	case STATE_NEW:
+	case STATE_GONE:
+	default:
+		plan_new(entry, in, i);
+		break;
+	}
+}
+
+static int
+by_uid(const void *a, const void *b)
+{
+	const struct plan_entry *x = *(struct plan_entry *const *)a;
+	const struct plan_entry *y = *(struct plan_entry *const *)b;
+
+	return slice_compare(x->listed->uid, y->listed->uid);
+}
+
+/*
+ * Messages with the same UID can only be told apart by their order, so they
+ * are deleted together or not at all.
+ */
+static void
+spare_copies(struct plan *plan)
+{
+	struct plan_entry **copies = xcalloc(plan->count, sizeof(*copies));
+	size_t n = 0, end;
+
+	for (size_t i = 0; i < plan->count; i++)
+		if (plan->list[i].listed->copies)
+			copies[n++] = &plan->list[i];
+	if (n > 0)
+		qsort(copies, n, sizeof(*copies), by_uid);
+	for (size_t from = 0; from < n; from = end) {
+		bool all = true;
+
+		for (end = from; end < n &&
+		     slice_equal(copies[end]->listed->uid,
+			 copies[from]->listed->uid);
+		     end++)
+			all = all && copies[end]->action == PLAN_DELETE;
+		for (size_t i = from; i < end && !all; i++)
+			if (copies[i]->action == PLAN_DELETE)
+				set(copies[i], PLAN_LEAVE,
+				    "another message has the same UID, and is "
+				    "not delivered yet");
+	}
+	free(copies);
+}
+
+/* New mail goes before retries, so that these never keep it waiting. */
+static void
+order_takes(struct plan *plan, const struct plan_input *in)
+{
+	uint64_t limit = in->account->fetch_limit;
+
+	plan->take = xcalloc(plan->count, sizeof(*plan->take));
+	for (int retries = 0; retries <= 1; retries++) {
+		for (size_t i = 0; i < plan->count; i++) {
+			struct plan_entry *entry = &plan->list[i];
+			bool retry = entry->row != NULL && !entry->fresh &&
+			    entry->row->state != STATE_NEW;
+
+			if (entry->action != PLAN_TAKE || retry != retries)
+				continue;
+			if (limit > 0 && plan->take_count >= limit) {
+				plan->left_for_later++;
+				set(entry, PLAN_LEAVE,
+				    "fetch_limit: next time");
+				continue;
+			}
+			plan->take[plan->take_count++] = i;
+			plan->take_octets += entry->listed->octets;
+		}
+	}
+}
+
+static void
+find_gone(struct plan *plan, const struct plan_input *in, const bool *listed)
+{
+	plan->gone = xcalloc(in->rows->count, sizeof(*plan->gone));
+	for (size_t i = 0; i < in->rows->count; i++)
+		if (!listed[i] && in->rows->list[i].state != STATE_GONE)
+			plan->gone[plan->gone_count++] = &in->rows->list[i];
+}
+
+void
+plan_make(struct plan *plan, const struct plan_input *in)
+{
+	const struct rows *rows = in->rows;
+	bool *listed = xcalloc(rows->count, sizeof(*listed));
+
+	*plan = (struct plan){ .count = in->listing->count };
+	plan->list = xcalloc(plan->count, sizeof(*plan->list));
+	plan->clock_jumped = in->last_poll > 0 &&
+	    (in->now < in->last_poll - CLOCK_BACK_S ||
+		in->now > in->last_poll + CLOCK_FORWARD_S);
+	for (size_t i = 0; i < plan->count; i++) {
+		struct plan_entry *entry = &plan->list[i];
+
+		entry->listed = &in->listing->list[i];
+		if (rows->count > 0)
+			entry->row = bsearch(entry->listed, rows->list,
+			    rows->count, sizeof(*rows->list), row_order);
+		if (entry->row != NULL)
+			listed[entry->row - rows->list] = true;
+		plan_entry_make(plan, entry, in, i);
+	}
+	spare_copies(plan);
+	order_takes(plan, in);
+	for (size_t i = 0; i < plan->count; i++)
+		plan->delete_count += plan->list[i].action == PLAN_DELETE;
+	find_gone(plan, in, listed);
+	free(listed);
+}
+
+void
+plan_free(struct plan *plan)
+{
+	free(plan->list);
+	free(plan->take);
+	free(plan->gone);
+	*plan = (struct plan){ 0 };
+}
+
+const char *
+plan_action_name(enum plan_action action)
+{
+	static const char *const names[] = {
+		[PLAN_TAKE] = "take",
+		[PLAN_DELETE] = "delete",
+		[PLAN_SEEN] = "mark as seen",
+		[PLAN_HOLD] = "hold",
+		[PLAN_LEAVE] = "leave",
+	};
+
+	return names[action];
+}

@@ -1,0 +1,348 @@
+/* A poll, in the order of the conversation. */
+#include "poll/poll.h"
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "message/header.h"
+#include "poll/session.h"
+#include "poll/top.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* Sessions that one poll may use up on messages nobody wants. */
+#define SESSIONS_MAX 8
+
+static char host_name[256];
+
+static void
+host_name_make(void)
+{
+	if (gethostname(host_name, sizeof(host_name) - 1) < 0 ||
+	    host_name[0] == '\0')
+		snprintf(host_name, sizeof(host_name), "localhost");
+}
+
+const char *
+poll_host(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, host_name_make);
+	return host_name;
+}
+
+static void
+phase(const struct session *s, enum poll_phase phase)
+{
+	if (s->job->progress != NULL)
+		atomic_store(&s->job->progress->phase, (int)phase);
+}
+
+/* --- listing and plan --- */
+
+static int
+open_maildrop(struct pop3 **pop3, const struct account *a, const char *password,
+    const struct stop *stop, struct error *e)
+{
+	if (pop3_open(pop3, &a->at, stop, e) < 0)
+		return -1;
+	return pop3_login(*pop3, &a->login, password, e);
+}
+
+/* When each message came, for `first_poll = "since …"`. */
+static int
+read_arrivals(struct pop3 *pop3, const struct listing *l, int64_t **out,
+    struct error *e)
+{
+	int64_t *arrivals = xcalloc(l->count, sizeof(*arrivals));
+	struct buffer header = { 0 };
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < l->count; i++) {
+		rc = top_header(pop3, l->list[i].number, &header, e);
+		if (rc == 0)
+			arrivals[i] = header_arrival(buffer_slice(&header));
+	}
+	buffer_free(&header);
+	if (rc == 0) {
+		*out = arrivals;
+		return 0;
+	}
+	free(arrivals);
+	if (e->kind == ERR_REFUSED)
+		return error_set(e, ERR_CONFIG,
+		    "the server does not show headers (TOP), so first_poll = "
+		    "\"since …\" cannot work here: use \"last …\", \"all\" or "
+		    "\"none\"");
+	return -1;
+}
+
+/* What poll_run and poll_look have in common: look, and make up our mind. */
+static int
+look(struct pop3 *pop3, struct reader *reader, struct plan_input *in,
+    int64_t account, struct listing *listing, struct rows *rows,
+    struct plan *plan, struct error *e)
+{
+	struct standing standing;
+	int64_t *arrivals = NULL;
+
+	if (listing_read(listing, pop3, e) < 0 ||
+	    reader_rows(reader, account, rows, e) < 0 ||
+	    reader_standing(reader, in->account->name, &standing, e) < 0)
+		return -1;
+	in->first = !standing.known || standing.first;
+	if (in->first && in->account->first == FIRST_SINCE &&
+	    read_arrivals(pop3, listing, &arrivals, e) < 0)
+		return -1;
+	in->listing = listing;
+	in->rows = rows;
+	in->last_poll = standing.last_ended;
+	in->arrivals = arrivals;
+	plan_make(plan, in);
+	in->arrivals = NULL;
+	free(arrivals);
+	return 0;
+}
+
+int
+poll_look(const struct account *account, const char *password,
+    const char *state_dir, const struct stop *stop, struct listing *listing,
+    struct rows *rows, struct plan *plan, struct error *e)
+{
+	struct plan_input in = { .account = account,
+		.now = clock_wall(),
+		.run_started = INT64_MAX,
+		.impatient = true };
+	struct error ignored = { 0 };
+	struct reader *reader = NULL;
+	struct pop3 *pop3 = NULL;
+	int64_t id = 0;
+	int rc = -1;
+
+	*listing = (struct listing){ 0 };
+	*rows = (struct rows){ 0 };
+	*plan = (struct plan){ 0 };
+	if (reader_open(&reader, state_dir, e) < 0 ||
+	    reader_account(reader, account->name, &id, e) < 0 ||
+	    open_maildrop(&pop3, account, password, stop, e) < 0)
+		goto out;
+	rc = look(pop3, reader, &in, id, listing, rows, plan, e);
+	if (rc == 0)
+		pop3_quit(pop3, &ignored);
+out:
+	pop3_free(&pop3);
+	reader_free(&reader);
+	return rc;
+}
+
+/* --- the plan, recorded --- */
+
+static void
+add(struct ledger_change *changes, size_t *n, enum change_kind kind,
+    const struct plan_entry *entry)
+{
+	struct ledger_change *c = &changes[(*n)++];
+
+	*c = (struct ledger_change){ .kind = kind,
+		.message =
+		    entry->row != NULL && !entry->fresh ? entry->row->message : 0,
+		.uid = entry->listed->uid,
+		.copy = entry->listed->copy,
+		.octets = entry->listed->octets,
+		.fresh = entry->fresh,
+		.reply = entry->reason };
+	if (kind == CHANGE_VERDICT)
+		c->state = STATE_HELD;
+}
+
+/* All that the plan decides, in one transaction, before the first RETR. */
+static int
+record_plan(struct session *s, struct error *e)
+{
+	const struct plan *plan = &s->plan;
+	struct ledger_change *changes = xcalloc(
+	    2 * plan->count + plan->gone_count + 1, sizeof(*changes));
+	size_t n = 0;
+	int rc;
+
+	if (s->first)
+		changes[n++] = (struct ledger_change){ .kind = CHANGE_FIRST };
+	for (size_t i = 0; i < plan->gone_count; i++)
+		changes[n++] = (struct ledger_change){ .kind = CHANGE_GONE,
+			.message = plan->gone[i]->message };
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct plan_entry *entry = &plan->list[i];
+
+		if (entry->returned && !entry->fresh)
+			add(changes, &n, CHANGE_RETURN, entry);
+		if (entry->action == PLAN_SEEN) {
+			add(changes, &n, CHANGE_SEEN, entry);
+			s->report->seen++;
+		} else if (entry->action == PLAN_HOLD) {
+			add(changes, &n, CHANGE_VERDICT, entry);
+			s->report->held++;
+			settle_trouble(s, entry->listed->uid, "held",
+			    entry->reason);
+		} else if (entry->action == PLAN_DELETE) {
+			add(changes, &n, CHANGE_OWE, entry);
+		}
+	}
+	rc = ledger_change(s->job->ledger, s->account, changes, n, e);
+	free(changes);
+	return rc;
+}
+
+static void
+report_plan(struct session *s)
+{
+	const struct plan *plan = &s->plan;
+	struct poll_progress *progress = s->job->progress;
+	const char *name = s->job->account->name;
+
+	s->listed = true;
+	s->report->in_mailbox = s->listing.count;
+	s->report->left_for_later = plan->left_for_later;
+	s->report->stubborn = plan->stubborn;
+	s->report->waiting_held = plan->held;
+	if (progress != NULL) {
+		atomic_fetch_add(&progress->messages, plan->take_count);
+		atomic_fetch_add(&progress->octets, plan->take_octets);
+	}
+	if (plan->clock_jumped)
+		log_warning("%s: the clock has jumped since the last poll, so "
+			    "nothing is deleted by age this time",
+		    name);
+	if (plan->stubborn > 0)
+		log_warning("%s: %zu messages were deleted three times, and "
+			    "the server lists them still: delete them there",
+		    name, plan->stubborn);
+	if (s->listing.left_out > 0)
+		log_warning("%s: the server contradicts itself about %zu "
+			    "messages, which are left alone",
+		    name, s->listing.left_out);
+}
+
+/* --- one session --- */
+
+static void
+close_session(struct session *s)
+{
+	pop3_free(&s->pop3);
+	plan_free(&s->plan);
+	rows_free(&s->rows);
+	listing_free(&s->listing);
+	s->deleted_count = 0;
+}
+
+/* 0; 1: go on in a new session; -1. No transit is in flight afterwards. */
+static int
+run_session(struct session *s, struct error *e)
+{
+	const struct poll_job *job = s->job;
+	struct plan_input in = { .account = job->account,
+		.now = clock_wall(),
+		.run_started = s->sessions++ == 0 ? INT64_MAX : s->started,
+		.impatient = job->impatient };
+	int rc = -1;
+
+	phase(s, POLL_CONNECTING);
+	if (open_maildrop(&s->pop3, job->account, job->password, job->stop, e) <
+	    0)
+		goto out;
+	phase(s, POLL_LISTING);
+	if (look(s->pop3, s->reader, &in, s->account, &s->listing, &s->rows,
+		&s->plan, e) < 0)
+		goto out;
+	s->first = in.first;
+	if (record_plan(s, e) < 0)
+		goto out;
+	report_plan(s);
+	phase(s, POLL_MOVING);
+	rc = transfer_run(s, e);
+	settle_all(s, e);
+	if (e->kind != ERR_NONE)
+		rc = -1;
+	phase(s, POLL_SETTLING);
+	if (rc == 0)
+		rc = settle_deletions(s, e);
+out:
+	close_session(s);
+	return rc;
+}
+
+static int
+run_sessions(struct session *s, struct error *e)
+{
+	int rc;
+
+	for (int i = 0; i < SESSIONS_MAX; i++) {
+		rc = run_session(s, e);
+		if (rc <= 0 || s->give_up)
+			break;
+	}
+	if (rc == 0 && s->trouble.kind != ERR_NONE) {
+		*e = s->trouble;
+		rc = -1;
+	}
+	return rc < 0 ? -1 : 0;
+}
+
+static void
+record_poll(struct session *s, int rc, struct error *e)
+{
+	const struct poll_report *r = s->report;
+	struct ledger_poll poll = {
+		.account = s->account,
+		.started = s->started,
+		.ended = clock_wall(),
+		.listed = s->listed,
+		.in_mailbox = r->in_mailbox,
+		.delivered = r->delivered,
+		.octets = r->octets,
+		.deleted = r->deleted,
+		.deferred = r->deferred,
+		.held = r->held,
+	};
+	struct error another = { 0 };
+
+	if (rc < 0)
+		poll.error = *e;
+	if (ledger_poll(s->job->ledger, &poll, &another) < 0 && rc == 0)
+		*e = another;
+}
+
+int
+poll_run(const struct poll_job *job, struct poll_report *report,
+    struct error *e)
+{
+	const struct account *a = job->account;
+	int64_t started = clock_monotonic_ms();
+	struct session s = { .job = job,
+		.report = report,
+		.started = clock_wall() };
+	int rc = -1;
+
+	*report = (struct poll_report){ 0 };
+	error_clear(e);
+	if (ledger_account(job->ledger, a->name, a->at.host, a->login.user,
+		job->moved, &s.account, e) < 0)
+		return -1;
+	if (queue_new(&s.answers, e) < 0 ||
+	    reader_open(&s.reader, job->state_dir, e) < 0)
+		goto out;
+	rc = run_sessions(&s, e);
+	record_poll(&s, rc, e);
+	if (rc == 0 && e->kind != ERR_NONE)
+		rc = -1;
+out:
+	phase(&s, POLL_DONE);
+	reader_free(&s.reader);
+	queue_free(&s.answers);
+	free(s.deleted);
+	report->took_ms = clock_monotonic_ms() - started;
+	return rc;
+}

@@ -1,0 +1,250 @@
+/* Verdicts that have become durable, and the deletions they allow. */
+#include "poll/session.h"
+
+#include "base/alloc.h"
+#include "base/crash.h"
+#include "base/log.h"
+#include "base/text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* How often an idle maildrop is told that we are still there. */
+#define NOOP_MS (30 * 1000)
+/* How long it is kept open (RFC 1939 section 3 allows servers 10 minutes). */
+#define PATIENCE_MS (5 * 60 * 1000)
+/* Messages in a row that the destination's connection failed under. */
+#define UNTRIED_MAX 3
+
+void
+settle_trouble(struct session *s, struct slice uid, const char *what,
+    const char *words)
+{
+	struct poll_report *r = s->report;
+	char name[80];
+
+	text_harmless(uid, name, sizeof(name));
+	log_event("account=%s uid=%s event=%s reply=\"%s\"",
+	    s->job->account->name, name, what, words);
+	if (r->trouble[0] == '\0')
+		snprintf(r->trouble, sizeof(r->trouble), "%s: %.500s", what,
+		    words);
+}
+
+/* --- deletions --- */
+
+static void
+remember_deleted(struct session *s, int64_t message)
+{
+	if ((s->deleted_count & (s->deleted_count - 1)) == 0)
+		s->deleted = xrealloc(s->deleted,
+		    s->deleted_count ? 2 * s->deleted_count : 1,
+		    sizeof(*s->deleted));
+	s->deleted[s->deleted_count++] = message;
+}
+
+/* A refusal leaves the deletion owed and the session usable. */
+static int
+dele(struct session *s, uint32_t number, int64_t message, struct error *e)
+{
+	if (pop3_dele(s->pop3, number, e) < 0) {
+		if (e->kind != ERR_REFUSED)
+			return -1;
+		log_warning("%s: message %lu cannot be deleted: %s",
+		    s->job->account->name, (unsigned long)number, e->text);
+		error_clear(e);
+		return 0;
+	}
+	crash_point("after_dele");
+	remember_deleted(s, message);
+	return 0;
+}
+
+/* QUIT was answered +OK: the deletions of this session have been carried out. */
+static int
+record_deletions(struct session *s, struct error *e)
+{
+	struct ledger_change *changes =
+	    xcalloc(s->deleted_count, sizeof(*changes));
+	int rc;
+
+	for (size_t i = 0; i < s->deleted_count; i++)
+		changes[i] = (struct ledger_change){ .kind = CHANGE_DELETED,
+			.message = s->deleted[i] };
+	rc = ledger_change(s->job->ledger, s->account, changes,
+	    s->deleted_count, e);
+	free(changes);
+	s->report->deleted += s->deleted_count;
+	s->deleted_count = 0;
+	return rc;
+}
+
+static int
+quit(struct session *s, struct error *e)
+{
+	int rc;
+
+	crash_point("before_quit");
+	rc = pop3_quit(s->pop3, e);
+	crash_point("after_quit");
+	pop3_free(&s->pop3);
+	if (rc == 0)
+		return record_deletions(s, e);
+	/* Nothing depended on it. */
+	if (s->deleted_count == 0) {
+		error_clear(e);
+		return 0;
+	}
+	s->deleted_count = 0;
+	return error_prefix(e,
+	    "the mailbox may not have carried out the deletions (they will be "
+	    "asked for again): ");
+}
+
+int
+settle_deletions(struct session *s, struct error *e)
+{
+	/* The session was given back while verdicts were awaited. */
+	if (s->pop3 == NULL)
+		return 0;
+	for (size_t i = 0; i < s->plan.count; i++) {
+		const struct plan_entry *entry = &s->plan.list[i];
+
+		if (entry->action == PLAN_DELETE &&
+		    dele(s, entry->listed->number, entry->row->message, e) < 0)
+			return -1;
+	}
+	return quit(s, e);
+}
+
+/* --- verdicts --- */
+
+static void
+log_delivered(struct session *s, const struct transit *t)
+{
+	char uid[80];
+
+	text_harmless(t->uid, uid, sizeof(uid));
+	log_event("account=%s uid=%s event=delivered octets=%llu ms=%lld "
+		  "id=%s reply=\"%s\"",
+	    t->account_name, uid, (unsigned long long)t->sent,
+	    (long long)t->took_ms, t->id, t->reply);
+	s->report->delivered++;
+	s->report->octets += t->sent;
+}
+
+static void
+untried(struct session *s, const struct transit *t)
+{
+	char uid[80];
+
+	text_harmless(t->uid, uid, sizeof(uid));
+	log_event("account=%s uid=%s event=not_sent reason=\"%s\"",
+	    t->account_name, uid, t->error.text);
+	s->trouble = t->error;
+	s->untried++;
+	if (t->destination_down || s->untried >= UNTRIED_MAX)
+		s->give_up = true;
+}
+
+static int
+settle(struct session *s, struct transit *t, struct error *e)
+{
+	const struct plan_entry *entry = t->plan_entry;
+	struct poll_report *r = s->report;
+	int rc = 0;
+
+	s->in_flight--;
+	s->in_flight_octets -= t->octets;
+	if (t->job.rc < 0) {
+		*e = t->job.error;
+		s->give_up = true;
+		rc = -1;
+		goto out;
+	}
+	if (t->end == TRANSIT_UNTRIED) {
+		untried(s, t);
+		goto out;
+	}
+	s->untried = 0;
+	if (s->job->progress != NULL)
+		atomic_fetch_add(&s->job->progress->messages_done, 1);
+	switch (t->end) {
+	case TRANSIT_DELIVERED:
+		log_delivered(s, t);
+		if (t->delete_after && !entry->listed->copies &&
+		    s->pop3 != NULL)
+			rc = dele(s, entry->listed->number, t->change.message,
+			    e);
+		break;
+	case TRANSIT_DEFERRED:
+		r->deferred++;
+		settle_trouble(s, t->uid, "deferred", t->reply);
+		break;
+	case TRANSIT_HELD:
+		r->held++;
+		settle_trouble(s, t->uid, "held", t->reply);
+		break;
+	case TRANSIT_IN_DOUBT:
+		r->in_doubt++;
+		settle_trouble(s, t->uid, "in doubt", t->reply);
+		break;
+	case TRANSIT_UNTRIED:
+		break;
+	}
+out:
+	transit_free(&t);
+	return rc;
+}
+
+int
+settle_arrivals(struct session *s, struct error *e)
+{
+	struct ledger_job *job;
+
+	while ((job = queue_pop(s->answers)) != NULL)
+		if (settle(s, job->context, e) < 0)
+			return -1;
+	return 0;
+}
+
+int
+settle_wait(struct session *s, struct error *e)
+{
+	struct deadline patience = deadline_in(PATIENCE_MS);
+	struct ledger_job *job;
+
+	for (;;) {
+		job = queue_wait(s->answers, -1,
+		    s->pop3 == NULL ? deadline_never() : deadline_in(NOOP_MS));
+		if (job != NULL)
+			return settle(s, job->context, e);
+		if (deadline_passed(patience)) {
+			log_event("account=%s event=mailbox_released",
+			    s->job->account->name);
+			if (quit(s, e) < 0)
+				return -1;
+		} else if (pop3_noop(s->pop3, e) < 0) {
+			if (e->kind != ERR_REFUSED)
+				return -1;
+			error_clear(e);
+		}
+	}
+}
+
+void
+settle_all(struct session *s, struct error *e)
+{
+	struct error another = { 0 };
+	struct ledger_job *job;
+
+	while (s->in_flight > 0) {
+		job = queue_wait(s->answers, -1, deadline_never());
+		if (settle(s, job->context, &another) < 0 &&
+		    e->kind == ERR_NONE)
+			*e = another;
+		/* A session that has failed once is asked nothing more. */
+		if (another.kind != ERR_NONE)
+			pop3_free(&s->pop3);
+	}
+}

@@ -1,0 +1,30 @@
+/* TOP n 0, read to its end. */
+#include "poll/top.h"
+
+#include "message/canon.h"
+#include "message/header.h"
+
+int
+top_header(struct pop3 *pop3, uint32_t number, struct buffer *header,
+    struct error *e)
+{
+	struct canon canon = { 0 };
+	struct slice in, out;
+	bool complete;
+	int more;
+
+	buffer_clear(header);
+	if (pop3_top(pop3, number, 0, e) < 0)
+		return -1;
+	while ((more = pop3_content(pop3, &in, e)) > 0) {
+		while (in.len > 0 && header->len < HEADER_MAX) {
+			canon_next(&canon, &in, &out);
+			buffer_add_slice(header, out);
+		}
+	}
+	if (more < 0)
+		return -1;
+	buffer_add_slice(header, canon_end(&canon));
+	header->len = header_length(buffer_slice(header), &complete);
+	return 0;
+}

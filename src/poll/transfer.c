@@ -1,0 +1,343 @@
+/* RETR after RETR, each message handed to the delivery as a transit. */
+#include "poll/session.h"
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "delivery/policy.h"
+#include "message/canon.h"
+#include "message/envelope.h"
+#include "message/header.h"
+#include "message/trace.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Messages and octets that may wait for their verdicts at once. */
+#define WINDOW 16
+#define WINDOW_OCTETS ((uint64_t)1024 * 1024)
+/* What is left of a message that nobody wants is read, if it is not more. */
+#define DRAIN_OCTETS ((uint64_t)1024 * 1024)
+
+/* A message on its way from RETR into its transit. */
+struct message {
+	struct session *s;
+	struct transit *t;	/* owned until it is submitted */
+	bool submitted;
+	uint64_t read;		/* octets from the mailbox so far */
+	struct canon canon;
+	struct buffer head;	/* the header, while it is being gathered */
+	bool has_head;		/* it has been passed on */
+};
+
+/* --- the transit's envelope --- */
+
+struct pending {
+	const char **list;
+	size_t count;
+};
+
+static void
+strike_out(void *arg, const char *recipient)
+{
+	struct pending *p = arg;
+
+	for (size_t i = 0; i < p->count; i++)
+		if (strcmp(p->list[i], recipient) == 0) {
+			p->list[i] = p->list[--p->count];
+			return;
+		}
+}
+
+/* The recipients that have not accepted it yet. */
+static int
+pending_recipients(struct session *s, const struct plan_entry *entry,
+    struct pending *p, struct error *e)
+{
+	const char **all = s->job->account->recipients;
+	size_t n = 0;
+
+	while (all[n] != NULL)
+		n++;
+	p->list = xcalloc(n + 1, sizeof(*p->list));
+	p->count = n;
+	memcpy(p->list, all, n * sizeof(*p->list));
+	if (entry->row == NULL || entry->fresh)
+		return 0;
+	if (reader_delivered(s->reader, entry->row->message, strike_out, p,
+		e) < 0)
+		return -1;
+	/* All have it, and the settings have lost one that had not. */
+	if (p->count == 0) {
+		memcpy(p->list, all, n * sizeof(*p->list));
+		p->count = n;
+	}
+	return 0;
+}
+
+static int
+make_transit(struct session *s, struct plan_entry *entry, struct transit **out,
+    struct error *e)
+{
+	const struct account *a = s->job->account;
+	const struct row *row = entry->fresh ? NULL : entry->row;
+	struct pending pending = { 0 };
+	struct transit *t;
+
+	if (pending_recipients(s, entry, &pending, e) < 0) {
+		free(pending.list);
+		return -1;
+	}
+	transit_new(&t, s->job->pool, pending.count);
+	for (size_t i = 0; i < pending.count; i++)
+		t->recipients[i].address = pending.list[i];
+	free(pending.list);
+	t->account_name = a->name;
+	t->account = s->account;
+	t->message = row != NULL ? row->message : 0;
+	t->fresh = entry->fresh;
+	t->uid = entry->listed->uid;
+	t->copy = entry->listed->copy;
+	t->octets = entry->listed->octets;
+	t->first_failed =
+	    row != NULL && row->attempts > 0 ? row->first_seen : 0;
+	t->attempts = row != NULL ? row->attempts : 0;
+	t->delete_after = a->after == AFTER_DELETE;
+	trace_id(a->at.host, a->login.user, t->uid, t->copy, t->octets, t->id);
+	t->answer = s->answers;
+	t->plan_entry = entry;
+	*out = t;
+	return 0;
+}
+
+static void
+submit(struct message *m)
+{
+	m->s->in_flight++;
+	m->s->in_flight_octets += m->t->octets;
+	m->submitted = true;
+	delivery_submit(m->s->job->delivery, m->t);
+}
+
+/* --- content --- */
+
+/* Into the pipe; the delivery learns of the message when that is full. */
+static int
+pass_on(struct message *m, struct slice content, struct error *e)
+{
+	if (!m->submitted) {
+		transit_try_write(m->t, &content);
+		if (content.len == 0)
+			return 0;
+		if (transit_open_end(m->t, e) < 0)
+			return -1;
+		submit(m);
+	}
+	return transit_write(m->t, content, deadline_never(), m->s->job->stop,
+	    e);
+}
+
+/* Our trace header, and the message's header without its Return-Path. */
+static int
+pass_head(struct message *m, struct error *e)
+{
+	const struct account *a = m->s->job->account;
+	struct slice head = buffer_slice(&m->head), before = head, after;
+	struct transit *t = m->t;
+	struct header_field path = { 0 };
+	struct buffer trace = { 0 };
+	bool complete, found;
+	int rc;
+
+	found = header_find(slice_make(head.data,
+				header_length(head, &complete)),
+	    "Return-Path", &path);
+	envelope_sender(path.value, t->sender, &t->sender_utf8);
+	trace_header(
+	    &(struct trace){
+		.from = a->at.host,
+		.by = poll_host(),
+		.tls = a->at.tls != TLS_NONE,
+		.id = t->id,
+		.recipient =
+		    t->recipient_count == 1 ? t->recipients[0].address : NULL,
+		.when = clock_wall(),
+	    },
+	    &trace);
+	after = slice_make(NULL, 0);
+	if (found) {
+		before.len = (size_t)(path.whole.data - head.data);
+		after = slice_skip(head, before.len + path.whole.len);
+	}
+	m->has_head = true;
+	rc = pass_on(m, buffer_slice(&trace), e);
+	if (rc == 0)
+		rc = pass_on(m, before, e);
+	if (rc == 0)
+		rc = pass_on(m, after, e);
+	buffer_free(&trace);
+	buffer_free(&m->head);
+	return rc;
+}
+
+static int
+pass_content(struct message *m, struct slice content, struct error *e)
+{
+	bool complete;
+
+	if (m->has_head)
+		return pass_on(m, content, e);
+	buffer_add_slice(&m->head, content);
+	header_length(buffer_slice(&m->head), &complete);
+	if (complete || m->head.len >= HEADER_MAX)
+		return pass_head(m, e);
+	return 0;
+}
+
+static int
+pass_run(struct message *m, struct slice raw, struct error *e)
+{
+	struct slice content;
+
+	m->read += raw.len;
+	if (m->s->job->progress != NULL)
+		atomic_fetch_add(&m->s->job->progress->octets_done, raw.len);
+	while (raw.len > 0) {
+		canon_next(&m->canon, &raw, &content);
+		if (content.len > 0 && pass_content(m, content, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+pass_end(struct message *m, struct error *e)
+{
+	struct slice rest = canon_end(&m->canon);
+
+	if (rest.len > 0 && pass_content(m, rest, e) < 0)
+		return -1;
+	if (!m->has_head && pass_head(m, e) < 0)
+		return -1;
+	transit_complete(m->t);
+	if (!m->submitted)
+		submit(m);
+	if (m->canon.bare_cr + m->canon.bare_lf > 0)
+		log_event("account=%s id=%s event=line_ends_mended bare_lf=%llu "
+			  "bare_cr=%llu",
+		    m->t->account_name, m->t->id,
+		    (unsigned long long)m->canon.bare_lf,
+		    (unsigned long long)m->canon.bare_cr);
+	return 0;
+}
+
+/* --- one message --- */
+
+/* The mailbox does not give it out: a refusal like any other. */
+static int
+defer_unreadable(struct session *s, const struct plan_entry *entry,
+    const struct error *why, struct error *e)
+{
+	const struct row *row = entry->fresh ? NULL : entry->row;
+	int64_t now = clock_wall();
+	struct ledger_change change = {
+		.kind = CHANGE_VERDICT,
+		.message = row != NULL ? row->message : 0,
+		.uid = entry->listed->uid,
+		.copy = entry->listed->copy,
+		.octets = entry->listed->octets,
+		.fresh = entry->fresh,
+		.state = STATE_DEFERRED,
+		.reply = why->text,
+		.next_try =
+		    policy_next_try(row != NULL ? row->attempts + 1 : 1,
+			row != NULL && row->attempts > 0 ? row->first_seen : now,
+			now),
+	};
+
+	if (change.next_try == 0)
+		change.state = STATE_HELD;
+	if (change.state == STATE_HELD)
+		s->report->held++;
+	else
+		s->report->deferred++;
+	settle_trouble(s, entry->listed->uid,
+	    change.state == STATE_HELD ? "held" : "deferred", why->text);
+	return ledger_change(s->job->ledger, s->account, &change, 1, e);
+}
+
+/* 0; 1: the session has to be given up; -1. */
+static int
+take(struct session *s, struct plan_entry *entry, struct error *e)
+{
+	struct message m = { .s = s };
+	struct error why = { 0 };
+	struct slice raw;
+	int more, rc = -1;
+
+	if (pop3_retr(s->pop3, entry->listed->number, &why) < 0) {
+		if (why.kind == ERR_REFUSED)
+			return defer_unreadable(s, entry, &why, e);
+		*e = why;
+		return -1;
+	}
+	if (make_transit(s, entry, &m.t, e) < 0)
+		return -1;
+	while ((more = pop3_content(s->pop3, &raw, e)) > 0)
+		if (pass_run(&m, raw, e) < 0)
+			goto out;
+	if (more < 0 || pass_end(&m, e) < 0)
+		goto out;
+	s->report->taken++;
+	rc = 0;
+out:
+	buffer_free(&m.head);
+	if (rc < 0 && m.submitted)
+		transit_break(m.t);
+	else if (rc < 0)
+		transit_free(&m.t);
+	if (rc < 0 && e->kind == ERR_REFUSED) {
+		error_clear(e);
+		rc = pop3_drain(s->pop3, DRAIN_OCTETS, e);
+	}
+	return rc;
+}
+
+static bool
+window_is_full(const struct session *s, const struct plan_entry *next)
+{
+	return s->in_flight >= WINDOW ||
+	    (s->in_flight > 0 &&
+		s->in_flight_octets + next->listed->octets > WINDOW_OCTETS);
+}
+
+int
+transfer_run(struct session *s, struct error *e)
+{
+	for (size_t i = 0; i < s->plan.take_count; i++) {
+		struct plan_entry *entry = &s->plan.list[s->plan.take[i]];
+		int rc;
+
+		while (window_is_full(s, entry) && !s->give_up)
+			if (settle_wait(s, e) < 0)
+				return -1;
+		if (settle_arrivals(s, e) < 0)
+			return -1;
+		/* Given back to the server while verdicts were awaited. */
+		if (s->pop3 == NULL)
+			return 1;
+		if (s->give_up)
+			break;
+		if (stop_level(s->job->stop) != STOP_NO)
+			return error_set(e, ERR_STOPPED, "stopped");
+		rc = take(s, entry, e);
+		if (rc != 0)
+			return rc;
+	}
+	while (s->in_flight > 0)
+		if (settle_wait(s, e) < 0)
+			return -1;
+	return 0;
+}

@@ -1,0 +1,265 @@
+/* login.c - USER and PASS (RFC 1939), AUTH (RFC 5034). */
+#include "pop3/session.h"
+
+#include <string.h>
+#include <strings.h>
+
+/* RFC 2449 section 4, its CRLF included. */
+#define COMMAND_MAX 255
+/* RFC 5034 section 4: the longest challenge, after "+ ". */
+#define CHALLENGE_LINE_MAX (2 + 12288)
+
+/* One attempt, and the words that it takes. */
+struct attempt {
+	enum auth_method method;
+	const struct login *login; /* borrowed */
+	const char *password; /* borrowed */
+	bool told; /* something of user and password has been sent */
+};
+
+static int
+check_sendable(const char *what, const char *text, struct error *e)
+{
+	if (strpbrk(text, "\r\n") == NULL)
+		return 0;
+	return error_set(e, ERR_SECRET,
+	    "the %s has a line break in it, which POP3 cannot carry", what);
+}
+
+/*
+ * Words of servers without response codes. "Account locked" and "blocked" are
+ * left to the owner: trying again would only keep it so.
+ */
+static bool
+sounds_busy(const char *text)
+{
+	if (strcasestr(text, "in use") != NULL)
+		return true;
+	return strcasestr(text, "lock") != NULL &&
+	    strcasestr(text, "block") == NULL &&
+	    strcasestr(text, "account") == NULL;
+}
+
+static enum error_kind
+refusal_kind(const struct pop3_reply *reply)
+{
+	switch (reply->code) {
+	case POP3_CODE_IN_USE:
+	case POP3_CODE_LOGIN_DELAY:
+	case POP3_CODE_SYS_TEMP:
+		return ERR_BUSY;
+	case POP3_CODE_SYS_PERM:
+		return ERR_REFUSED;
+	case POP3_CODE_AUTH:
+		return ERR_AUTH;
+	case POP3_CODE_NONE:
+	case POP3_CODE_OTHER:
+		break;
+	}
+	return sounds_busy(reply->text) ? ERR_BUSY : ERR_AUTH;
+}
+
+/* What an -ERR to a login means. */
+static int
+login_refused(const struct pop3 *p, const struct login *l, struct error *e)
+{
+	switch (refusal_kind(&p->last)) {
+	case ERR_BUSY:
+		return error_set(e, ERR_BUSY,
+		    "%s does not let \"%s\" in for now: \"%.160s\"; the next "
+		    "poll tries again",
+		    pop3_peer(p), l->user, pop3_words(p));
+	case ERR_REFUSED:
+		return error_set(e, ERR_REFUSED,
+		    "%s cannot serve \"%s\" until its operator mends it: "
+		    "\"%.160s\"",
+		    pop3_peer(p), l->user, pop3_words(p));
+	default:
+		return error_set(e, ERR_AUTH,
+		    "%s refused the login of \"%s\": \"%.160s\"; check user "
+		    "and password, and whether the provider wants POP3 "
+		    "switched on or an app password",
+		    pop3_peer(p), l->user, pop3_words(p));
+	}
+}
+
+static int
+login_user(struct pop3 *p, struct attempt *a, struct error *e)
+{
+	a->told = true;
+	if (pop3_ask(p, e, "USER %s", a->login->user) < 0)
+		return -1;
+	return pop3_ask_secret(p, "PASS", a->password, e);
+}
+
+/*
+ * The AUTH command, with the initial response where the mechanism has one, the
+ * server knows RFC 5034, and the line is not too long for it.
+ */
+static int
+send_auth(struct pop3 *p, struct sasl *sasl, struct attempt *a,
+    struct buffer *response, struct error *e)
+{
+	struct buffer line = { 0 };
+	struct buffer shown = { 0 };
+	int rc = -1;
+
+	buffer_reserve(&line, COMMAND_MAX);
+	buffer_addf(&line, "AUTH %s", sasl_name(a->method));
+	buffer_add_slice(&shown, buffer_slice(&line));
+	pop3_name(p, line.data);
+	if (p->capa.sasl_ir && sasl_client_first(sasl)) {
+		if (sasl_respond(sasl, slice_of(""), response, e) < 0)
+			goto out;
+		a->told = line.len + 1 + response->len + 2 <= COMMAND_MAX;
+		if (!a->told)
+			sasl_begin(
+			    sasl, a->method, a->login->user, a->password);
+	}
+	if (a->told) {
+		p->secret = buffer_slice(response);
+		buffer_add_text(&line, " ");
+		buffer_add_slice(&line, p->secret);
+		buffer_add_text(&shown, " ****");
+	}
+	rc = pop3_send(p, shown.data, buffer_slice(&line), e);
+out:
+	buffer_wipe(&line);
+	buffer_free(&shown);
+	return rc;
+}
+
+/* The error that made us give up is the one to report. */
+static void
+cancel_auth(struct pop3 *p)
+{
+	struct error ignored;
+
+	if (pop3_send(p, "*", slice_of("*"), &ignored) == 0)
+		pop3_receive(p, POP3_REPLY_MAX, NULL, &ignored);
+	p->unread = true;
+}
+
+/* One challenge, answered. */
+static int
+answer_challenge(struct pop3 *p, struct sasl *sasl, struct attempt *a,
+    struct slice line, struct buffer *response, struct error *e)
+{
+	struct slice challenge = slice_trim(slice_skip(line, 1));
+
+	p->secret = slice_of("");
+	buffer_wipe(response);
+	if (sasl_respond(sasl, challenge, response, e) < 0) {
+		cancel_auth(p);
+		return -1;
+	}
+	a->told = true;
+	p->secret = buffer_slice(response);
+	return pop3_send(p, "****", p->secret, e);
+}
+
+static int
+exchange_end(struct pop3 *p, const struct sasl *sasl, struct error *e)
+{
+	if (p->last.status == POP3_ERR)
+		return error_set(e, ERR_REFUSED, "%s refused %s: \"%.200s\"",
+		    pop3_peer(p), p->asked, pop3_words(p));
+	if (sasl_done(sasl))
+		return 0;
+	p->unread = true;
+	return error_set(e, ERR_PROTOCOL,
+	    "%s calls %s a success before it was told the password",
+	    pop3_peer(p), p->asked);
+}
+
+static int
+login_sasl(struct pop3 *p, struct attempt *a, struct error *e)
+{
+	struct buffer response = { 0 };
+	struct slice line;
+	struct sasl sasl;
+	int rc = -1;
+
+	sasl_begin(&sasl, a->method, a->login->user, a->password);
+	if (send_auth(p, &sasl, a, &response, e) < 0 ||
+	    pop3_receive(p, CHALLENGE_LINE_MAX, &line, e) < 0)
+		goto out;
+	while (p->last.status == POP3_CONTINUE)
+		if (answer_challenge(p, &sasl, a, line, &response, e) < 0 ||
+		    pop3_receive(p, CHALLENGE_LINE_MAX, &line, e) < 0)
+			goto out;
+	rc = exchange_end(p, &sasl, e);
+out:
+	p->secret = slice_of("");
+	buffer_wipe(&response);
+	return rc;
+}
+
+static int
+login_try(struct pop3 *p, struct attempt *a, struct error *e)
+{
+	a->told = false;
+	if (a->method == AUTH_USER)
+		return login_user(p, a, e);
+	return login_sasl(p, a, e);
+}
+
+/* The first method to try. */
+static int
+login_choose(const struct pop3 *p, const struct login *l,
+    enum auth_method *method, struct error *e)
+{
+	struct slice offered = slice_of(p->capa.sasl);
+
+	*method = l->auth;
+	if (l->auth == AUTH_USER || (l->auth != AUTH_AUTO && offered.len == 0))
+		return 0;
+	*method = sasl_choose(l->auth, offered);
+	if (*method != AUTH_AUTO)
+		return 0;
+	*method = AUTH_USER;
+	if (l->auth == AUTH_AUTO)
+		return 0;
+	return error_set(e, ERR_AUTH,
+	    "%s does not offer AUTH %s, only: %.160s; change auth",
+	    pop3_peer(p), sasl_name(l->auth), p->capa.sasl);
+}
+
+/* May another method follow? Only a mechanism that is not known, and nothing
+ * was told to it: a refused password is never tried again. */
+static bool
+login_may_go_on(const struct pop3 *p, const struct attempt *a)
+{
+	return a->login->auth == AUTH_AUTO && !a->told &&
+	    p->last.code != POP3_CODE_AUTH &&
+	    refusal_kind(&p->last) == ERR_AUTH;
+}
+
+static enum auth_method
+login_next(const struct pop3 *p, enum auth_method before)
+{
+	if (before == AUTH_PLAIN &&
+	    sasl_choose(AUTH_LOGIN, slice_of(p->capa.sasl)) == AUTH_LOGIN)
+		return AUTH_LOGIN;
+	return AUTH_USER;
+}
+
+int
+pop3_login(struct pop3 *p, const struct login *l, const char *password,
+    struct error *e)
+{
+	struct attempt a = { .login = l, .password = password };
+
+	if (check_sendable("user", l->user, e) < 0 ||
+	    check_sendable("password", password, e) < 0 ||
+	    login_choose(p, l, &a.method, e) < 0)
+		return -1;
+	while (login_try(p, &a, e) < 0) {
+		if (e->kind != ERR_REFUSED)
+			return -1;
+		if (!login_may_go_on(p, &a))
+			return login_refused(p, l, e);
+		a.method = login_next(p, a.method);
+	}
+	return pop3_ask_capa(p, e);
+}

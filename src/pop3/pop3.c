@@ -1,0 +1,339 @@
+/* pop3.c - opening a session, and the commands of a maildrop. */
+#include "pop3/session.h"
+
+#include "base/alloc.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CAPA_LINES_MAX 200
+
+static void
+trace_tls(const struct pop3 *p)
+{
+	if (stream_is_tls(p->stream))
+		pop3_trace(p, "%s", stream_tls_text(p->stream));
+}
+
+static int
+greeting(struct pop3 *p, struct error *e)
+{
+	enum error_kind kind = ERR_REFUSED;
+
+	p->unread = true;
+	if (pop3_receive(p, POP3_REPLY_MAX, NULL, e) < 0)
+		return -1;
+	if (p->last.status == POP3_OK)
+		return 0;
+	if (p->last.status == POP3_CONTINUE)
+		return error_set(e, ERR_PROTOCOL,
+		    "%s does not greet like a POP3 server: \"+ %.160s\"",
+		    pop3_peer(p), p->last.text);
+	if (p->last.code == POP3_CODE_SYS_TEMP ||
+	    p->last.code == POP3_CODE_IN_USE ||
+	    p->last.code == POP3_CODE_LOGIN_DELAY)
+		kind = ERR_BUSY;
+	return error_set(e, kind, "%s does not want to talk%s: \"%.160s\"",
+	    pop3_peer(p), kind == ERR_BUSY ? " for now" : "", pop3_words(p));
+}
+
+static int
+take_capa(void *arg, struct slice line, struct error *e)
+{
+	(void)e;
+	pop3_capa_line(line, arg);
+	return 0;
+}
+
+int
+pop3_ask_capa(struct pop3 *p, struct error *e)
+{
+	struct pop3_capa fresh;
+
+	pop3_capa_clear(&fresh);
+	if (pop3_ask_lines(p, "CAPA", CAPA_LINES_MAX, take_capa, &fresh, e) <
+	    0) {
+		if (e->kind != ERR_REFUSED)
+			return -1;
+		error_clear(e);
+		return 0;
+	}
+	fresh.known = true;
+	p->capa = fresh;
+	return 0;
+}
+
+/* RFC 2595 section 4. What was said before TLS may be anybody's word. */
+static int
+start_tls(struct pop3 *p, struct error *e)
+{
+	if (p->capa.known && !p->capa.stls)
+		return error_set(e, ERR_TLS,
+		    "%s does not offer STLS, so nothing was sent in clear; try "
+		    "tls = \"implicit\" (port 995)",
+		    pop3_peer(p));
+	if (pop3_ask(p, e, "STLS") < 0) {
+		if (e->kind != ERR_REFUSED)
+			return -1;
+		return error_set(e, ERR_TLS,
+		    "%s refused STLS, so nothing was sent in clear: "
+		    "\"%.160s\"; try tls = \"implicit\" (port 995)",
+		    pop3_peer(p), pop3_words(p));
+	}
+	if (stream_start_tls(p->stream, e) < 0)
+		return error_prefix(e, "STLS: ");
+	pop3_capa_clear(&p->capa);
+	trace_tls(p);
+	return pop3_ask_capa(p, e);
+}
+
+static int
+begin(struct pop3 *p, const struct stop *stop, struct error *e)
+{
+	if (stream_open(&p->stream, p->at, stop, e) < 0)
+		return -1;
+	trace_tls(p);
+	if (greeting(p, e) < 0 || pop3_ask_capa(p, e) < 0)
+		return -1;
+	return p->at->tls == TLS_STARTTLS ? start_tls(p, e) : 0;
+}
+
+int
+pop3_open(struct pop3 **p, const struct endpoint *at, const struct stop *stop,
+    struct error *e)
+{
+	*p = xcalloc(1, sizeof **p);
+	(*p)->at = at;
+	pop3_capa_clear(&(*p)->capa);
+	if (begin(*p, stop, e) == 0)
+		return 0;
+	pop3_free(p);
+	return -1;
+}
+
+void
+pop3_free(struct pop3 **p)
+{
+	if (*p == NULL)
+		return;
+	if ((*p)->stream != NULL)
+		stream_free(&(*p)->stream);
+	free(*p);
+	*p = NULL;
+}
+
+const struct pop3_capa *
+pop3_capa(const struct pop3 *p)
+{
+	return &p->capa;
+}
+
+const struct pop3_reply *
+pop3_last(const struct pop3 *p)
+{
+	return &p->last;
+}
+
+const char *
+pop3_tls_text(const struct pop3 *p)
+{
+	return stream_tls_text(p->stream);
+}
+
+int
+pop3_stat(struct pop3 *p, uint32_t *count, uint64_t *octets, struct error *e)
+{
+	if (pop3_ask(p, e, "STAT") < 0)
+		return -1;
+	if (pop3_stat_parse(slice_of(p->last.text), count, octets) == 0)
+		return 0;
+	p->unread = true;
+	return error_set(e, ERR_PROTOCOL,
+	    "%s answers STAT with \"%.160s\", not with two numbers",
+	    pop3_peer(p), p->last.text);
+}
+
+struct uidl {
+	const struct pop3 *pop3;
+	int (*line)(
+	    void *arg, uint32_t number, struct slice uid, struct error *e);
+	void *arg;
+};
+
+struct list {
+	const struct pop3 *pop3;
+	int (*line)(
+	    void *arg, uint32_t number, uint64_t octets, struct error *e);
+	void *arg;
+};
+
+static int
+bad_line(const struct pop3 *p, struct slice line, struct error *e)
+{
+	return error_set(e, ERR_PROTOCOL,
+	    "%s answers %s with a line that is none of it: \"%.*s\"",
+	    pop3_peer(p), p->asked, line.len > 160 ? 160 : (int)line.len,
+	    line.data);
+}
+
+static int
+take_uidl(void *arg, struct slice line, struct error *e)
+{
+	const struct uidl *u = arg;
+	uint32_t number;
+	struct slice uid;
+
+	if (pop3_uidl_line(line, &number, &uid) < 0)
+		return bad_line(u->pop3, line, e);
+	return u->line(u->arg, number, uid, e);
+}
+
+static int
+take_list(void *arg, struct slice line, struct error *e)
+{
+	const struct list *l = arg;
+	uint32_t number;
+	uint64_t octets;
+
+	if (pop3_list_line(line, &number, &octets) < 0)
+		return bad_line(l->pop3, line, e);
+	return l->line(l->arg, number, octets, e);
+}
+
+int
+pop3_uidl(struct pop3 *p,
+    int (*line)(void *arg, uint32_t number, struct slice uid, struct error *e),
+    void *arg, struct error *e)
+{
+	struct uidl u = { .pop3 = p, .line = line, .arg = arg };
+
+	return pop3_ask_lines(p, "UIDL", POP3_LINES_MAX, take_uidl, &u, e);
+}
+
+int
+pop3_list(struct pop3 *p,
+    int (*line)(void *arg, uint32_t number, uint64_t octets, struct error *e),
+    void *arg, struct error *e)
+{
+	struct list l = { .pop3 = p, .line = line, .arg = arg };
+
+	return pop3_ask_lines(p, "LIST", POP3_LINES_MAX, take_list, &l, e);
+}
+
+static void
+begin_content(struct pop3 *p)
+{
+	p->unread = true;
+	p->dot = (struct dot_decoder){ 0 };
+	p->in_content = true;
+	p->content_octets = 0;
+}
+
+int
+pop3_top(struct pop3 *p, uint32_t number, uint32_t lines, struct error *e)
+{
+	if (pop3_ask(p, e, "TOP %" PRIu32 " %" PRIu32, number, lines) < 0)
+		return -1;
+	begin_content(p);
+	return 0;
+}
+
+int
+pop3_retr(struct pop3 *p, uint32_t number, struct error *e)
+{
+	if (pop3_ask(p, e, "RETR %" PRIu32, number) < 0)
+		return -1;
+	begin_content(p);
+	return 0;
+}
+
+/* The octets behind what was handed out last are given back only now. */
+static void
+give_back(struct pop3 *p)
+{
+	if (p->lent > 0)
+		stream_skip(p->stream, p->lent);
+	p->lent = 0;
+}
+
+static int
+end_content(struct pop3 *p)
+{
+	if (p->unread)
+		pop3_trace(
+		    p, "%" PRIu64 " octets of content", p->content_octets);
+	p->unread = false;
+	return 0;
+}
+
+int
+pop3_content(struct pop3 *p, struct slice *content, struct error *e)
+{
+	struct deadline until = stream_timeout(p->stream);
+	struct slice in, rest;
+
+	give_back(p);
+	while (p->in_content) {
+		if (stream_peek(p->stream, &in, until, e) < 0)
+			return error_prefix(e, "%s: ", p->asked);
+		rest = in;
+		if (dot_decode(&p->dot, &rest, content))
+			p->in_content = false;
+		p->lent = in.len - rest.len;
+		p->content_octets += content->len;
+		if (content->len > 0)
+			return 1;
+		give_back(p);
+	}
+	return end_content(p);
+}
+
+int
+pop3_drain(struct pop3 *p, uint64_t max, struct error *e)
+{
+	struct slice content;
+	uint64_t octets = 0;
+	int rc;
+
+	while ((rc = pop3_content(p, &content, e)) > 0) {
+		octets += content.len;
+		if (octets > max)
+			return 1;
+	}
+	return rc;
+}
+
+int
+pop3_dele(struct pop3 *p, uint32_t number, struct error *e)
+{
+	return pop3_ask(p, e, "DELE %" PRIu32, number);
+}
+
+int
+pop3_noop(struct pop3 *p, struct error *e)
+{
+	return pop3_ask(p, e, "NOOP");
+}
+
+int
+pop3_rset(struct pop3 *p, struct error *e)
+{
+	return pop3_ask(p, e, "RSET");
+}
+
+/* QUIT finishes what was begun, so a first request to stop does not end it. */
+int
+pop3_quit(struct pop3 *p, struct error *e)
+{
+	stream_stop_at(p->stream, STOP_NOW);
+	if (pop3_ask(p, e, "QUIT") == 0)
+		return 0;
+	if (e->kind == ERR_REFUSED)
+		error_set(e, ERR_REFUSED,
+		    "%s answers QUIT with \"%.160s\": some deletions may not "
+		    "have taken effect",
+		    pop3_peer(p), pop3_words(p));
+	p->unread = true;
+	return -1;
+}

@@ -1,0 +1,81 @@
+"""Content arrives octet for octet, whatever it holds and however it comes."""
+import mail
+import peers
+import postrider
+import tap
+from tap import each, equal
+
+ALL = {**mail.ODD, **mail.ODDER}
+
+
+@each(*ALL)
+def test_content_arrives_unchanged(name):
+    box = peers.Pop3Server([ALL[name]])
+    sink = peers.SmtpSink()
+    postrider.between(box, sink).fetch()
+    equal(len(sink.accepted), 1, "messages that arrived")
+    found = mail.split_trace(sink.accepted[0].data)[1]
+    wanted = mail.canonical(ALL[name])
+    if found != wanted:
+        at = next((i for i, (a, b) in enumerate(zip(found, wanted)) if a != b),
+                  min(len(found), len(wanted)))
+        raise AssertionError(f"differs at octet {at}: "
+                             f"{found[at - 20:at + 40]!r}, "
+                             f"not {wanted[at - 20:at + 40]!r}")
+
+
+def test_all_of_it_in_one_session_one_octet_at_a_time():
+    few = [ALL[n] for n in ("dots", "a bare LF before a dot", "an empty body",
+                            "no final line end", "a bare CR at the end", "NUL")]
+    box = peers.Pop3Server(few, drip=True)
+    sink = peers.SmtpSink(drip=True)
+    rider = postrider.between(box, sink, after_delivery="delete")
+    rider.fetch()
+    equal(sink.digests(), sorted(mail.digest(m) for m in few))
+    equal(box.messages, [])
+
+
+def test_a_bare_lf_dot_lf_never_ends_a_message():
+    # A server that sends bare LF as it is, and a lone dot between two of them.
+    content = b"Subject: x\r\n\r\none\n.\ntwo\n.\r\nthree\r\n"
+    box = peers.Pop3Server([content, mail.simple(2)])
+    sink = peers.SmtpSink()
+    rider = postrider.between(box, sink)
+    rider.fetch()
+    equal(len(sink.accepted), 2)
+    tap.contains(sink.accepted[0].data, b"three")
+
+
+def test_the_trace_header_says_where_the_message_was():
+    box = peers.Pop3Server([mail.simple(1)], tls="implicit")
+    sink = peers.SmtpSink()
+    postrider.between(box, sink).fetch()
+    trace, _ = mail.split_trace(sink.accepted[0].data)
+    flat = b" ".join(trace.split())
+    tap.contains(flat, b"Received: from localhost by ")
+    tap.contains(flat, b" with POP3S id ")
+    tap.contains(flat, b"for <ann@kit.test>;")
+
+
+def test_the_trace_header_names_no_recipient_when_there_are_several():
+    box = peers.Pop3Server([mail.simple(1)])
+    sink = peers.SmtpSink()
+    postrider.between(box, sink,
+                      recipient=["ann@kit.test", "bob@kit.test"]).fetch()
+    trace, _ = mail.split_trace(sink.accepted[0].data)
+    assert b" for " not in trace, trace
+    assert b"bob" not in trace and b"ann" not in trace, trace
+
+
+def test_mixed_mail_arrives_unchanged():
+    messages = list(mail.mixed(40))
+    box = peers.Pop3Server(messages)
+    sink = peers.SmtpSink()
+    rider = postrider.between(box, sink, after_delivery="delete")
+    rider.fetch()
+    equal(sink.digests(), sorted(map(mail.digest, messages)))
+    equal(box.messages, [])
+
+
+if __name__ == "__main__":
+    tap.main()

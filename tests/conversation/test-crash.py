@@ -1,0 +1,90 @@
+"""The process is killed at every harmful place, as a power cut would do it, and
+started again: nothing may be lost, nothing deleted early, nothing twice in
+silence."""
+import mail
+import peers
+import postrider
+import tap
+from tap import each, equal
+
+POINTS = ("after_intent", "before_end", "after_end", "after_reply",
+          "before_commit", "after_commit", "after_dele", "before_quit",
+          "after_quit")
+KILLED = -9
+COUNT = 4
+
+
+def scene():
+    box = peers.Pop3Server([mail.simple(n) for n in range(COUNT)])
+    sink = peers.SmtpSink()
+    return box, sink, postrider.between(box, sink, after_delivery="delete")
+
+
+def delivered_and_not_lost(box, sink):
+    """Every message is in the mailbox or has arrived."""
+    there = {mail.digest(m.content) for m in box.messages} | set(sink.digests())
+    equal(len(there), COUNT, "messages that still exist")
+
+
+@each(*[(f"{point}:{nth}", point) for point in POINTS for nth in (1, 2)])
+def test_a_crash_at(crash, point):
+    box, sink, rider = scene()
+    first = rider.run("fetch", crash=crash)
+    if first.status != KILLED:
+        # Some places are passed once in a poll only.
+        equal((crash[-1], first.status), ("2", 0), "did not crash; status")
+    delivered_and_not_lost(box, sink)
+    doubt = rider.counts().get("in_doubt", 0) if first.status == KILLED else 0
+    # One connection, one message at a time: only one can be in doubt.
+    assert doubt <= 1, doubt
+
+    second = rider.run("fetch", probe=True)
+    delivered_and_not_lost(box, sink)
+    if second.status != 0 or box.messages:
+        rider.fetch(probe=True)
+    equal(sorted(set(sink.digests())),
+          sorted(mail.digest(mail.simple(n)) for n in range(COUNT)))
+    equal(box.messages, [])
+    extra = len(sink.accepted) - COUNT
+    assert extra <= doubt, f"{extra} twice, {doubt} in doubt"
+
+
+def test_no_dele_before_the_ledger_is_durable():
+    box, sink, rider = scene()
+    equal(rider.run("fetch", crash="before_commit:1").status, KILLED)
+    assert "DELE" not in box.verbs()
+    box, sink, rider = scene()
+    equal(rider.run("fetch", crash="after_reply").status, KILLED)
+    equal(len(sink.accepted), 1)
+    assert "DELE" not in box.verbs(), "deleted before the verdict was durable"
+    equal(rider.counts(), {"in_doubt": 1})
+    equal(len(box.messages), COUNT)
+
+
+def test_a_message_in_doubt_is_counted_and_shown():
+    box, sink, rider = scene()
+    equal(rider.run("fetch", crash="after_end").status, KILLED)
+    accounts = rider.run("status", "--json").json()["accounts"]
+    equal(accounts[0]["counts"]["in_doubt"], 1)
+    tap.contains(rider.run("status").out, "in doubt")
+
+
+def test_a_crash_before_the_end_of_data_repeats_nothing():
+    for point in ("after_intent", "before_end"):
+        box, sink, rider = scene()
+        equal(rider.run("fetch", crash=point).status, KILLED)
+        rider.run("fetch", probe=True)
+        equal(len(sink.accepted), COUNT)
+
+
+def test_twenty_crashes_in_a_row_lose_nothing():
+    box, sink, rider = scene()
+    for n in range(20):
+        rider.run("fetch", crash=f"{POINTS[n % len(POINTS)]}:{n % 3 + 1}")
+        delivered_and_not_lost(box, sink)
+    rider.run("fetch", probe=True)
+    equal(box.messages, [])
+
+
+if __name__ == "__main__":
+    tap.main()

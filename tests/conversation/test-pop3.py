@@ -1,0 +1,356 @@
+"""POP3 servers as they come: logins, TLS, listings, and mailboxes that misbehave."""
+import base64
+
+import certificates
+import mail
+import peers
+import postrider
+import tap
+from peers import DROP, SILENCE, Message
+from postrider import AUTH, LATER, NO_HOST, OK, PROTOCOL
+from tap import each, equal
+
+
+def scene(contents=None, account=None, **how):
+    if contents is None:
+        contents = [mail.simple(n) for n in range(2)]
+    box = peers.Pop3Server(contents, **how)
+    sink = peers.SmtpSink()
+    return box, sink, postrider.between(box, sink, **(account or {}))
+
+
+DELETE = {"after_delivery": "delete"}
+
+# --- logging in -------------------------------------------------------------------
+
+
+@each("auto", "user", "plain", "login")
+def test_login_by(method):
+    box, sink, rider = scene(account={"auth": method})
+    rider.fetch()
+    equal(len(sink.accepted), 2)
+    wanted = {"user": "USER", "auto": "AUTH"}.get(method, "AUTH")
+    tap.contains(box.verbs(), wanted)
+
+
+def test_user_and_pass_where_the_server_knows_no_sasl():
+    box, sink, rider = scene(capabilities=("USER", "UIDL"))
+    rider.fetch()
+    assert "AUTH" not in box.verbs()
+    equal(len(sink.accepted), 2)
+
+
+def test_a_server_without_capa_is_asked_for_user_and_pass():
+    box, sink, rider = scene(replies={"CAPA": "-ERR what"})
+    rider.fetch()
+    equal(len(sink.accepted), 2)
+
+
+def test_a_challenge_instead_of_an_initial_response():
+    def ask_first(session, argument):
+        session.send(b"+ \r\n")
+        data = base64.b64decode(session.line())
+        _, user, password = data.split(b"\0")
+        session.enter(user.decode(), password.decode())
+        return True
+    box, sink, rider = scene(replies={"AUTH": ask_first},
+                             capabilities=("SASL PLAIN", "UIDL"),
+                             account={"auth": "login", "password": "secret"})
+    # LOGIN is not offered; a named method is not swapped for another.
+    assert rider.run("fetch").status != OK
+    box2, sink2, rider2 = scene(replies={"AUTH": ask_first},
+                                capabilities=("SASL PLAIN", "UIDL"),
+                                account={"auth": "plain"})
+    result = rider2.run("fetch")
+    # The server answers the initial response with an empty challenge: that is
+    # not RFC 5034, and either way nobody may hang or leak.
+    assert result.status in (OK, PROTOCOL, AUTH), result.status
+
+
+def test_a_wrong_password_is_said_once():
+    box, sink, rider = scene(account={"password": "wrong"})
+    result = rider.fetch(status=AUTH)
+    equal(box.verbs().count("AUTH") + box.verbs().count("PASS"), 1)
+    assert "wrong" not in result.err.replace("the password is wrong", "")
+
+
+@each("-ERR [IN-USE] somebody is here", "-ERR [LOGIN-DELAY] too soon",
+      "-ERR [SYS/TEMP] disk")
+def test_a_mailbox_that_is_busy_is_polled_later(reply):
+    box, sink, rider = scene(replies={"PASS": reply, "AUTH": reply})
+    rider.fetch(status=LATER)
+
+
+@each("+", "+ " + "A" * 9000, "+ !!!", "+ =", "* what", "")
+def test_a_strange_challenge_is_refused_in_time(challenge):
+    def ask(session, _):
+        for _ in range(50):
+            session.send(challenge.encode() + b"\r\n")
+            session.line()
+        return DROP
+    box, sink, rider = scene(replies={"AUTH": ask}, account={
+        "auth": "login", "timeout": "3s"})
+    assert rider.run("fetch").status not in (OK, -6, -11)
+    equal(sink.accepted, [])
+
+
+# --- TLS --------------------------------------------------------------------------
+
+
+@each("implicit", "starttls")
+def test_mail_is_fetched_under_tls(tls):
+    box, sink, rider = scene(tls=tls)
+    rider.fetch()
+    equal(len(sink.accepted), 2)
+    if tls == "starttls":
+        verbs = box.verbs()
+        assert verbs.index("STLS") < verbs.index("AUTH")
+        # What was said in clear counts for nothing.
+        assert "CAPA" in verbs[verbs.index("STLS"):verbs.index("AUTH")]
+
+
+@each(("refused", {"STLS": "-ERR no"}), ("not offered and refused", {
+    "CAPA": "+OK\nUSER\nUIDL\n.", "STLS": "-ERR no"}),
+    ("unknown, as CAPA is", {"CAPA": "-ERR what", "STLS": "-ERR what"}),
+    ("answered with rubbish", {"STLS": "hello"}),
+    ("cut off", {"STLS": DROP}))
+def test_no_password_goes_out_in_clear_when_stls_is(_, replies):
+    box, sink, rider = scene(replies=replies, tls="starttls")
+    assert rider.run("fetch").status != OK
+    assert not {"USER", "PASS", "AUTH"} & set(box.verbs())
+
+
+def test_octets_sent_before_the_handshake_are_an_attack():
+    def inject(session, _):
+        session.send(b"+OK go ahead\r\n+OK injected\r\n")
+        session.start_tls()
+        return True
+    box, sink, rider = scene(replies={"STLS": inject}, tls="starttls")
+    rider.fetch(status=PROTOCOL)
+    assert not {"USER", "PASS", "AUTH"} & set(box.verbs())
+
+
+@each(("expired", "expired", "expired"), ("wrong_name", "wrong-name",
+                                          "mail.other.example"),
+      ("selfsigned", "selfsigned", "self-signed"))
+def test_a_bad_certificate_is_refused_and_explained(attribute, _, word):
+    box, sink, rider = scene(
+        tls="implicit", certificate=getattr(certificates.shared(), attribute))
+    result = rider.fetch(status=PROTOCOL)
+    tap.contains(result.err.lower().replace("self signed", "self-signed"), word)
+    equal(box.commands, [])
+
+
+def test_a_certificate_of_an_unknown_authority_is_refused():
+    box, sink, rider = scene(tls="implicit", account={
+        "ca_file": certificates.shared().other_ca})
+    rider.fetch(status=PROTOCOL)
+    equal(box.commands, [])
+
+
+def test_a_handshake_that_never_comes_ends_in_time():
+    box, sink, rider = scene(replies={"CONNECT": SILENCE}, account={
+        "timeout": "1s", "tls": "implicit",
+        "ca_file": certificates.shared().ca})
+    rider.fetch(status=LATER)
+
+
+# --- the connection ---------------------------------------------------------------
+
+
+def test_a_host_that_does_not_exist():
+    box, sink, rider = scene(account={"pop3": "no.such.host.invalid",
+                                      "timeout": "5s"})
+    status = rider.run("fetch").status
+    assert status in (NO_HOST, LATER), status  # LATER: no name server here
+
+
+def test_nobody_answers():
+    box, sink, rider = scene()
+    box.stop()
+    rider.fetch(status=LATER)
+
+
+@each("CONNECT", "CAPA", "AUTH", "STAT", "UIDL", "LIST", "RETR", "QUIT")
+def test_silence_ends_in_time(command):
+    box, sink, rider = scene(replies={command: SILENCE},
+                             account={"timeout": "1s"})
+    rider.run("fetch")
+    if command not in ("RETR", "QUIT"):
+        equal(sink.accepted, [])
+
+
+@each("CAPA", "AUTH", "STAT", "UIDL", "RETR")
+def test_a_server_that_hangs_up_is_polled_later(command):
+    box, sink, rider = scene(replies={command: DROP})
+    rider.fetch(status=LATER)
+    equal(sink.accepted, [])
+
+
+@each("CONNECT", "CAPA", "AUTH", "UIDL", "RETR", "QUIT")
+def test_endless_lines_do_not_fill_the_memory(command):
+    def endless(session, _):
+        for _ in range(3000):
+            session.send(b"x" * 10000)
+        return DROP
+    box, sink, rider = scene(replies={command: endless})
+    result = rider.run("fetch")
+    assert result.status > 0, result.status
+    if tap.SLOWNESS == 1:
+        assert result.peak_kib < 24 << 10, result.peak_kib
+
+
+# --- listings ---------------------------------------------------------------------
+
+
+def test_a_second_fetch_moves_nothing_and_is_silent():
+    box, sink, rider = scene()
+    first = rider.fetch()
+    assert first.out, "a fetch that moved mail says so"
+    second = rider.fetch()
+    equal((second.out, second.err), ("", ""))
+    equal(len(sink.accepted), 2)
+
+
+def test_new_mail_is_the_only_mail_taken():
+    box, sink, rider = scene()
+    rider.fetch()
+    box.messages.append(Message(mail.simple(7)))
+    rider.fetch()
+    equal(len(sink.accepted), 3)
+    equal(sink.accepted[2].digest(), mail.digest(mail.simple(7)))
+
+
+def test_without_uidl_messages_are_known_by_their_header():
+    box, sink, rider = scene(replies={"UIDL": "-ERR unknown"},
+                             capabilities=("USER", "TOP"))
+    rider.fetch()
+    box.messages.insert(0, Message(mail.simple(9)))
+    rider.fetch()
+    equal(len(sink.accepted), 3)
+
+
+def test_the_same_uid_twice_is_two_messages():
+    box, sink, rider = scene([Message(mail.simple(1), "same"),
+                              Message(mail.simple(2), "same")], DELETE)
+    rider.fetch()
+    equal(len(sink.accepted), 2)
+    equal(box.messages, [])
+
+
+@each("1", "01", "A", "a", "' OR 1=1 --", "%n%s", "\xff\xfe", "x" * 70, "x" * 900)
+def test_a_uid_is_octets_and_nothing_else(uid):
+    box, sink, rider = scene([Message(mail.simple(1), uid),
+                              Message(mail.simple(2), "other")])
+    rider.fetch()
+    rider.fetch()
+    equal(len(sink.accepted), 2)
+    # Only the first word of a line is the UID.
+    tap.contains(rider.states(), uid.split(" ")[0])
+
+
+def test_uids_that_differ_only_to_the_eye_are_different():
+    uids = ["1", "01", "1.0", "a", "A"]
+    box, sink, rider = scene([Message(mail.simple(n), u)
+                              for n, u in enumerate(uids)])
+    rider.fetch()
+    equal(len(sink.accepted), len(uids))
+
+
+@each(("too long a UID", "1 " + "x" * 5000), ("no UID", "1"),
+      ("number too large", "99999999999 abc"), ("not a number", "x abc"),
+      ("negative", "-1 abc"))
+def test_a_listing_that_makes_no_sense_deletes_nothing(_, line):
+    box, sink, rider = scene(replies={"UIDL": f"+OK\n{line}\n."},
+                             account=DELETE)
+    rider.run("fetch")
+    assert "DELE" not in box.verbs()
+    equal(sink.accepted, [])
+
+
+@each(0, 1, 10 ** 6, 2 ** 40)
+def test_the_size_that_a_server_tells_is_not_relied_on(octets):
+    message = mail.simple(1, b"some words\r\n" * 100)
+    box, sink, rider = scene([Message(message, octets=octets)])
+    rider.fetch()
+    equal(sink.digests(), [mail.digest(message)])
+
+
+def test_a_known_uid_with_another_size_is_a_new_message():
+    box, sink, rider = scene([Message(mail.simple(1), "one")])
+    rider.fetch()
+    box.messages = [Message(mail.simple(2, b"much longer\r\n" * 50), "one")]
+    rider.fetch()
+    equal(len(sink.accepted), 2)
+
+
+# --- fetching and deleting --------------------------------------------------------
+
+
+def test_a_message_that_cannot_be_fetched_does_not_stop_the_others():
+    def refuse_second(_, argument):
+        return "-ERR broken" if argument == b"2" else None
+    box, sink, rider = scene([mail.simple(n) for n in range(3)], DELETE,
+                             replies={"RETR": refuse_second})
+    assert rider.run("fetch").status != OK
+    equal(len(sink.accepted), 2)
+    equal([m.content for m in box.messages], [mail.simple(1)])
+
+
+def test_a_deletion_that_quit_did_not_confirm_is_paid_later():
+    box, sink, rider = scene(account=DELETE, replies={"QUIT": [DROP, None]})
+    rider.run("fetch")
+    equal(len(box.messages), 2)
+    rider.fetch()
+    equal(len(sink.accepted), 2)
+    equal(box.messages, [])
+
+
+def test_a_refused_deletion_is_tried_again():
+    box, sink, rider = scene(account=DELETE,
+                             replies={"DELE": ["-ERR no", "-ERR no", None]})
+    rider.run("fetch")
+    rider.run("fetch")
+    equal(len(sink.accepted), 2)
+    equal(box.messages, [])
+
+
+def test_a_server_that_never_deletes_is_reported_after_three_times():
+    box, sink, rider = scene(account=DELETE, replies={"DELE": "+OK sure"})
+    results = [rider.run("fetch") for _ in range(5)]
+    equal(len(sink.accepted), 2)
+    equal(box.verbs().count("DELE"), 6)
+    assert results[-1].status != OK or "three times" in results[-1].err
+
+
+def test_quit_refused_leaves_the_deletion_owed():
+    box, sink, rider = scene(account=DELETE, replies={
+        "QUIT": ["-ERR some messages were not removed", None]})
+    rider.run("fetch")
+    equal(set(rider.counts()), {"delete_owed"})
+    rider.run("fetch")
+    equal(box.messages, [])
+    equal(len(sink.accepted), 2)
+
+
+def test_nothing_is_deleted_when_mail_is_kept():
+    box, sink, rider = scene()
+    rider.fetch()
+    assert "DELE" not in box.verbs()
+    equal(len(box.messages), 2)
+
+
+def test_octets_after_the_end_of_a_message_end_the_session():
+    # Words nobody asked for are not to be taken for the next reply.
+    def more(session, argument):
+        session.send_content(session.maildrop[int(argument) - 1].content)
+        session.send(b"+OK\r\nSubject: smuggled\r\n\r\nx\r\n.\r\n")
+        return True
+    box, sink, rider = scene(replies={"RETR": more}, account=DELETE)
+    rider.run("fetch")
+    for accepted in sink.accepted:
+        assert b"smuggled" not in accepted.data
+
+
+if __name__ == "__main__":
+    tap.main()

@@ -1,0 +1,359 @@
+"""What postrider makes of every reply of an SMTP server, refusals and worse."""
+import mail
+import peers
+import postrider
+import tap
+from peers import DROP, LOST_REPLY, SILENCE
+from postrider import LATER, OK, PROTOCOL, UNAVAILABLE
+from tap import each, equal
+
+
+def scene(replies, count=1, mailbox=None, destination=None, sink=None, **account):
+    box = peers.Pop3Server([mail.simple(n) for n in range(count)],
+                           **(mailbox or {}))
+    to = peers.SmtpSink(replies=replies, **(sink or {}))
+    return box, to, postrider.between(box, to, destination, **account)
+
+
+def nothing_deleted(box):
+    if "DELE" in box.verbs():
+        raise AssertionError("a message that was not delivered was deleted")
+
+
+# --- refusals, stage by stage -----------------------------------------------------
+
+
+@each("MAIL", "RCPT", "DATA", "END")
+def test_a_temporary_refusal_defers_the_message(stage):
+    box, sink, rider = scene({stage: "451 4.3.0 not now"},
+                             after_delivery="delete")
+    rider.fetch(status=LATER)
+    equal(rider.counts(), {"deferred": 1})
+    nothing_deleted(box)
+
+
+@each("MAIL", "RCPT", "DATA", "END")
+def test_a_final_refusal_holds_the_message(stage):
+    box, sink, rider = scene({stage: "554 5.6.0 never"}, after_delivery="delete")
+    rider.fetch(status=UNAVAILABLE)
+    equal(rider.counts(), {"held": 1})
+    nothing_deleted(box)
+    held = rider.run("held", "list", "--json").expect(OK).json()["messages"]
+    equal(len(held), 1)
+    tap.contains(held[0]["reply"], "554 5.6.0 never")
+
+
+@each("MAIL", "RCPT", "DATA", "END")
+def test_a_deferred_message_is_taken_at_the_next_fetch(stage):
+    box, sink, rider = scene({stage: ["450 4.2.0 later", None]},
+                             after_delivery="delete")
+    rider.fetch(status=LATER)
+    rider.fetch()
+    equal(len(sink.accepted), 1)
+    equal(box.messages, [])
+
+
+@each("MAIL", "RCPT", "DATA", "END")
+def test_a_refused_message_does_not_stop_the_others(stage):
+    box, sink, rider = scene({stage: ["554 5.6.0 never", None]}, 3,
+                             after_delivery="delete")
+    rider.fetch(status=UNAVAILABLE)
+    equal(len(sink.accepted), 2)
+    equal(rider.counts().get("held"), 1)
+    equal(len(box.messages), 1)
+
+
+@each(("CONNECT", "421 4.3.2 closing"), ("CONNECT", "554 5.3.2 no mail here"),
+      ("EHLO", "421 4.3.2 closing"), ("EHLO", "550 5.7.1 not you"),
+      ("EHLO", "451 4.3.0 not now"))
+def test_a_server_that_refuses_us_is_no_verdict_on_a_message(stage, reply):
+    box, sink, rider = scene({stage: reply, "HELO": reply}, 2,
+                             after_delivery="delete")
+    status = rider.run("fetch").status
+    assert status in (LATER, UNAVAILABLE), status
+    equal(set(rider.counts()) - {"new"}, set())
+    nothing_deleted(box)
+    equal(sink.accepted, [])
+
+
+@each("MAIL", "RCPT", "DATA", "END")
+def test_a_421_is_tried_again_on_a_new_connection_or_later(stage):
+    box, sink, rider = scene({stage: ["421 4.3.2 going down", None]}, 2,
+                             after_delivery="delete")
+    rider.run("fetch")
+    rider.run("fetch")
+    equal(rider.counts().get("held", 0), 0)
+    equal(len(sink.accepted), 2)
+    equal(sorted(sink.digests()), sorted(mail.digest(mail.simple(n))
+                                         for n in range(2)))
+
+
+@each("MAIL", "RCPT", "DATA", "END")
+def test_a_server_that_always_says_421_does_not_keep_us_for_ever(stage):
+    box, sink, rider = scene({stage: "421 4.3.2 going down"}, 3,
+                             after_delivery="delete")
+    rider.fetch(status=LATER)
+    nothing_deleted(box)
+    equal(sink.accepted, [])
+
+
+# --- one message, several recipients ----------------------------------------------
+
+
+def test_a_recipient_that_has_the_message_does_not_get_it_again():
+    def refuse_bob(_, argument):
+        if b"bob@" in argument and refuse_bob.times > 0:
+            refuse_bob.times -= 1
+            return "450 4.2.1 busy"
+        return None
+    refuse_bob.times = 1
+    box, sink, rider = scene({"RCPT": refuse_bob}, after_delivery="delete",
+                             recipient=["ann@kit.test", "bob@kit.test"])
+    rider.fetch(status=LATER)
+    nothing_deleted(box)
+    rider.fetch()
+    equal([a.recipients for a in sink.accepted],
+          [["ann@kit.test"], ["bob@kit.test"]])
+    equal(box.messages, [])
+
+
+def test_a_refused_recipient_holds_the_message_and_the_other_gets_it():
+    box, sink, rider = scene(
+        {"RCPT": lambda _, a: "550 5.1.1 who" if b"bob@" in a else None},
+        after_delivery="delete", recipient=["ann@kit.test", "bob@kit.test"])
+    rider.fetch(status=UNAVAILABLE)
+    equal([a.recipients for a in sink.accepted], [["ann@kit.test"]])
+    equal(rider.counts(), {"held": 1})
+    nothing_deleted(box)
+
+
+def test_no_recipient_accepted_and_yet_a_354_sends_nothing():
+    box, sink, rider = scene({"RCPT": "550 5.1.1 who",
+                              "DATA": "354 go on all the same"})
+    rider.fetch(status=UNAVAILABLE)
+    equal(sink.accepted, [])
+
+
+# --- no reply, or none that can be trusted ------------------------------------------
+
+
+@each("CONNECT", "EHLO", "MAIL", "RCPT", "DATA")
+def test_silence_ends_in_time(stage):
+    box, sink, rider = scene({stage: SILENCE}, after_delivery="delete",
+                             destination={"timeout": "1s"})
+    rider.fetch(status=LATER)
+    equal(rider.counts().get("in_doubt", 0), 0)
+    nothing_deleted(box)
+
+
+@each("CONNECT", "EHLO", "MAIL", "RCPT", "DATA")
+def test_a_server_that_hangs_up_before_the_end_of_data_leaves_no_doubt(stage):
+    box, sink, rider = scene({stage: DROP}, after_delivery="delete")
+    rider.fetch(status=LATER)
+    equal(rider.counts().get("in_doubt", 0), 0)
+    nothing_deleted(box)
+
+
+@each(("hung up", DROP), ("kept it and hung up", LOST_REPLY),
+      ("silence", SILENCE))
+def test_a_lost_verdict_leaves_the_message_in_doubt(_, what):
+    box, sink, rider = scene({"END": what}, after_delivery="delete",
+                             destination={"reply_timeout": "1s"})
+    rider.fetch(status=LATER)
+    equal(rider.counts(), {"in_doubt": 1})
+    nothing_deleted(box)
+
+
+def test_a_message_in_doubt_is_sent_again_with_the_same_trace_id():
+    box, sink, rider = scene({"END": [LOST_REPLY, None]}, after_delivery="delete")
+    rider.fetch(status=LATER)
+    rider.fetch()
+    equal(len(sink.accepted), 2)
+    first, second = (mail.split_trace(a.data)[0].split(b" id ")[1].split()[0]
+                     for a in sink.accepted)
+    equal(first, second, "trace id")
+    equal(box.messages, [])
+
+
+def test_a_message_in_doubt_is_held_where_the_settings_say_so():
+    box, sink, rider = scene({"END": [LOST_REPLY, None]}, after_delivery="delete",
+                             in_doubt="hold")
+    rider.fetch(status=LATER)
+    rider.fetch(status=UNAVAILABLE)
+    equal(len(sink.accepted), 1)
+    equal(rider.counts(), {"held": 1})
+    nothing_deleted(box)
+
+
+@each("354 go on", "150 what", "600 what", "25 ok", "ok", "\x00\x01\xff",
+      "250-unfinished", "250-two\n251 codes", "2500 ok")
+def test_only_a_clean_250_counts_as_accepted(reply):
+    def say(session, _):
+        session.send(reply.encode("latin-1").replace(b"\n", b"\r\n") + b"\r\n")
+        if reply == "250-unfinished":
+            return DROP
+        return True
+    box, sink, rider = scene({"END": say}, after_delivery="delete",
+                             destination={"timeout": "2s", "reply_timeout": "2s"})
+    result = rider.run("fetch")
+    assert result.status != OK, "taken for accepted"
+    equal(rider.counts().get("delivered", 0), 0)
+    equal(rider.counts().get("delete_owed", 0), 0)
+    nothing_deleted(box)
+
+
+def test_a_reply_of_a_million_lines_is_cut_off():
+    def endless(session, _):
+        for _ in range(20000):
+            session.send(b"250-" + b"x" * 400 + b"\r\n")
+        return DROP
+    box, sink, rider = scene({"EHLO": endless})
+    result = rider.run("fetch")
+    assert result.status in (LATER, PROTOCOL), result.status
+    if not tap.SLOWNESS > 1:
+        assert result.peak_kib < 24 << 10, result.peak_kib
+
+
+def test_replies_one_octet_at_a_time_are_read_all_the_same():
+    box, sink, rider = scene({}, 3, mailbox={"drip": True}, sink={"drip": True},
+                             after_delivery="delete")
+    rider.fetch()
+    equal(len(sink.accepted), 3)
+    equal(box.messages, [])
+
+
+# --- what we say ------------------------------------------------------------------
+
+
+def test_the_return_path_becomes_the_sender():
+    box, sink, rider = scene({}, 1)
+    rider.fetch()
+    equal(sink.accepted[0].sender, "sender0@friends.example")
+
+
+@each(b"<>", b"<not an address>", b"<a@b> <c@d>", b"<a@b\0c>", b"<x@y>z")
+def test_a_return_path_that_is_no_address_becomes_the_null_sender(path):
+    message = b"Return-Path: " + path + b"\r\nSubject: x\r\n\r\nbody\r\n"
+    box = peers.Pop3Server([message])
+    sink = peers.SmtpSink()
+    postrider.between(box, sink).fetch()
+    equal(sink.accepted[0].sender, "")
+
+
+def test_size_and_8bitmime_are_sent_only_where_they_are_offered():
+    body = "Grüße\r\n".encode()
+    for keywords, wanted in (((), []), (("SIZE", "8BITMIME"),
+                                        ["BODY=8BITMIME", "SIZE="])):
+        box = peers.Pop3Server([mail.simple(1, body)])
+        sink = peers.SmtpSink(keywords=keywords)
+        postrider.between(box, sink).fetch()
+        parameters = sink.accepted[0].parameters
+        for word in wanted:
+            tap.contains(parameters, word)
+        if not wanted:
+            equal(parameters, "")
+
+
+def test_a_message_larger_than_the_server_takes_is_held_unsent():
+    box = peers.Pop3Server([mail.simple(1, b"x" * 70 + b"\r\n"), mail.simple(2)])
+    box.messages[0].octets = 100000
+    box.messages[0].content = mail.simple(1, (b"x" * 70 + b"\r\n") * 1400)
+    sink = peers.SmtpSink(keywords=("SIZE 50000",))
+    rider = postrider.between(box, sink, after_delivery="delete")
+    rider.fetch(status=UNAVAILABLE)
+    equal(rider.counts().get("held"), 1)
+    equal(len(sink.accepted), 1)
+    equal(len(box.messages), 1)
+
+
+def test_a_server_without_ehlo_is_greeted_with_helo():
+    box, sink, rider = scene({"EHLO": "500 5.5.1 unknown"}, 1)
+    rider.fetch()
+    equal(len(sink.accepted), 1)
+    tap.contains(sink.verbs(), "HELO")
+
+
+def test_no_helo_where_tls_is_required():
+    box, sink, rider = scene({"EHLO": "500 5.5.1 unknown"}, 1,
+                             sink={"tls": "starttls"})
+    assert rider.run("fetch").status != OK
+    equal(sink.accepted, [])
+    assert "MAIL" not in sink.verbs()
+
+
+@each(("refused", {"STARTTLS": "454 4.7.0 no"}), ("not offered", {
+    "EHLO": "250-sink.kit.test\n250 8BITMIME"}))
+def test_no_mail_goes_out_in_clear_when_starttls_is(_, replies):
+    box, sink, rider = scene(replies, sink={"tls": "starttls"},
+                             destination={"user": "ann", "password": "secret"})
+    assert rider.run("fetch").status != OK
+    assert "MAIL" not in sink.verbs() and "AUTH" not in sink.verbs()
+
+
+def test_octets_sent_before_the_handshake_are_an_attack():
+    def inject(session, _):
+        session.send(b"220 go ahead\r\n250 injected\r\n")
+        session.start_tls()
+        return True
+    box, sink, rider = scene({"STARTTLS": inject}, sink={"tls": "starttls"})
+    rider.fetch(status=PROTOCOL)
+    equal(sink.accepted, [])
+
+
+@each("starttls", "implicit")
+def test_mail_goes_out_under_tls(tls):
+    box, sink, rider = scene({}, 2, sink={"tls": tls})
+    rider.fetch()
+    equal(len(sink.accepted), 2)
+
+
+@each("auto", "plain", "login")
+def test_a_login_before_mail(method):
+    users = {"ann": "pässword"}
+    box, sink, rider = scene(
+        {}, sink={"tls": "implicit", "users": users,
+                  "keywords": ("AUTH PLAIN LOGIN",)},
+        destination={"user": "ann", "password": "pässword", "auth": method})
+    users["ann"] = users["ann"].encode().decode()
+    rider.fetch()
+    equal(len(sink.accepted), 1)
+    tap.contains(sink.verbs(), "AUTH")
+
+
+def test_a_refused_login_moves_nothing_and_is_tried_once():
+    box, sink, rider = scene(
+        {}, 3, sink={"tls": "implicit", "users": {"ann": "other"},
+                     "keywords": ("AUTH PLAIN LOGIN",)},
+        destination={"user": "ann", "password": "secret"},
+        after_delivery="delete")
+    rider.fetch(status=postrider.AUTH)
+    equal(sink.verbs().count("AUTH"), 1)
+    equal(sink.accepted, [])
+    nothing_deleted(box)
+
+
+def test_a_server_that_cannot_login_for_now_is_tried_later():
+    box, sink, rider = scene(
+        {"AUTH": "454 4.7.0 later"}, sink={"tls": "implicit",
+                                           "keywords": ("AUTH PLAIN",)},
+        destination={"user": "ann", "password": "secret"})
+    rider.fetch(status=LATER)
+
+
+def test_a_source_that_breaks_off_never_ends_the_data():
+    whole = mail.simple(1, b"line\r\n" * 200000)
+
+    def cut(session, _):
+        session.send(b"+OK\r\n" + whole[:600000])
+        return DROP
+    box = peers.Pop3Server([whole], replies={"RETR": cut})
+    sink = peers.SmtpSink()
+    rider = postrider.between(box, sink, after_delivery="delete")
+    rider.fetch(status=LATER)
+    equal(sink.accepted, [])
+    equal(rider.counts().get("in_doubt", 0), 0)
+    nothing_deleted(box)
+
+
+if __name__ == "__main__":
+    tap.main()

@@ -1,0 +1,227 @@
+"""postrider - runs the program: writes its settings, starts it, and looks at what
+it said, what it used, and what it wrote into its ledger."""
+import json
+import os
+import pty
+import signal
+import sqlite3
+import subprocess
+import threading
+import time
+
+import tap
+
+PROGRAM = os.environ.get("POSTRIDER", "src/postrider")
+PROBE = os.environ.get("POSTRIDER_PROBE", "tests/postrider-probe")
+
+# sysexits(3)
+OK, USAGE, NO_HOST, UNAVAILABLE, SOFTWARE = 0, 64, 68, 69, 70
+LATER, PROTOCOL, AUTH, CONFIG = 75, 76, 77, 78
+
+SANITIZER_WORDS = ("AddressSanitizer", "ThreadSanitizer", "LeakSanitizer",
+                   "runtime error:")
+
+
+class Result:
+    """status (negative: the signal it died of), out, err, peak_kib."""
+
+    def __init__(self, status, out, err, peak_kib):
+        self.status, self.out, self.err = status, out, err
+        self.peak_kib = peak_kib
+
+    def json(self):
+        return json.loads(self.out)
+
+    def expect(self, status):
+        if self.status != status:
+            raise AssertionError(f"exit status {self.status}, not {status}\n"
+                                 f"out: {self.out}\nerr: {self.err}")
+        return self
+
+
+def value(v):
+    """Python's value in libconfig's syntax."""
+    if isinstance(v, bool):
+        return "true" if v else "false"
+    if isinstance(v, int):
+        return str(v)
+    if isinstance(v, (list, tuple)):
+        return "( " + ", ".join(value(x) for x in v) + " )"
+    if isinstance(v, dict):
+        return "{ " + " ".join(f"{k} = {value(x)};" for k, x in v.items()) + " }"
+    return json.dumps(str(v), ensure_ascii=False)
+
+
+class Running:
+    """A process that was started and has not been waited for."""
+
+    def __init__(self, process, out, err, terminal=None):
+        self.process, self.terminal = process, terminal
+        self._out, self._err = out, err
+
+    def signal(self, number=signal.SIGINT):
+        self.process.send_signal(number)
+
+    def stop(self):
+        if self.process.returncode is None:
+            self.process.kill()
+            self._reap()
+
+    def _reap(self):
+        _, status, usage = os.wait4(self.process.pid, 0)
+        self.process.returncode = os.waitstatus_to_exitcode(status)
+        return usage
+
+    def wait(self):
+        usage = self._reap()
+        if self.terminal is not None:
+            self.terminal.join()
+        out, err = (self._read(f) for f in (self._out, self._err))
+        if any(word in err for word in SANITIZER_WORDS):
+            raise AssertionError(f"a sanitizer complained:\n{err}")
+        return Result(self.process.returncode, out, err, usage.ru_maxrss)
+
+    @staticmethod
+    def _read(path):
+        with open(path, encoding="utf-8", errors="backslashreplace",
+                  newline="") as file:
+            return file.read()
+
+
+class Postrider:
+    """A folder with settings, passwords and a ledger of its own."""
+
+    def __init__(self):
+        self.folder = tap.folder()
+        self.state = os.path.join(self.folder, "state")
+        self.config = os.path.join(self.folder, "postrider.conf")
+        self._runs = 0
+
+    def secret(self, text, name):
+        path = os.path.join(self.folder, name)
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600),
+                  "w") as file:
+            file.write(text + "\n")
+        return path
+
+    def write(self, accounts, destinations, defaults=None, **settings):
+        """accounts: a list of dicts; destinations: a dict of dicts."""
+        everything = {"state": self.state, "destinations": destinations,
+                      "accounts": accounts, **settings}
+        if defaults:
+            everything["defaults"] = defaults
+        self.write_text("".join(f"{k} = {value(v)};\n"
+                                for k, v in everything.items()))
+
+    def write_text(self, text):
+        with open(self.config, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(self.config, 0o600)
+
+    def start(self, *args, probe=False, crash=None, shift=None, env=None,
+              terminal=False):
+        self._runs += 1
+        out = os.path.join(self.folder, f"out.{self._runs}")
+        err = os.path.join(self.folder, f"err.{self._runs}")
+        environment = {k: v for k, v in os.environ.items()
+                       if k not in ("CREDENTIALS_DIRECTORY", "STATE_DIRECTORY")}
+        environment.update(env or {})
+        if crash:
+            environment["POSTRIDER_CRASH"] = crash
+        if shift:
+            environment["POSTRIDER_CLOCK_SHIFT"] = str(int(shift))
+        program = PROBE if probe or crash or shift else PROGRAM
+        command = [program, args[0], "--config", self.config, *args[1:]]
+        return self._spawn(command, environment, out, err, terminal)
+
+    @staticmethod
+    def _spawn(command, environment, out, err, terminal):
+        reader = None
+        with open(out, "wb") as o, open(err, "wb") as e:
+            if not terminal:
+                process = subprocess.Popen(
+                    command, env=environment, stdin=subprocess.DEVNULL,
+                    stdout=o, stderr=e, start_new_session=True)
+            else:
+                ours, theirs = pty.openpty()
+                process = subprocess.Popen(
+                    command, env={**environment, "TERM": "xterm"},
+                    stdin=theirs, stdout=theirs, stderr=theirs,
+                    start_new_session=True)
+                os.close(theirs)
+                reader = threading.Thread(target=drain, args=(ours, out))
+                reader.start()
+        running = Running(process, out, err, reader)
+        tap.cleanup(running.stop)
+        return running
+
+    def run(self, *args, **how):
+        return self.start(*args, **how).wait()
+
+    def fetch(self, *accounts, status=OK, **how):
+        return self.run("fetch", *accounts, **how).expect(status)
+
+    def bare(self, *args, env=None):
+        """Run the program with these arguments and nothing else."""
+        self._runs += 1
+        out, err = (os.path.join(self.folder, f"{n}.{self._runs}")
+                    for n in ("out", "err"))
+        environment = {"PATH": os.environ["PATH"], "HOME": self.folder,
+                       **(env or {})}
+        return self._spawn([PROGRAM, *args], environment, out, err, False).wait()
+
+    # --- the ledger ----------------------------------------------------------
+
+    def query(self, sql, *args):
+        path = os.path.join(self.state, "ledger.db")
+        db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)
+        try:
+            return db.execute(sql, args).fetchall()
+        finally:
+            db.close()
+
+    def states(self, account=None):
+        """{UID: name of its state} of an account, or of all."""
+        rows = self.query(
+            "SELECT m.uid, m.state FROM message m JOIN account a "
+            "ON a.id = m.account WHERE ?1 IS NULL OR a.name = ?1", account)
+        return {bytes(uid).decode("latin-1"): name for uid, name in rows}
+
+    def counts(self, account=None):
+        """{state: how many messages are in it}."""
+        found = {}
+        for state in self.states(account).values():
+            found[state] = found.get(state, 0) + 1
+        return found
+
+
+def drain(terminal, path):
+    """Copy what a terminal shows into a file, until it is closed."""
+    with open(path, "ab") as file:
+        while True:
+            try:
+                data = os.read(terminal, 65536)
+            except OSError:  # the other side is closed
+                break
+            if not data:
+                break
+            file.write(data)
+            file.flush()
+    os.close(terminal)
+
+
+def wait_until(true, seconds=20, what="it"):
+    end = time.monotonic() + seconds * tap.SLOWNESS
+    while not true():
+        if time.monotonic() > end:
+            raise AssertionError(f"waited {seconds} s in vain: {what}")
+        time.sleep(0.02)
+
+
+def between(mailbox, sink, destination=None, **account):
+    """A Postrider that fetches from one scripted mailbox into one sink.
+    destination: more settings of it; account: more settings of that."""
+    rider = Postrider()
+    rider.write([mailbox.account(**account)],
+                {"home": sink.destination(**(destination or {}))})
+    return rider
