@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "command/command.h"
+#include "net/tls.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -338,6 +339,7 @@ main(int argc, char **argv)
 	status = line_parse(&line, argc, argv);
 	if (status == EX_OK)
 		status = line_run(&line);
+	tls_end();
 	free(line.in.args);
 	return output_finish(status);
 }

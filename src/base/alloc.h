@@ -8,7 +8,7 @@
 
 #include <stddef.h>
 
-void *xcalloc(size_t n, size_t size);	/* zeroed */
+void *xcalloc(size_t n, size_t size); /* zeroed */
 void *xrealloc(void *p, size_t n, size_t size);
 char *xstrdup(const char *s);
 char *xstrndup(const char *s, size_t n);

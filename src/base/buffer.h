@@ -22,20 +22,20 @@ struct slice {
 };
 
 struct buffer {
-	char *data;	/* owned */
+	char *data; /* owned */
 	size_t len;
-	size_t room;	/* allocated, the final '\0' included */
+	size_t room; /* allocated, the final '\0' included */
 };
 
-struct slice slice_of(const char *text);	/* up to its '\0' */
+struct slice slice_of(const char *text); /* up to its '\0' */
 struct slice slice_make(const void *data, size_t len);
-struct slice slice_skip(struct slice s, size_t n);	/* n <= s.len */
+struct slice slice_skip(struct slice s, size_t n); /* n <= s.len */
 bool slice_is(struct slice s, const char *text);
 bool slice_is_nocase(struct slice s, const char *text); /* ASCII only */
 bool slice_starts_nocase(struct slice s, const char *text);
 bool slice_equal(struct slice a, struct slice b);
-int slice_compare(struct slice a, struct slice b);	/* octet order */
-struct slice slice_trim(struct slice s);	/* less blanks at both ends */
+int slice_compare(struct slice a, struct slice b); /* octet order */
+struct slice slice_trim(struct slice s); /* less blanks at both ends */
 
 /*
  * slice_word - cut the next word (up to SP or HTAB) off the front of *rest,
@@ -43,9 +43,9 @@ struct slice slice_trim(struct slice s);	/* less blanks at both ends */
  */
 struct slice slice_word(struct slice *rest);
 
-void buffer_free(struct buffer *b);	/* leaves { 0 } */
-void buffer_wipe(struct buffer *b);	/* the same, overwriting the octets */
-void buffer_clear(struct buffer *b);	/* len = 0, memory kept */
+void buffer_free(struct buffer *b); /* leaves { 0 } */
+void buffer_wipe(struct buffer *b); /* the same, overwriting the octets */
+void buffer_clear(struct buffer *b); /* len = 0, memory kept */
 void buffer_reserve(struct buffer *b, size_t more);
 void buffer_add(struct buffer *b, const void *data, size_t len);
 void buffer_add_slice(struct buffer *b, struct slice s);
@@ -54,7 +54,7 @@ void buffer_addf(struct buffer *b, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 void buffer_vaddf(struct buffer *b, const char *fmt, va_list ap)
     __attribute__((format(printf, 2, 0)));
-void buffer_consume(struct buffer *b, size_t n);	/* drop from the front */
+void buffer_consume(struct buffer *b, size_t n); /* drop from the front */
 struct slice buffer_slice(const struct buffer *b);
 
 #endif

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 struct deadline {
-	int64_t ms;	/* of clock_monotonic_ms(); DEADLINE_NEVER: none */
+	int64_t ms; /* of clock_monotonic_ms(); DEADLINE_NEVER: none */
 };
 
 #define DEADLINE_NEVER INT64_MAX

@@ -14,23 +14,23 @@
 
 enum error_kind {
 	ERR_NONE,
-	ERR_USAGE,	/* the command line is wrong */
-	ERR_CONFIG,	/* the settings are wrong */
-	ERR_RESOLVE,	/* the host's name has no address */
-	ERR_CONNECT,	/* nobody answers there */
-	ERR_TIMEOUT,	/* the peer was silent for too long */
-	ERR_IO,		/* the connection broke */
-	ERR_TLS,	/* handshake or certificate */
-	ERR_PROTOCOL,	/* the peer does not speak as its RFC says */
-	ERR_AUTH,	/* the peer refused the password */
-	ERR_BUSY,	/* maildrop locked, login delay: later */
-	ERR_REFUSED,	/* the peer refused a command */
-	ERR_SECRET,	/* no password to be had */
-	ERR_LEDGER,	/* the ledger cannot be read or written */
-	ERR_LOCKED,	/* another process holds the ledger */
-	ERR_QUESTION,	/* the owner has to decide something first */
-	ERR_SYSTEM,	/* memory, descriptors, threads */
-	ERR_STOPPED	/* this process was asked to stop */
+	ERR_USAGE, /* the command line is wrong */
+	ERR_CONFIG, /* the settings are wrong */
+	ERR_RESOLVE, /* the host's name has no address */
+	ERR_CONNECT, /* nobody answers there */
+	ERR_TIMEOUT, /* the peer was silent for too long */
+	ERR_IO, /* the connection broke */
+	ERR_TLS, /* handshake or certificate */
+	ERR_PROTOCOL, /* the peer does not speak as its RFC says */
+	ERR_AUTH, /* the peer refused the password */
+	ERR_BUSY, /* maildrop locked, login delay: later */
+	ERR_REFUSED, /* the peer refused a command */
+	ERR_SECRET, /* no password to be had */
+	ERR_LEDGER, /* the ledger cannot be read or written */
+	ERR_LOCKED, /* another process holds the ledger */
+	ERR_QUESTION, /* the owner has to decide something first */
+	ERR_SYSTEM, /* memory, descriptors, threads */
+	ERR_STOPPED /* this process was asked to stop */
 };
 
 struct error {

@@ -13,10 +13,10 @@
 #include <stdbool.h>
 
 enum log_level {
-	LOG_QUIET,	/* errors only (-q) */
-	LOG_NORMAL,	/* and warnings */
-	LOG_EVENTS,	/* and a line for each event (-v) */
-	LOG_TRACE	/* and both conversations (-vv) */
+	LOG_QUIET, /* errors only (-q) */
+	LOG_NORMAL, /* and warnings */
+	LOG_EVENTS, /* and a line for each event (-v) */
+	LOG_TRACE /* and both conversations (-vv) */
 };
 
 void log_set_level(enum log_level level);

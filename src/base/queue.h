@@ -13,13 +13,13 @@
 #include "base/error.h"
 
 struct queue_item {
-	struct queue_item *next;	/* private to queue.c */
+	struct queue_item *next; /* private to queue.c */
 };
 
 struct queue;
 
 int queue_new(struct queue **q, struct error *e);
-void queue_free(struct queue **q);	/* empty, and nobody uses it */
+void queue_free(struct queue **q); /* empty, and nobody uses it */
 
 /* queue_push - append; wakes whoever waits. Any thread. */
 void queue_push(struct queue *q, struct queue_item *item);

@@ -22,7 +22,7 @@ enum stop_level {
 struct stop;
 
 int stop_new(struct stop **stop, struct error *e);
-void stop_free(struct stop **stop);	/* after the last thread has ended */
+void stop_free(struct stop **stop); /* after the last thread has ended */
 
 /* stop_request - raise the level; a lower one than before changes nothing. */
 void stop_request(struct stop *stop, enum stop_level level);

@@ -15,8 +15,8 @@ show(struct buffer *text)
 	struct error e = { 0 };
 	int rc = 0;
 
-	if (fwrite(text->data, 1, text->len, stdout) != text->len
-	    || fflush(stdout) != 0) {
+	if (fwrite(text->data, 1, text->len, stdout) != text->len ||
+	    fflush(stdout) != 0) {
 		error_set(&e, ERR_SYSTEM, "cannot write: %s", strerror(errno));
 		rc = command_fail(&e);
 	}
@@ -71,14 +71,18 @@ const struct command command_config = {
 	.name = "config",
 	.synopsis = "[settings | example | man]",
 	.summary = "check the settings and show what is in force",
-	.help
-	= "Reads the settings, tells everything that is wrong with them, or else\n"
-	  "prints every setting with its value, in the syntax of the file. Values\n"
-	  "that nobody gave are marked as default. Passwords are not shown.\n"
-	  "\n"
-	  "With a word, no settings are read:\n"
-	  "  settings  lists every setting there is, its type, default and meaning\n"
-	  "  example   prints a settings file to begin with\n"
-	  "  man       prints the settings' part of postrider.conf(5), in roff\n",
+	.help =
+	    "Reads the settings, tells everything that is wrong with them, or "
+	    "else\n"
+	    "prints every setting with its value, in the syntax of the file. "
+	    "Values\n"
+	    "that nobody gave are marked as default. Passwords are not shown.\n"
+	    "\n"
+	    "With a word, no settings are read:\n"
+	    "  settings  lists every setting there is, its type, default and "
+	    "meaning\n"
+	    "  example   prints a settings file to begin with\n"
+	    "  man       prints the settings' part of postrider.conf(5), in "
+	    "roff\n",
 	.run = config_run,
 };

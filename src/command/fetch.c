@@ -19,13 +19,13 @@
 struct fetch {
 	const struct invocation *in;
 	struct settings *settings;
-	const struct account **accounts;	/* NULL-terminated */
+	const struct account **accounts; /* NULL-terminated */
 	struct ledger *ledger;
 	struct transit_pool *pool;
-	struct delivery **deliveries;	/* as settings->destinations; at use */
-	struct poll_progress *progress;	/* one for each of accounts */
-	_Atomic int current;	/* which account is being polled, or -1 */
-	bool terminal;		/* somebody watches */
+	struct delivery **deliveries; /* as settings->destinations; at use */
+	struct poll_progress *progress; /* one for each of accounts */
+	_Atomic int current; /* which account is being polled, or -1 */
+	bool terminal; /* somebody watches */
 	int status;
 };
 
@@ -56,7 +56,8 @@ static bool
 something_happened(const struct poll_report *r)
 {
 	return r->delivered + r->deleted + r->deferred + r->held + r->seen +
-	    r->in_doubt > 0;
+	    r->in_doubt >
+	    0;
 }
 
 static void
@@ -71,14 +72,16 @@ say(const struct fetch *f, const struct account *a, const struct poll_report *r,
 		return;
 	buffer_addf(&line, "%s: ", a->name);
 	if (r->delivered > 0)
-		buffer_addf(&line, "%llu message%s (%s) delivered to %s in "
-				   "%.1f s",
+		buffer_addf(&line,
+		    "%llu message%s (%s) delivered to %s in "
+		    "%.1f s",
 		    (unsigned long long)r->delivered,
 		    r->delivered == 1 ? "" : "s",
 		    text_octets(r->octets, octets), a->destination,
 		    (double)r->took_ms / 1000);
 	else
 		buffer_add_text(&line, "no new mail delivered");
+	say_count(&line, r->resent, "sent again after being in doubt");
 	say_count(&line, r->deleted, "deleted");
 	say_count(&line, r->seen, "marked as seen");
 	say_count(&line, r->deferred, "deferred");
@@ -145,7 +148,8 @@ fetch_account(struct fetch *f, size_t i, const struct stop *stop)
 	f->status = command_worse(f->status, status_of(&report, rc, &e));
 	if (rc < 0 && e.kind != ERR_STOPPED)
 		log_error("%s: %s", a->name, e.text);
-	return rc < 0 && (e.kind == ERR_LEDGER || e.kind == ERR_STOPPED) ? -1 : 0;
+	return rc < 0 && (e.kind == ERR_LEDGER || e.kind == ERR_STOPPED) ? -1
+									 : 0;
 }
 
 static int
@@ -194,8 +198,8 @@ run(const struct invocation *in)
 	while (f.accounts[n] != NULL)
 		n++;
 	f.progress = xcalloc(n, sizeof(*f.progress));
-	f.deliveries = xcalloc(f.settings->destination_count,
-	    sizeof(*f.deliveries));
+	f.deliveries =
+	    xcalloc(f.settings->destination_count, sizeof(*f.deliveries));
 	transit_pool_new(&f.pool, TRANSIT_POOL);
 	f.terminal = isatty(STDOUT_FILENO);
 	if (isatty(STDERR_FILENO) && !in->quiet && in->verbose == 0)

@@ -11,11 +11,11 @@
 #include <unistd.h>
 
 static struct {
-	pthread_mutex_t lock;	/* guards what follows, and the terminal */
+	pthread_mutex_t lock; /* guards what follows, and the terminal */
 	bool enabled;
 	bool drawn;
 	char line[160];
-	const void *of;		/* whose rate is being measured */
+	const void *of; /* whose rate is being measured */
 	int64_t since_ms;
 } the = { .lock = PTHREAD_MUTEX_INITIALIZER };
 

@@ -19,13 +19,13 @@ struct check {
 
 /* Without any destination that one problem is enough. */
 static bool
-is_missing(const struct check *c, const struct setting *row,
-    const struct value *v)
+is_missing(
+    const struct check *c, const struct setting *row, const struct value *v)
 {
 	if (!(row->flags & SETTING_REQUIRED) || v->given || v->bad)
 		return false;
-	if (strcmp(row->name, "destination") == 0
-	    && c->memory->destination_count == 0)
+	if (strcmp(row->name, "destination") == 0 &&
+	    c->memory->destination_count == 0)
 		return false;
 	return !value_is_set(v, row);
 }
@@ -54,8 +54,8 @@ check_files(struct check *c, const struct scope *s)
 
 		if (!(rows[i].flags & SETTING_FILE) || !v->given || v->bad)
 			continue;
-		if (stat(v->text, &st) < 0
-		    && (errno == ENOENT || errno == ENOTDIR))
+		if (stat(v->text, &st) < 0 &&
+		    (errno == ENOENT || errno == ENOTDIR))
 			problem_add(c->problems, v->at, "%s: %s: %s",
 			    rows[i].name, v->text, strerror(errno));
 	}
@@ -66,9 +66,9 @@ check_cleartext(struct check *c, const struct scope *s, const char *host)
 {
 	const struct value *tls = scope_value(s, "tls");
 
-	if (tls->bad || host == NULL || host_is_loopback(host)
-	    || tls->number != TLS_NONE
-	    || scope_value(s, "allow_cleartext")->number)
+	if (tls->bad || host == NULL || host_is_loopback(host) ||
+	    tls->number != TLS_NONE ||
+	    scope_value(s, "allow_cleartext")->number)
 		return;
 	problem_add(c->problems, scope_place(s, "tls"),
 	    "%stls = \"none\" would show password and mail to everybody on "
@@ -95,8 +95,8 @@ check_destination_name(struct check *c, const struct scope *account)
 	nearest = text_nearest(v->text, names);
 	if (nearest != NULL)
 		problem_add(c->problems, v->at,
-		    "unknown destination \"%s\": did you mean \"%s\"?",
-		    v->text, nearest);
+		    "unknown destination \"%s\": did you mean \"%s\"?", v->text,
+		    nearest);
 	else
 		problem_add(c->problems, v->at,
 		    "unknown destination \"%s\": there is no such group in "
@@ -159,8 +159,8 @@ check_peer(struct check *c, const struct scope *destination)
 {
 	bool smtp = scope_given(destination, "smtp");
 	bool lmtp = scope_given(destination, "lmtp");
-	bool bad = scope_value(destination, "smtp")->bad
-	    || scope_value(destination, "lmtp")->bad;
+	bool bad = scope_value(destination, "smtp")->bad ||
+	    scope_value(destination, "lmtp")->bad;
 	const char *title = scope_title(c->memory, destination);
 
 	if (!smtp && !lmtp && !bad)
@@ -184,8 +184,8 @@ static void
 check_destination(struct check *c, const struct scope *destination)
 {
 	const char *peer = destination_peer(destination);
-	bool bad = scope_value(destination, "smtp")->bad
-	    || scope_value(destination, "lmtp")->bad;
+	bool bad = scope_value(destination, "smtp")->bad ||
+	    scope_value(destination, "lmtp")->bad;
 
 	check_peer(c, destination);
 	check_files(c, destination);
@@ -195,8 +195,8 @@ check_destination(struct check *c, const struct scope *destination)
 }
 
 static int
-compare_text(const char *a, const char *b,
-    int (*compare)(const char *, const char *))
+compare_text(
+    const char *a, const char *b, int (*compare)(const char *, const char *))
 {
 	if (a == NULL || b == NULL)
 		return (a != NULL) - (b != NULL);
@@ -221,8 +221,8 @@ compare_maildrops(const struct scope *a, const struct scope *b)
 {
 	int64_t left = scope_value(a, "port")->number;
 	int64_t right = scope_value(b, "port")->number;
-	int order = compare_text(scope_value(a, "user")->text,
-	    scope_value(b, "user")->text, strcmp);
+	int order = compare_text(
+	    scope_value(a, "user")->text, scope_value(b, "user")->text, strcmp);
 
 	if (order == 0)
 		order = compare_text(scope_value(a, "pop3")->text,
@@ -276,20 +276,20 @@ has_maildrop(const struct scope *account)
 	const struct value *pop3 = scope_value(account, "pop3");
 	const struct value *user = scope_value(account, "user");
 
-	return pop3->text != NULL && user->text != NULL && !pop3->bad
-	    && !user->bad && !port->bad;
+	return pop3->text != NULL && user->text != NULL && !pop3->bad &&
+	    !user->bad && !port->bad;
 }
 
 static void
-check_maildrops_differ(struct check *c, const struct scope **sorted,
-    size_t count)
+check_maildrops_differ(
+    struct check *c, const struct scope **sorted, size_t count)
 {
 	qsort(sorted, count, sizeof *sorted, by_maildrop);
 	for (size_t i = 1; i < count; i++) {
 		const struct scope *a = sorted[i - 1], *b = sorted[i];
 
-		if (!has_maildrop(a) || !has_maildrop(b)
-		    || compare_maildrops(a, b) != 0)
+		if (!has_maildrop(a) || !has_maildrop(b) ||
+		    compare_maildrops(a, b) != 0)
 			continue;
 		problem_add(c->problems, b->at,
 		    "%sthe account at %s:%u fetches from the same mailbox "
@@ -318,14 +318,15 @@ check_global(struct check *c)
 {
 	const struct scope *global = &c->memory->global;
 
-	if (c->memory->destination_count == 0
-	    && !scope_value(global, "destinations")->bad)
+	if (c->memory->destination_count == 0 &&
+	    !scope_value(global, "destinations")->bad)
 		problem_add(c->problems, scope_place(global, "destinations"),
 		    "there are no destinations; one at least is needed: "
-		    "destinations = { home = { lmtp = \"/run/dovecot/lmtp\"; }; };");
-	if (c->memory->account_count == 0
-	    && !scope_value(global, "accounts")->bad
-	    && !scope_value(global, "accounts_dir")->bad)
+		    "destinations = { home = { lmtp = \"/run/dovecot/lmtp\"; "
+		    "}; };");
+	if (c->memory->account_count == 0 &&
+	    !scope_value(global, "accounts")->bad &&
+	    !scope_value(global, "accounts_dir")->bad)
 		problem_add(c->problems,
 		    scope_given(global, "accounts")
 			? scope_place(global, "accounts")

@@ -22,8 +22,8 @@ derive_account_transport(struct scope *account)
 	struct value *port = scope_value(account, "port");
 
 	if (!port->given)
-		port->number
-		    = tls->number == TLS_IMPLICIT ? PORT_POP3S : PORT_POP3;
+		port->number =
+		    tls->number == TLS_IMPLICIT ? PORT_POP3S : PORT_POP3;
 }
 
 const char *
@@ -40,8 +40,8 @@ destination_is_socket(const struct scope *destination)
 {
 	const char *lmtp = scope_value(destination, "lmtp")->text;
 
-	return lmtp != NULL && lmtp[0] == '/'
-	    && !scope_given(destination, "smtp");
+	return lmtp != NULL && lmtp[0] == '/' &&
+	    !scope_given(destination, "smtp");
 }
 
 static int64_t

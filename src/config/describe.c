@@ -52,8 +52,7 @@ type_name(const struct setting *setting)
 
 /* A default or sample as it stands in the file. */
 static void
-add_literal(const struct setting *setting, const char *text,
-    struct buffer *out)
+add_literal(const struct setting *setting, const char *text, struct buffer *out)
 {
 	bool nothing = setting->type == TYPE_SIZE && strcmp(text, "0") == 0;
 
@@ -86,10 +85,10 @@ add_wrapped(struct buffer *out, const char *lead, struct slice text)
 		struct slice word = slice_word(&text);
 
 		if (column + 1 + word.len > WIDTH) {
-			buffer_addf(out, "%s%s", column > WIDTH ? "" : "\n",
-			    lead);
-			column = 8 * strspn(lead, "\t")
-			    + strlen(lead + strspn(lead, "\t"));
+			buffer_addf(
+			    out, "%s%s", column > WIDTH ? "" : "\n", lead);
+			column = 8 * strspn(lead, "\t") +
+			    strlen(lead + strspn(lead, "\t"));
 		} else {
 			buffer_add_text(out, " ");
 			column++;
@@ -137,8 +136,8 @@ describe_list(struct buffer *out)
 		const struct setting *rows = table_section(s, &count);
 
 		buffer_addf(out, "%s%s\n", s > 0 ? "\n" : "", titles[s]);
-		buffer_addf(out, "  %-21s %-16s %s\n", "NAME", "TYPE",
-		    "DEFAULT");
+		buffer_addf(
+		    out, "  %-21s %-16s %s\n", "NAME", "TYPE", "DEFAULT");
 		for (size_t i = 0; i < count; i++)
 			list_setting(rows + i, out);
 	}
@@ -218,12 +217,12 @@ describe_man(struct buffer *out)
 }
 
 static void
-example_setting(const struct setting *setting, const char *indent,
-    struct buffer *out)
+example_setting(
+    const struct setting *setting, const char *indent, struct buffer *out)
 {
 	struct buffer comment = { 0 }, lead = { 0 };
-	const char *value
-	    = setting->initial != NULL ? setting->initial : setting->sample;
+	const char *value =
+	    setting->initial != NULL ? setting->initial : setting->sample;
 
 	buffer_addf(&lead, "%s# ", indent);
 	buffer_add_text(&comment, setting->help);

@@ -13,8 +13,8 @@
 static bool
 applies(const struct scope *s, const struct setting *setting)
 {
-	static const char *const not_for_sockets[]
-	    = { "port", "tls", "ca_file", "allow_cleartext", NULL };
+	static const char *const not_for_sockets[] = { "port", "tls", "ca_file",
+		"allow_cleartext", NULL };
 
 	if (s->section != SECTION_DESTINATION)
 		return true;
@@ -37,8 +37,8 @@ print_scope(const struct scope *s, const char *indent, struct buffer *out)
 	for (size_t i = 0; i < count; i++) {
 		const struct value *v = s->values + i;
 
-		if (!value_is_set(v, rows + i) || !applies(s, rows + i)
-		    || strcmp(rows[i].name, "accounts_dir") == 0)
+		if (!value_is_set(v, rows + i) || !applies(s, rows + i) ||
+		    strcmp(rows[i].name, "accounts_dir") == 0)
 			continue;
 		buffer_addf(out, "%s%s = ", indent, rows[i].name);
 		value_write(v, rows + i, out);

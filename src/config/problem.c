@@ -17,8 +17,8 @@ static bool
 is_known(const struct problems *p, struct place at, const char *text)
 {
 	for (size_t i = 0; i < p->count; i++)
-		if (same_place(p->list[i].at, at)
-		    && strcmp(p->list[i].text, text) == 0)
+		if (same_place(p->list[i].at, at) &&
+		    strcmp(p->list[i].text, text) == 0)
 			return true;
 	return false;
 }
@@ -42,7 +42,7 @@ problem_add(struct problems *p, struct place at, const char *fmt, ...)
 		return;
 	}
 	p->list = xrealloc(p->list, p->count + 1, sizeof *p->list);
-	p->list[p->count] = (struct problem) { at, harmless, p->count };
+	p->list[p->count] = (struct problem){ at, harmless, p->count };
 	p->count++;
 }
 
@@ -92,7 +92,7 @@ problems_write(struct problems *p, struct buffer *out)
 	struct key *keys = xcalloc(p->count + 1, sizeof *keys);
 
 	for (size_t i = 0; i < p->count; i++)
-		keys[i] = (struct key) { file_order(p, i), p->list + i };
+		keys[i] = (struct key){ file_order(p, i), p->list + i };
 	qsort(keys, p->count, sizeof *keys, compare);
 	for (size_t i = 0; i < p->count; i++)
 		write_one(keys[i].problem, out);
@@ -105,5 +105,5 @@ problems_free(struct problems *p)
 	for (size_t i = 0; i < p->count; i++)
 		free(p->list[i].text);
 	free(p->list);
-	*p = (struct problems) { 0 };
+	*p = (struct problems){ 0 };
 }

@@ -11,19 +11,19 @@
 
 /* Where something stands. */
 struct place {
-	const char *file;	/* borrowed */
-	unsigned line;		/* 0: the file as a whole */
+	const char *file; /* borrowed */
+	unsigned line; /* 0: the file as a whole */
 };
 
 struct problem {
 	struct place at;
-	char *text;	/* owned */
-	size_t order;	/* among all */
+	char *text; /* owned */
+	size_t order; /* among all */
 };
 
 /* { 0 } begins. */
 struct problems {
-	struct problem *list;	/* owned */
+	struct problem *list; /* owned */
 	size_t count;
 };
 

@@ -14,7 +14,7 @@
 struct reader {
 	struct settings_memory *memory;
 	struct problems *problems;
-	struct source source;	/* of the file being read */
+	struct source source; /* of the file being read */
 };
 
 static struct place
@@ -54,11 +54,11 @@ belongs(enum section here, const char *name)
 	};
 	const struct setting *account = table_find(SECTION_ACCOUNT, name);
 
-	if (account != NULL && here != SECTION_ACCOUNT
-	    && table_find(SECTION_DESTINATION, name) != NULL)
+	if (account != NULL && here != SECTION_ACCOUNT &&
+	    table_find(SECTION_DESTINATION, name) != NULL)
 		return "into an account, defaults, or a destination";
-	if (account != NULL && here != SECTION_ACCOUNT
-	    && !(account->flags & SETTING_IN_DEFAULTS))
+	if (account != NULL && here != SECTION_ACCOUNT &&
+	    !(account->flags & SETTING_IN_DEFAULTS))
 		return "into an account";
 	for (enum section s = 0; s < SECTIONS; s++)
 		if (s != here && table_find(s, name) != NULL)
@@ -67,8 +67,8 @@ belongs(enum section here, const char *name)
 }
 
 static void
-unknown_setting(struct reader *r, const struct scope *scope,
-    const config_setting_t *node)
+unknown_setting(
+    struct reader *r, const struct scope *scope, const config_setting_t *node)
 {
 	const char *name = config_setting_name(node);
 	const char *title = scope_title(r->memory, scope);
@@ -81,9 +81,10 @@ unknown_setting(struct reader *r, const struct scope *scope,
 
 	if (elsewhere != NULL)
 		problem_add(r->problems, place_of(r, node),
-		    "%s\"%s\" does not belong here, but %s%s%s%s", title,
-		    name, elsewhere, nearest != NULL ? "; or did you mean \"" : "",
-		    nearest != NULL ? nearest : "", nearest != NULL ? "\"?" : "");
+		    "%s\"%s\" does not belong here, but %s%s%s%s", title, name,
+		    elsewhere, nearest != NULL ? "; or did you mean \"" : "",
+		    nearest != NULL ? nearest : "",
+		    nearest != NULL ? "\"?" : "");
 	else if (nearest != NULL)
 		problem_add(r->problems, place_of(r, node),
 		    "%sunknown setting \"%s\": did you mean \"%s\"?", title,
@@ -102,20 +103,20 @@ read_list(struct reader *r, struct value *v, const struct setting *setting,
 	int rc = -1;
 
 	for (int i = 0; i < count; i++) {
-		config_setting_t *item
-		    = config_setting_get_elem(node, (unsigned)i);
+		config_setting_t *item =
+		    config_setting_get_elem(node, (unsigned)i);
 
 		texts[i] = config_setting_get_string(item);
 		if (texts[i] == NULL) {
 			buffer_add_text(why, "has an entry that is ");
 			buffer_add_text(why, type_text(item));
-			buffer_add_text(why, "; every entry must be a text in "
-					     "quotes");
+			buffer_add_text(why,
+			    "; every entry must be a text in "
+			    "quotes");
 			goto out;
 		}
 	}
-	rc = value_from_texts(
-	    v, setting, texts, (size_t)count, r->memory, why);
+	rc = value_from_texts(v, setting, texts, (size_t)count, r->memory, why);
 out:
 	free(texts);
 	return rc;
@@ -146,8 +147,8 @@ read_typed(struct reader *r, struct value *v, const struct setting *setting,
 }
 
 static void
-read_value(struct reader *r, struct scope *scope,
-    const struct setting *setting, const config_setting_t *node)
+read_value(struct reader *r, struct scope *scope, const struct setting *setting,
+    const config_setting_t *node)
 {
 	struct value *v = scope_value(scope, setting->name);
 	struct buffer why = { 0 };
@@ -173,8 +174,8 @@ check_passwords(struct reader *r, const struct scope *scope)
 	const char *first = NULL;
 
 	for (size_t i = 0; i < count; i++) {
-		if (!(rows[i].flags & SETTING_PASSWORD)
-		    || !scope->values[i].given)
+		if (!(rows[i].flags & SETTING_PASSWORD) ||
+		    !scope->values[i].given)
 			continue;
 		if (first != NULL)
 			problem_add(r->problems, scope->values[i].at,
@@ -187,8 +188,7 @@ check_passwords(struct reader *r, const struct scope *scope)
 
 /* All settings of an account, of a destination, or of defaults. */
 static void
-read_scope(struct reader *r, struct scope *scope,
-    const config_setting_t *group)
+read_scope(struct reader *r, struct scope *scope, const config_setting_t *group)
 {
 	bool defaults = scope == &r->memory->defaults;
 	const config_setting_t *name = config_setting_get_member(group, "name");
@@ -199,10 +199,10 @@ read_scope(struct reader *r, struct scope *scope,
 		scope->name = scope_value(scope, "name")->text;
 
 	for (int i = 0; i < config_setting_length(group); i++) {
-		const config_setting_t *node
-		    = config_setting_get_elem(group, (unsigned)i);
-		const struct setting *setting
-		    = table_find(scope->section, config_setting_name(node));
+		const config_setting_t *node =
+		    config_setting_get_elem(group, (unsigned)i);
+		const struct setting *setting =
+		    table_find(scope->section, config_setting_name(node));
 
 		if (setting == NULL)
 			unknown_setting(r, scope, node);
@@ -234,10 +234,10 @@ read_destinations(struct reader *r, const config_setting_t *node)
 		return;
 	}
 	for (int i = 0; i < config_setting_length(node); i++) {
-		const config_setting_t *group
-		    = config_setting_get_elem(node, (unsigned)i);
-		const char *name = memory_text(
-		    r->memory, config_setting_name(group));
+		const config_setting_t *group =
+		    config_setting_get_elem(node, (unsigned)i);
+		const char *name =
+		    memory_text(r->memory, config_setting_name(group));
 		struct scope *scope;
 
 		if (!config_setting_is_group(group)) {
@@ -246,8 +246,8 @@ read_destinations(struct reader *r, const config_setting_t *node)
 			    "{ smtp = \"…\"; }");
 			continue;
 		}
-		scope = scope_add(r->memory, SECTION_DESTINATION,
-		    place_of(r, group));
+		scope = scope_add(
+		    r->memory, SECTION_DESTINATION, place_of(r, group));
 		scope->name = name;
 		read_scope(r, scope, group);
 	}
@@ -265,15 +265,15 @@ read_accounts(struct reader *r, const config_setting_t *node)
 		return;
 	}
 	for (int i = 0; i < config_setting_length(node); i++) {
-		const config_setting_t *group
-		    = config_setting_get_elem(node, (unsigned)i);
+		const config_setting_t *group =
+		    config_setting_get_elem(node, (unsigned)i);
 
 		if (!config_setting_is_group(group))
 			not_a(r, group, "an account", "{ name = \"…\"; … }");
 		else
 			read_scope(r,
-			    scope_add(r->memory, SECTION_ACCOUNT,
-				place_of(r, group)),
+			    scope_add(
+				r->memory, SECTION_ACCOUNT, place_of(r, group)),
 			    group);
 	}
 }
@@ -284,11 +284,11 @@ read_top(struct reader *r, const config_setting_t *root)
 	struct scope *global = &r->memory->global;
 
 	for (int i = 0; i < config_setting_length(root); i++) {
-		const config_setting_t *node
-		    = config_setting_get_elem(root, (unsigned)i);
+		const config_setting_t *node =
+		    config_setting_get_elem(root, (unsigned)i);
 		const char *name = config_setting_name(node);
-		const struct setting *setting
-		    = table_find(SECTION_GLOBAL, name);
+		const struct setting *setting =
+		    table_find(SECTION_GLOBAL, name);
 
 		if (setting == NULL) {
 			unknown_setting(r, global, node);
@@ -315,8 +315,8 @@ read_top(struct reader *r, const config_setting_t *root)
 static void
 wipe(config_setting_t *node)
 {
-	if (config_setting_type(node) == CONFIG_TYPE_STRING
-	    && node->value.sval != NULL)
+	if (config_setting_type(node) == CONFIG_TYPE_STRING &&
+	    node->value.sval != NULL)
 		OPENSSL_cleanse(node->value.sval, strlen(node->value.sval));
 	if (!config_setting_is_aggregate(node))
 		return;
@@ -328,15 +328,16 @@ static void
 syntax_problem(struct reader *r, const config_t *config)
 {
 	const char *text = config_error_text(config);
-	struct place at
-	    = source_place(&r->source, (unsigned)config_error_line(config));
+	struct place at =
+	    source_place(&r->source, (unsigned)config_error_line(config));
 
 	if (text == NULL)
 		text = "syntax error";
 	if (strcmp(text, "syntax error") == 0)
 		problem_add(r->problems, at,
 		    "syntax error here or just before; no comma may stand "
-		    "before \")\", \"]\" or \"}\", texts need quotes, and settings "
+		    "before \")\", \"]\" or \"}\", texts need quotes, and "
+		    "settings "
 		    "end with \";\"");
 	else
 		problem_add(r->problems, at, "%s", text);
@@ -380,8 +381,8 @@ is_account_file(const struct dirent *entry)
 {
 	size_t len = strlen(entry->d_name);
 
-	return entry->d_name[0] != '.' && len > 5
-	    && strcmp(entry->d_name + len - 5, ".conf") == 0;
+	return entry->d_name[0] != '.' && len > 5 &&
+	    strcmp(entry->d_name + len - 5, ".conf") == 0;
 }
 
 /* Not alphasort(3), whose order depends on the locale. */
@@ -420,8 +421,7 @@ read_accounts_dir(struct reader *r)
 }
 
 int
-read_settings(struct settings_memory *m, const char *file,
-    struct problems *p)
+read_settings(struct settings_memory *m, const char *file, struct problems *p)
 {
 	struct reader r = { .memory = m, .problems = p };
 	struct place at = { file, 0 };

@@ -13,7 +13,7 @@
  * yet. Returns 0 when the main file could be parsed, whatever is wrong with
  * its values, else -1; what is wrong is noted.
  */
-int read_settings(struct settings_memory *m, const char *file,
-    struct problems *p);
+int
+read_settings(struct settings_memory *m, const char *file, struct problems *p);
 
 #endif

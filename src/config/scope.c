@@ -17,8 +17,8 @@ memory_copy(struct settings_memory *m, const void *data, size_t len)
 		memcpy(block.data, data, len);
 	if (m->block_count == m->block_room) {
 		m->block_room = m->block_room * 2 + 64;
-		m->blocks
-		    = xrealloc(m->blocks, m->block_room, sizeof *m->blocks);
+		m->blocks =
+		    xrealloc(m->blocks, m->block_room, sizeof *m->blocks);
 	}
 	m->blocks[m->block_count++] = block;
 	return block.data;
@@ -79,7 +79,7 @@ scope_begin(struct scope *s, enum section section, struct place at)
 	size_t count;
 
 	table_section(section, &count);
-	*s = (struct scope) { .section = section, .at = at };
+	*s = (struct scope){ .section = section, .at = at };
 	s->values = xcalloc(count, sizeof *s->values);
 }
 
@@ -131,16 +131,16 @@ scope_inherit(struct scope *account, const struct scope *defaults)
 {
 	size_t count;
 	const struct setting *rows = table_section(SECTION_ACCOUNT, &count);
-	bool own_password = scope_given(account, "password")
-	    || scope_given(account, "password_file")
-	    || scope_given(account, "password_command");
+	bool own_password = scope_given(account, "password") ||
+	    scope_given(account, "password_file") ||
+	    scope_given(account, "password_command");
 
 	for (size_t i = 0; i < count; i++) {
 		if (account->values[i].given)
 			continue;
 		if (own_password && (rows[i].flags & SETTING_PASSWORD))
 			continue;
-		if (rows[i].flags & SETTING_IN_DEFAULTS)
+		if (defaults->values[i].given)
 			account->values[i] = defaults->values[i];
 	}
 }
@@ -154,5 +154,6 @@ scope_title(struct settings_memory *m, const struct scope *s)
 		return "";
 	if (s->name == NULL)
 		return "an account: ";
-	return memory_textf(m, "%s \"%s\": ", section_name(s->section), s->name);
+	return memory_textf(
+	    m, "%s \"%s\": ", section_name(s->section), s->name);
 }

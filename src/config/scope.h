@@ -14,24 +14,24 @@
 
 /* A value. With neither given nor a default, it is all zero. */
 struct value {
-	bool given;	/* in a file: in the group itself or in `defaults` */
-	bool bad;	/* told to be wrong, or misspelt: look no further */
-	struct place at;	/* where it was given */
+	bool given; /* in a file: in the group itself or in `defaults` */
+	bool bad; /* told to be wrong, or misspelt: look no further */
+	struct place at; /* where it was given */
 	/*
 	 * number: of a port or count, of seconds or octets; 0 or 1 for a bool;
 	 * a choice's value, enum after_delivery, enum first_poll.
 	 * amount: the seconds or messages of the latter two.
 	 */
 	int64_t number, amount;
-	const char *text;	/* in the settings' memory; as are: */
-	const char **list;	/* recipients, NULL-terminated */
+	const char *text; /* in the settings' memory; as are: */
+	const char **list; /* recipients, NULL-terminated */
 };
 
 struct scope {
 	enum section section;
-	const char *name;	/* account's or destination's; NULL: not known */
+	const char *name; /* account's or destination's; NULL: not known */
 	struct place at;
-	struct value *values;	/* one for each row of the section */
+	struct value *values; /* one for each row of the section */
 };
 
 struct memory_block {
@@ -41,7 +41,7 @@ struct memory_block {
 
 /* Everything that a struct settings points to. */
 struct settings_memory {
-	struct memory_block *blocks;	/* owned; wiped when freed */
+	struct memory_block *blocks; /* owned; wiped when freed */
 	size_t block_count, block_room;
 	struct scope global, defaults;
 	struct scope *accounts, *destinations;
@@ -59,8 +59,8 @@ void memory_free(struct settings_memory **m);
 void scope_begin(struct scope *s, enum section section, struct place at);
 
 /* scope_add - begin another account or destination; valid until the next. */
-struct scope *scope_add(struct settings_memory *m, enum section section,
-    struct place at);
+struct scope *
+scope_add(struct settings_memory *m, enum section section, struct place at);
 
 /* scope_value - the value of a setting that the section does have. */
 struct value *scope_value(const struct scope *s, const char *name);

@@ -23,8 +23,7 @@ settings_default_file(void)
 		return xstrdup("/etc/postrider/postrider.conf");
 	if (dir != NULL && dir[0] == '/')
 		return xasprintf("%s/postrider/postrider.conf", dir);
-	return xasprintf(
-	    "%s/.config/postrider/postrider.conf", source_home());
+	return xasprintf("%s/.config/postrider/postrider.conf", source_home());
 }
 
 static const char *
@@ -98,8 +97,7 @@ fill_destination(struct destination *d, const struct scope *s)
 	fill_login(&d->login, s);
 	d->options.lmtp = scope_given(s, "lmtp");
 	d->options.helo = text_of(s, "helo");
-	d->options.reply_timeout_ms
-	    = number_of(s, "reply_timeout") * MS_PER_S;
+	d->options.reply_timeout_ms = number_of(s, "reply_timeout") * MS_PER_S;
 }
 
 static void
@@ -109,15 +107,15 @@ fill_settings(struct settings *s)
 
 	s->state = text_of(&m->global, "state");
 	s->max_polls = (unsigned)number_of(&m->global, "max_polls");
-	s->max_polls_per_server
-	    = (unsigned)number_of(&m->global, "max_polls_per_server");
+	s->max_polls_per_server =
+	    (unsigned)number_of(&m->global, "max_polls_per_server");
 	s->account_count = m->account_count;
 	s->accounts = xcalloc(m->account_count, sizeof *s->accounts);
 	for (size_t i = 0; i < m->account_count; i++)
 		fill_account(s->accounts + i, m->accounts + i);
 	s->destination_count = m->destination_count;
-	s->destinations
-	    = xcalloc(m->destination_count, sizeof *s->destinations);
+	s->destinations =
+	    xcalloc(m->destination_count, sizeof *s->destinations);
 	for (size_t i = 0; i < m->destination_count; i++)
 		fill_destination(s->destinations + i, m->destinations + i);
 }

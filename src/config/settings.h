@@ -14,15 +14,15 @@
 
 /* Everything in it is owned by it and lives until settings_free(). */
 struct settings {
-	const char *file;	/* absolute path of the main file */
-	const char *state;	/* absolute path of the state directory */
+	const char *file; /* absolute path of the main file */
+	const char *state; /* absolute path of the state directory */
 	struct account *accounts;
 	size_t account_count;
 	struct destination *destinations;
 	size_t destination_count;
 	/* At most so many polls at once: in all, and of one server. */
 	unsigned max_polls, max_polls_per_server;
-	struct settings_memory *memory;	/* private */
+	struct settings_memory *memory; /* private */
 };
 
 /*
@@ -34,16 +34,16 @@ struct settings {
  */
 int settings_read(struct settings **s, const char *file, const char *state,
     struct buffer *problems, struct error *e);
-void settings_free(struct settings **s);	/* wipes passwords */
+void settings_free(struct settings **s); /* wipes passwords */
 
 /* settings_default_file - $XDG_CONFIG_HOME/postrider/postrider.conf,
  * ~/.config/…, or /etc/postrider/postrider.conf for root. Owned by caller. */
 char *settings_default_file(void);
 
-const struct account *settings_account(const struct settings *s,
-    const char *name);
-const struct destination *settings_destination(const struct settings *s,
-    const char *name);
+const struct account *
+settings_account(const struct settings *s, const char *name);
+const struct destination *
+settings_destination(const struct settings *s, const char *name);
 
 /*
  * settings_print - every setting with the value in force, in the syntax of

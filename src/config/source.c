@@ -28,8 +28,8 @@ struct scan {
 	const char *path;
 	int depth;
 	enum inside inside;
-	unsigned line;		/* the one being read */
-	unsigned opened;	/* line where the string or comment began */
+	unsigned line; /* the one being read */
+	unsigned opened; /* line where the string or comment began */
 };
 
 static int add_file(struct source *s, const char *path, struct place from,
@@ -57,8 +57,8 @@ source_path(struct settings_memory *m, const char *file, const char *path)
 	if (path[0] == '~' && (path[1] == '/' || path[1] == '\0'))
 		return memory_textf(m, "%s%s", source_home(), path + 1);
 	slash = strrchr(file, '/');
-	return memory_textf(m, "%.*s/%s",
-	    slash != NULL ? (int)(slash - file) : 0, file, path);
+	return memory_textf(
+	    m, "%.*s/%s", slash != NULL ? (int)(slash - file) : 0, file, path);
 }
 
 static int
@@ -100,7 +100,7 @@ load(const char *path, struct source_file *file, struct buffer *out)
 	errno = EISDIR;
 	if (S_ISDIR(st.st_mode) || read_all(fd, out) < 0)
 		goto out;
-	*file = (struct source_file) {
+	*file = (struct source_file){
 		.path = path, .mode = st.st_mode, .owner = st.st_uid
 	};
 	rc = 0;
@@ -120,7 +120,7 @@ add_line(struct scan *scan, const char *data, size_t len)
 		s->line_room = s->line_room * 2 + 64;
 		s->lines = xrealloc(s->lines, s->line_room, sizeof *s->lines);
 	}
-	s->lines[s->line_count++] = (struct place) { scan->path, scan->line };
+	s->lines[s->line_count++] = (struct place){ scan->path, scan->line };
 	buffer_add(&s->text, data, len);
 	buffer_add(&s->text, "\n", 1);
 }
@@ -134,8 +134,8 @@ include_path(const char *line, size_t len)
 
 	if (rest.len > 0 && rest.data[rest.len - 1] == '\r')
 		rest.len--;
-	if (!slice_is(word, "@include") || rest.len < 3 || rest.data[0] != '"'
-	    || rest.data[rest.len - 1] != '"')
+	if (!slice_is(word, "@include") || rest.len < 3 ||
+	    rest.data[0] != '"' || rest.data[rest.len - 1] != '"')
 		return NULL;
 	return xstrndup(rest.data + 1, rest.len - 2);
 }
@@ -157,7 +157,7 @@ check_number(struct scan *scan, const char *digits, const char *end)
 	}
 	if (n > INT32_MAX)
 		problem_add(scan->problems,
-		    (struct place) { scan->path, scan->line },
+		    (struct place){ scan->path, scan->line },
 		    "the number %.*s is too large", (int)(len < 40 ? len : 40),
 		    digits);
 	return len;
@@ -180,8 +180,8 @@ scan_line(struct scan *scan, const char *line, size_t len)
 
 		switch (scan->inside) {
 		case IN_SETTINGS:
-			if (isdigit((unsigned char)*at)
-			    && (at == line || !is_word(at[-1])))
+			if (isdigit((unsigned char)*at) &&
+			    (at == line || !is_word(at[-1])))
 				at += check_number(scan, at, end) - 1;
 			else if (*at == '"')
 				scan->inside = IN_STRING;
@@ -220,7 +220,8 @@ include(struct scan *scan, const char *path)
 
 	if (scan->depth >= SOURCE_DEPTH) {
 		problem_add(scan->problems, at,
-		    "more than %d files include each other; does \"%s\" include "
+		    "more than %d files include each other; does \"%s\" "
+		    "include "
 		    "itself?",
 		    SOURCE_DEPTH, path);
 		return -1;
@@ -256,7 +257,7 @@ scan_text(struct scan *scan, const char *data, size_t len)
 	}
 	if (scan->inside == IN_SETTINGS)
 		return rc;
-	problem_add(scan->problems, (struct place) { scan->path, scan->opened },
+	problem_add(scan->problems, (struct place){ scan->path, scan->opened },
 	    scan->inside == IN_STRING
 		? "the string that begins here has no closing quote"
 		: "the comment that begins here has no end");
@@ -267,8 +268,11 @@ static int
 add_file(struct source *s, const char *path, struct place from, int depth,
     struct settings_memory *m, struct problems *p)
 {
-	struct scan scan = { .source = s, .memory = m, .problems = p,
-		.path = path, .depth = depth };
+	struct scan scan = { .source = s,
+		.memory = m,
+		.problems = p,
+		.path = path,
+		.depth = depth };
 	struct buffer content = { 0 };
 	struct slice text;
 	struct source_file file;
@@ -276,8 +280,8 @@ add_file(struct source *s, const char *path, struct place from, int depth,
 
 	if (load(path, &file, &content) < 0) {
 		if (from.file == path)
-			problem_add(p, from, "cannot be read: %s",
-			    strerror(errno));
+			problem_add(
+			    p, from, "cannot be read: %s", strerror(errno));
 		else
 			problem_add(p, from, "%s cannot be read: %s", path,
 			    strerror(errno));
@@ -287,7 +291,7 @@ add_file(struct source *s, const char *path, struct place from, int depth,
 	s->files[s->file_count++] = file;
 	text = buffer_slice(&content);
 	if (text.len > 0 && memchr(text.data, '\0', text.len) != NULL) {
-		problem_add(p, (struct place) { path, 0 },
+		problem_add(p, (struct place){ path, 0 },
 		    "is no text file: it holds a NUL octet");
 		goto out;
 	}
@@ -303,7 +307,7 @@ int
 source_read(struct source *s, const char *path, struct place from,
     struct settings_memory *m, struct problems *p)
 {
-	*s = (struct source) { 0 };
+	*s = (struct source){ 0 };
 	buffer_reserve(&s->text, 1);
 	s->text.data[0] = '\0';
 	return add_file(s, path, from, 0, m, p);
@@ -315,14 +319,14 @@ source_free(struct source *s)
 	buffer_wipe(&s->text);
 	free(s->lines);
 	free(s->files);
-	*s = (struct source) { 0 };
+	*s = (struct source){ 0 };
 }
 
 struct place
 source_place(const struct source *s, unsigned line)
 {
 	if (s->line_count == 0)
-		return (struct place) { s->files[0].path, 1 };
+		return (struct place){ s->files[0].path, 1 };
 	if (line == 0)
 		line = 1;
 	return s->lines[line <= s->line_count ? line - 1 : s->line_count - 1];

@@ -17,21 +17,21 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#define SOURCE_MAX (16u << 20)	/* octets of a file */
-#define SOURCE_DEPTH 10		/* files that include each other */
+#define SOURCE_MAX (16u << 20) /* octets of a file */
+#define SOURCE_DEPTH 10 /* files that include each other */
 
 struct source_file {
-	const char *path;	/* absolute, in the settings' memory */
+	const char *path; /* absolute, in the settings' memory */
 	mode_t mode;
 	uid_t owner;
-	bool told;	/* that it is too open */
+	bool told; /* that it is too open */
 };
 
 struct source {
-	struct buffer text;	/* wiped when freed */
-	struct place *lines;	/* owned; of line 1, 2, … of the text */
+	struct buffer text; /* wiped when freed */
+	struct place *lines; /* owned; of line 1, 2, … of the text */
 	size_t line_count, line_room;
-	struct source_file *files;	/* owned */
+	struct source_file *files; /* owned */
 	size_t file_count;
 };
 
@@ -51,15 +51,15 @@ struct place source_place(const struct source *s, unsigned line);
  * source_check_private - a password stands at this place: note, once for each
  * file, when others may read it.
  */
-void source_check_private(struct source *s, struct place at,
-    struct problems *p);
+void
+source_check_private(struct source *s, struct place at, struct problems *p);
 
 /*
  * source_path - a path that was written in `file`, made absolute: ~ is the
  * home folder, anything relative is beside that file.
  */
-const char *source_path(struct settings_memory *m, const char *file,
-    const char *path);
+const char *
+source_path(struct settings_memory *m, const char *file, const char *path);
 
 /* source_home - $HOME, or else what the system says; "/" when none. */
 const char *source_home(void);

@@ -48,9 +48,10 @@ const struct setting settings_table[] = {
 			"else ~/.local/state/postrider",
 	    .sample = "~/.local/state/postrider",
 	    .help = "The folder of the ledger.",
-	    .more = "The ledger knows which messages were delivered. It is made "
-		    "when it is not there yet, readable by its owner only. The "
-		    "option --state of the command line goes before this setting.",
+	    .more =
+		"The ledger knows which messages were delivered. It is made "
+		"when it is not there yet, readable by its owner only. The "
+		"option --state of the command line goes before this setting.",
 	},
 	{
 	    .section = SECTION_GLOBAL,
@@ -79,9 +80,11 @@ const struct setting settings_table[] = {
 	    .type = TYPE_SETTINGS,
 	    .flags = SETTING_REQUIRED,
 	    .sample = "{ home = { lmtp = \"/run/dovecot/lmtp\"; }; }",
-	    .help = "Where mail goes: a group with one group for each destination.",
-	    .more = "The name of a destination is the name of its group: a letter "
-		    "or \"*\", then letters, digits, \"-\", \"_\" and \"*\".",
+	    .help =
+		"Where mail goes: a group with one group for each destination.",
+	    .more =
+		"The name of a destination is the name of its group: a letter "
+		"or \"*\", then letters, digits, \"-\", \"_\" and \"*\".",
 	},
 	{
 	    .section = SECTION_GLOBAL,
@@ -89,7 +92,8 @@ const struct setting settings_table[] = {
 	    .type = TYPE_SETTINGS,
 	    .sample = "{ recipient = \"ann\"; every = \"5m\"; }",
 	    .help = "Settings for every account that does not have its own.",
-	    .more = "A group that may hold every account setting but \"name\". When "
+	    .more = "A group that may hold every account setting but \"name\". "
+		    "When "
 		    "an account has a password, a password_file or a "
 		    "password_command of its own, none of these three is taken "
 		    "from here.",
@@ -99,9 +103,11 @@ const struct setting settings_table[] = {
 	    .name = "accounts",
 	    .type = TYPE_SETTINGS,
 	    .sample = "( { name = \"isp\"; pop3 = \"pop.example.org\"; } )",
-	    .help = "The mailboxes to fetch from: a list with one group for each.",
-	    .more = "No comma may follow the last group. There must be one account "
-		    "at least, here or in \"accounts_dir\".",
+	    .help =
+		"The mailboxes to fetch from: a list with one group for each.",
+	    .more =
+		"No comma may follow the last group. There must be one account "
+		"at least, here or in \"accounts_dir\".",
 	},
 	{
 	    .section = SECTION_GLOBAL,
@@ -109,11 +115,12 @@ const struct setting settings_table[] = {
 	    .type = TYPE_PATH,
 	    .sample = "accounts.d",
 	    .help = "A folder with more accounts, each in a file NAME.conf.",
-	    .more = "Each file whose name ends in .conf and does not begin with a "
-		    "dot holds one account, its settings at top level, without "
-		    "braces around them. The files are read in the order of their "
-		    "names. So a program can add and remove accounts without "
-		    "editing a file.",
+	    .more =
+		"Each file whose name ends in .conf and does not begin with a "
+		"dot holds one account, its settings at top level, without "
+		"braces around them. The files are read in the order of their "
+		"names. So a program can add and remove accounts without "
+		"editing a file.",
 	},
 
 	{
@@ -153,10 +160,13 @@ const struct setting settings_table[] = {
 	    .choices = tls_choices,
 	    .initial = "implicit",
 	    .help = "How the connection is protected.",
-	    .more = "\"implicit\": TLS from the first octet. \"starttls\": by the "
-		    "command STLS, without which nothing is sent. \"none\": in clear, "
-		    "only to this very machine, or with allow_cleartext = true. The "
-		    "server's certificate is always verified.",
+	    .more =
+		"\"implicit\": TLS from the first octet. \"starttls\": by the "
+		"command STLS, without which nothing is sent. \"none\": in "
+		"clear, "
+		"only to this very machine, or with allow_cleartext = true. "
+		"The "
+		"server's certificate is always verified.",
 	},
 	{
 	    .section = SECTION_ACCOUNT,
@@ -166,8 +176,10 @@ const struct setting settings_table[] = {
 	    .choices = pop3_auth_choices,
 	    .initial = "auto",
 	    .help = "How to log in.",
-	    .more = "\"auto\": the best that the server offers. \"user\": the commands "
-		    "USER and PASS. \"plain\", \"login\": the command AUTH with that "
+	    .more = "\"auto\": the best that the server offers. \"user\": the "
+		    "commands "
+		    "USER and PASS. \"plain\", \"login\": the command AUTH "
+		    "with that "
 		    "mechanism.",
 	},
 	{
@@ -187,9 +199,10 @@ const struct setting settings_table[] = {
 	    .max = 1024,
 	    .sample = "secret",
 	    .help = "The password itself; the file must then be private.",
-	    .more = "The file that it stands in must belong to you or to root and "
-		    "be open to nobody else (chmod 600). See SECRETS for other "
-		    "places.",
+	    .more =
+		"The file that it stands in must belong to you or to root and "
+		"be open to nobody else (chmod 600). See SECRETS for other "
+		"places.",
 	},
 	{
 	    .section = SECTION_ACCOUNT,
@@ -206,7 +219,8 @@ const struct setting settings_table[] = {
 	    .flags = SETTING_IN_DEFAULTS | SETTING_PASSWORD | SETTING_LIVE,
 	    .max = 4096,
 	    .sample = "pass show mail/isp",
-	    .help = "A shell command that prints the password as its first line.",
+	    .help =
+		"A shell command that prints the password as its first line.",
 	},
 	{
 	    .section = SECTION_ACCOUNT,
@@ -215,9 +229,11 @@ const struct setting settings_table[] = {
 	    .flags = SETTING_IN_DEFAULTS | SETTING_FILE,
 	    .fallback = "the system's certificates",
 	    .sample = "/etc/ssl/certs/own-ca.pem",
-	    .help = "Trust the certificates in this file instead of the system's.",
-	    .more = "In PEM format. For a server with a certificate that it signed "
-		    "itself, that certificate.",
+	    .help =
+		"Trust the certificates in this file instead of the system's.",
+	    .more =
+		"In PEM format. For a server with a certificate that it signed "
+		"itself, that certificate.",
 	},
 	{
 	    .section = SECTION_ACCOUNT,
@@ -226,7 +242,8 @@ const struct setting settings_table[] = {
 	    .flags = SETTING_IN_DEFAULTS,
 	    .initial = "false",
 	    .help = "Allow tls = \"none\" to other machines.",
-	    .more = "Everybody on the way can then read the password and the mail.",
+	    .more =
+		"Everybody on the way can then read the password and the mail.",
 	},
 	{
 	    .section = SECTION_ACCOUNT,
@@ -255,9 +272,10 @@ const struct setting settings_table[] = {
 	    .flags = SETTING_REQUIRED | SETTING_IN_DEFAULTS | SETTING_LIVE,
 	    .sample = "ann",
 	    .help = "Who gets the mail: an address, or a list of them.",
-	    .more = "Every message of the mailbox goes to every one of them; the "
-		    "headers of a message have no say in it. A local part alone "
-		    "will do where the destination accepts it.",
+	    .more =
+		"Every message of the mailbox goes to every one of them; the "
+		"headers of a message have no say in it. A local part alone "
+		"will do where the destination accepts it.",
 	},
 	{
 	    .section = SECTION_ACCOUNT,
@@ -268,9 +286,11 @@ const struct setting settings_table[] = {
 	    .max = 3650LL * DAY,
 	    .initial = "keep",
 	    .help = "What becomes of a delivered message in the mailbox.",
-	    .more = "\"keep\": it stays there. \"delete\": it is deleted once every "
-		    "recipient's delivery is recorded on disk. \"keep 14d\": it is "
-		    "deleted that long after its delivery.",
+	    .more =
+		"\"keep\": it stays there. \"delete\": it is deleted once "
+		"every "
+		"recipient's delivery is recorded on disk. \"keep 14d\": it is "
+		"deleted that long after its delivery.",
 	},
 	{
 	    .section = SECTION_ACCOUNT,
@@ -281,8 +301,10 @@ const struct setting settings_table[] = {
 	    .max = 3650LL * DAY,
 	    .initial = "all",
 	    .help = "What to take of the mail that is there at the first poll.",
-	    .more = "\"all\" of it; \"none\": what is there counts as seen and stays; "
-		    "\"since 7d\": what arrived that recently; \"last 100\": the newest "
+	    .more = "\"all\" of it; \"none\": what is there counts as seen and "
+		    "stays; "
+		    "\"since 7d\": what arrived that recently; \"last 100\": "
+		    "the newest "
 		    "hundred messages.",
 	},
 	{
@@ -304,7 +326,8 @@ const struct setting settings_table[] = {
 	    .min = 0,
 	    .max = (int64_t)1 << 40,
 	    .initial = "0",
-	    .help = "Messages larger than this are held, not fetched; 0: no limit.",
+	    .help =
+		"Messages larger than this are held, not fetched; 0: no limit.",
 	    .more = "What is held stays in the mailbox until you "
 		    "decide (postrider held).",
 	},
@@ -316,7 +339,8 @@ const struct setting settings_table[] = {
 	    .min = 10,
 	    .max = 30 * DAY,
 	    .initial = "5m",
-	    .help = "The time between two polls of a program that keeps running.",
+	    .help =
+		"The time between two polls of a program that keeps running.",
 	    .more = "The command fetch polls at once, whatever this says.",
 	},
 	{
@@ -326,11 +350,14 @@ const struct setting settings_table[] = {
 	    .flags = SETTING_IN_DEFAULTS,
 	    .choices = in_doubt_choices,
 	    .initial = "resend",
-	    .help = "What to do when nobody can know whether a message arrived.",
-	    .more = "That is so when the connection or the program ended after the "
-		    "end of a message was sent and before its reply was recorded "
-		    "(RFC 1047). \"resend\": it is sent again, and may arrive twice. "
-		    "\"hold\": it waits until you decide (postrider held).",
+	    .help =
+		"What to do when nobody can know whether a message arrived.",
+	    .more =
+		"That is so when the connection or the program ended after the "
+		"end of a message was sent and before its reply was recorded "
+		"(RFC 1047). \"resend\": it is sent again, and may arrive "
+		"twice. "
+		"\"hold\": it waits until you decide (postrider held).",
 	},
 
 	{
@@ -360,24 +387,28 @@ const struct setting settings_table[] = {
 	    .fallback = "25; 465 with a user; LMTP over TCP has none",
 	    .sample = "587",
 	    .help = "The server's port.",
-	    .more = "SMTP with a user: 465, or 587 when tls is given and is not "
-		    "\"implicit\". Without a user: 25, or 465 when tls = "
-		    "\"implicit\" is given. LMTP over TCP must name its port.",
+	    .more =
+		"SMTP with a user: 465, or 587 when tls is given and is not "
+		"\"implicit\". Without a user: 25, or 465 when tls = "
+		"\"implicit\" is given. LMTP over TCP must name its port.",
 	},
 	{
 	    .section = SECTION_DESTINATION,
 	    .name = "tls",
 	    .type = TYPE_CHOICE,
 	    .choices = tls_choices,
-	    .fallback = "\"implicit\" on port 465; \"none\" on this very machine; "
-			"else \"starttls\"",
+	    .fallback =
+		"\"implicit\" on port 465; \"none\" on this very machine; "
+		"else \"starttls\"",
 	    .sample = "starttls",
 	    .help = "How the connection is protected.",
-	    .more = "\"implicit\": TLS from the first octet. \"starttls\": by the "
-		    "command STARTTLS, without which nothing is sent. \"none\": in "
-		    "clear, only to this very machine (localhost, 127.*, ::1, a unix "
-		    "socket), or with allow_cleartext = true. The server's "
-		    "certificate is always verified.",
+	    .more =
+		"\"implicit\": TLS from the first octet. \"starttls\": by the "
+		"command STARTTLS, without which nothing is sent. \"none\": in "
+		"clear, only to this very machine (localhost, 127.*, ::1, a "
+		"unix "
+		"socket), or with allow_cleartext = true. The server's "
+		"certificate is always verified.",
 	},
 	{
 	    .section = SECTION_DESTINATION,
@@ -386,7 +417,8 @@ const struct setting settings_table[] = {
 	    .choices = smtp_auth_choices,
 	    .initial = "auto",
 	    .help = "How to log in, when there is a user.",
-	    .more = "\"auto\": the best that the server offers. \"plain\", \"login\": "
+	    .more = "\"auto\": the best that the server offers. \"plain\", "
+		    "\"login\": "
 		    "that mechanism.",
 	},
 	{
@@ -424,7 +456,8 @@ const struct setting settings_table[] = {
 	    .flags = SETTING_PASSWORD | SETTING_LIVE,
 	    .max = 4096,
 	    .sample = "pass show mail/smtp",
-	    .help = "A shell command that prints the password as its first line.",
+	    .help =
+		"A shell command that prints the password as its first line.",
 	},
 	{
 	    .section = SECTION_DESTINATION,
@@ -433,7 +466,8 @@ const struct setting settings_table[] = {
 	    .flags = SETTING_FILE,
 	    .fallback = "the system's certificates",
 	    .sample = "/etc/ssl/certs/own-ca.pem",
-	    .help = "Trust the certificates in this file instead of the system's.",
+	    .help =
+		"Trust the certificates in this file instead of the system's.",
 	    .more = "In PEM format.",
 	},
 	{
@@ -442,7 +476,8 @@ const struct setting settings_table[] = {
 	    .type = TYPE_BOOL,
 	    .initial = "false",
 	    .help = "Allow tls = \"none\" to other machines.",
-	    .more = "Everybody on the way can then read the password and the mail.",
+	    .more =
+		"Everybody on the way can then read the password and the mail.",
 	},
 	{
 	    .section = SECTION_DESTINATION,
@@ -461,7 +496,8 @@ const struct setting settings_table[] = {
 	    .max = HOUR,
 	    .initial = "10m",
 	    .help = "How long the reply to the end of a message may take.",
-	    .more = "Who gives up early makes repeats: the server may have taken the "
+	    .more = "Who gives up early makes repeats: the server may have "
+		    "taken the "
 		    "message (RFC 5321, 4.5.3.2.6).",
 	},
 	{
@@ -476,8 +512,8 @@ const struct setting settings_table[] = {
 	},
 };
 
-const size_t settings_table_len
-    = sizeof settings_table / sizeof settings_table[0];
+const size_t settings_table_len =
+    sizeof settings_table / sizeof settings_table[0];
 
 const struct setting *
 table_section(enum section section, size_t *count)
@@ -497,8 +533,8 @@ const struct setting *
 table_find(enum section section, const char *name)
 {
 	for (size_t i = 0; i < settings_table_len; i++)
-		if (settings_table[i].section == section
-		    && strcmp(settings_table[i].name, name) == 0)
+		if (settings_table[i].section == section &&
+		    strcmp(settings_table[i].name, name) == 0)
 			return settings_table + i;
 	return NULL;
 }
@@ -542,8 +578,8 @@ expects_choice(const struct setting *setting, struct buffer *out)
 void
 table_expects(const struct setting *setting, struct buffer *out)
 {
-	const char *like
-	    = setting->sample != NULL ? setting->sample : setting->initial;
+	const char *like =
+	    setting->sample != NULL ? setting->sample : setting->initial;
 	char min[TEXT_UNIT], max[TEXT_UNIT];
 
 	switch (setting->type) {
@@ -551,9 +587,10 @@ table_expects(const struct setting *setting, struct buffer *out)
 		buffer_addf(out, "like %s", like);
 		break;
 	case TYPE_NAME:
-		buffer_add_text(out, "a name in quotes, up to 64 printable ASCII "
-				     "characters without blanks and \"/\", not "
-				     "beginning with \"-\" or \".\"");
+		buffer_add_text(out,
+		    "a name in quotes, up to 64 printable ASCII "
+		    "characters without blanks and \"/\", not "
+		    "beginning with \"-\" or \".\"");
 		break;
 	case TYPE_STRING:
 		buffer_addf(out,
@@ -595,16 +632,19 @@ table_expects(const struct setting *setting, struct buffer *out)
 		expects_choice(setting, out);
 		break;
 	case TYPE_RECIPIENTS:
-		buffer_add_text(out, "an address in quotes, or some in brackets: "
-				     "[ \"ann\", \"bob@example.org\" ]");
+		buffer_add_text(out,
+		    "an address in quotes, or some in brackets: "
+		    "[ \"ann\", \"bob@example.org\" ]");
 		break;
 	case TYPE_AFTER_DELIVERY:
-		buffer_add_text(out, "\"keep\", \"delete\", or a time like "
-				     "\"keep 14d\", from 1s to 3650d");
+		buffer_add_text(out,
+		    "\"keep\", \"delete\", or a time like "
+		    "\"keep 14d\", from 1s to 3650d");
 		break;
 	case TYPE_FIRST_POLL:
-		buffer_add_text(out, "\"all\", \"none\", a time like \"since 7d\", "
-				     "or a number like \"last 100\"");
+		buffer_add_text(out,
+		    "\"all\", \"none\", a time like \"since 7d\", "
+		    "or a number like \"last 100\"");
 		break;
 	}
 }
@@ -612,6 +652,6 @@ table_expects(const struct setting *setting, struct buffer *out)
 bool
 table_is_quoted(const struct setting *setting)
 {
-	return setting->type != TYPE_PORT && setting->type != TYPE_COUNT
-	    && setting->type != TYPE_BOOL && setting->type != TYPE_SETTINGS;
+	return setting->type != TYPE_PORT && setting->type != TYPE_COUNT &&
+	    setting->type != TYPE_BOOL && setting->type != TYPE_SETTINGS;
 }

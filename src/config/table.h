@@ -20,16 +20,16 @@ enum section {
 #define SECTIONS (SECTION_DESTINATION + 1)
 
 enum setting_type {
-	TYPE_SETTINGS,	/* holds other settings */
-	TYPE_NAME,	/* of an account */
+	TYPE_SETTINGS, /* holds other settings */
+	TYPE_NAME, /* of an account */
 	TYPE_STRING,
-	TYPE_HOST,	/* name or address literal */
-	TYPE_HOST_OR_SOCKET,	/* the same, or the path of a unix socket */
-	TYPE_PATH,	/* ~/ and relative paths are made absolute */
+	TYPE_HOST, /* name or address literal */
+	TYPE_HOST_OR_SOCKET, /* the same, or the path of a unix socket */
+	TYPE_PATH, /* ~/ and relative paths are made absolute */
 	TYPE_PORT,
 	TYPE_BOOL,
-	TYPE_DURATION,	/* min, max in seconds */
-	TYPE_SIZE,	/* min, max in octets */
+	TYPE_DURATION, /* min, max in seconds */
+	TYPE_SIZE, /* min, max in octets */
 	TYPE_COUNT,
 	TYPE_CHOICE,
 	TYPE_RECIPIENTS,
@@ -43,11 +43,11 @@ struct choice {
 };
 
 #define SETTING_REQUIRED (1u << 0)
-#define SETTING_IN_DEFAULTS (1u << 1)	/* may stand in `defaults` */
-#define SETTING_SECRET (1u << 2)	/* never shown */
-#define SETTING_PASSWORD (1u << 3)	/* at most one of these is given */
-#define SETTING_FILE (1u << 4)		/* names a file that must be there */
-#define SETTING_LIVE (1u << 5)		/* stands in the example uncommented */
+#define SETTING_IN_DEFAULTS (1u << 1) /* may stand in `defaults` */
+#define SETTING_SECRET (1u << 2) /* never shown */
+#define SETTING_PASSWORD (1u << 3) /* at most one of these is given */
+#define SETTING_FILE (1u << 4) /* names a file that must be there */
+#define SETTING_LIVE (1u << 5) /* stands in the example uncommented */
 
 struct setting {
 	enum section section;
@@ -55,12 +55,12 @@ struct setting {
 	enum setting_type type;
 	unsigned flags;
 	int64_t min, max;
-	const struct choice *choices;	/* ends with a NULL word */
-	const char *initial;	/* the default, as in the file, without quotes */
-	const char *fallback;	/* the default in words, when it depends */
-	const char *sample;	/* a value for examples, likewise unquoted */
-	const char *help;	/* one line */
-	const char *more;	/* sentences for the manual, or NULL */
+	const struct choice *choices; /* ends with a NULL word */
+	const char *initial; /* the default, as in the file, without quotes */
+	const char *fallback; /* the default in words, when it depends */
+	const char *sample; /* a value for examples, likewise unquoted */
+	const char *help; /* one line */
+	const char *more; /* sentences for the manual, or NULL */
 };
 
 /* All of them, by section, in the order in which they are told. */

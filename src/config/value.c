@@ -35,16 +35,16 @@ must_be(const struct setting *setting, const char *text, struct buffer *why)
 }
 
 static int
-out_of_range(const struct setting *setting, const char *text,
-    struct buffer *why)
+out_of_range(
+    const struct setting *setting, const char *text, struct buffer *why)
 {
 	buffer_add_text(why, "is out of range: it ");
 	return must_be(setting, text, why);
 }
 
 int
-value_wrong_type(const struct setting *setting, const char *what,
-    struct buffer *why)
+value_wrong_type(
+    const struct setting *setting, const char *what, struct buffer *why)
 {
 	buffer_add_text(why, "must be ");
 	table_expects(setting, why);
@@ -84,7 +84,7 @@ static bool
 is_ipv6(const char *host)
 {
 	char address[INET6_ADDRSTRLEN];
-	size_t len = strcspn(host, "%");	/* fe80::1%eth0 */
+	size_t len = strcspn(host, "%"); /* fe80::1%eth0 */
 	struct in6_addr v6;
 
 	if (len >= sizeof address)
@@ -106,8 +106,8 @@ from_host(struct value *v, const struct setting *setting, const char *text,
 	v->text = memory_text(m, text);
 	if (is_ipv6(text))
 		return 0;
-	if (colon != NULL && colon != text && colon[1] != '\0'
-	    && strspn(colon + 1, DIGITS) == strlen(colon + 1)) {
+	if (colon != NULL && colon != text && colon[1] != '\0' &&
+	    strspn(colon + 1, DIGITS) == strlen(colon + 1)) {
 		buffer_addf(why,
 		    "must be a host name or address alone; write "
 		    "port = %.5s beside it",
@@ -121,8 +121,8 @@ from_host(struct value *v, const struct setting *setting, const char *text,
 			    "\"xn--bcher-kva.example\"");
 			return -1;
 		}
-	if (len == 0 || len > 253 || text[0] == '-' || text[0] == '.'
-	    || strspn(text, DIGITS LETTERS "-._") != len)
+	if (len == 0 || len > 253 || text[0] == '-' || text[0] == '.' ||
+	    strspn(text, DIGITS LETTERS "-._") != len)
 		return must_be(setting, text, why);
 	return 0;
 }
@@ -149,13 +149,13 @@ from_string(struct value *v, const struct setting *setting, const char *text,
 	size_t len = strlen(text);
 
 	v->text = memory_text(m, text);
-	if (len == 0 || len > (size_t)setting->max || has_control(text)
-	    || !text_is_utf8(slice_of(text)))
+	if (len == 0 || len > (size_t)setting->max || has_control(text) ||
+	    !text_is_utf8(slice_of(text)))
 		return must_be(setting, text, why);
-	if (strcmp(setting->name, "helo") == 0
-	    && strspn(text, DIGITS LETTERS "-._:[]") != len) {
-		buffer_add_text(why,
-		    "must be a host name, or an address in brackets");
+	if (strcmp(setting->name, "helo") == 0 &&
+	    strspn(text, DIGITS LETTERS "-._:[]") != len) {
+		buffer_add_text(
+		    why, "must be a host name, or an address in brackets");
 		return -1;
 	}
 	return 0;
@@ -256,7 +256,8 @@ from_first_poll(struct value *v, const struct setting *setting,
 	struct slice word = slice_word(&rest);
 	uint64_t count;
 
-	if (rest.len == 0 && (slice_is(word, "all") || slice_is(word, "none"))) {
+	if (rest.len == 0 &&
+	    (slice_is(word, "all") || slice_is(word, "none"))) {
 		v->number = slice_is(word, "all") ? FIRST_ALL : FIRST_NONE;
 		return 0;
 	}
@@ -266,8 +267,8 @@ from_first_poll(struct value *v, const struct setting *setting,
 			return out_of_range(setting, text, why);
 		return 0;
 	}
-	if (slice_is(word, "last") && text_u64(rest, INT32_MAX, &count) == 0
-	    && count > 0) {
+	if (slice_is(word, "last") && text_u64(rest, INT32_MAX, &count) == 0 &&
+	    count > 0) {
 		v->number = FIRST_LAST;
 		v->amount = (int64_t)count;
 		return 0;
@@ -283,8 +284,8 @@ value_from_texts(struct value *v, const struct setting *setting,
 	const char **list;
 
 	if (setting->type != TYPE_RECIPIENTS || count == 0)
-		return value_wrong_type(setting,
-		    count == 0 ? "an empty list" : "a list", why);
+		return value_wrong_type(
+		    setting, count == 0 ? "an empty list" : "a list", why);
 	list = memory_copy(m, texts, (count + 1) * sizeof *texts);
 	list[count] = NULL;
 	for (size_t i = 0; i < count; i++) {
@@ -356,8 +357,8 @@ value_from_number(struct value *v, const struct setting *setting,
     int64_t number, struct buffer *why)
 {
 	bool plain = setting->type == TYPE_PORT || setting->type == TYPE_COUNT;
-	bool nothing = number == 0 && setting->min == 0
-	    && (setting->type == TYPE_SIZE || setting->type == TYPE_DURATION);
+	bool nothing = number == 0 && setting->min == 0 &&
+	    (setting->type == TYPE_SIZE || setting->type == TYPE_DURATION);
 
 	if (!plain && !nothing)
 		return value_wrong_type(setting, "a number", why);
@@ -371,8 +372,8 @@ value_from_number(struct value *v, const struct setting *setting,
 }
 
 int
-value_from_bool(struct value *v, const struct setting *setting, bool is,
-    struct buffer *why)
+value_from_bool(
+    struct value *v, const struct setting *setting, bool is, struct buffer *why)
 {
 	if (setting->type != TYPE_BOOL)
 		return value_wrong_type(setting, is ? "true" : "false", why);
@@ -381,8 +382,8 @@ value_from_bool(struct value *v, const struct setting *setting, bool is,
 }
 
 void
-value_initial(struct value *v, const struct setting *setting,
-    struct settings_memory *m)
+value_initial(
+    struct value *v, const struct setting *setting, struct settings_memory *m)
 {
 	struct buffer why = { 0 };
 	int rc;
@@ -405,7 +406,7 @@ value_initial(struct value *v, const struct setting *setting,
 	}
 	buffer_free(&why);
 	if (rc < 0)
-		abort();	/* the table contradicts itself */
+		abort(); /* the table contradicts itself */
 }
 
 bool
@@ -466,8 +467,8 @@ write_after_delivery(const struct value *v, struct buffer *out)
 	char unit[TEXT_UNIT];
 
 	if (v->number == AFTER_KEEP_FOR)
-		buffer_addf(out, "\"keep %s\"",
-		    text_from_duration(v->amount, unit));
+		buffer_addf(
+		    out, "\"keep %s\"", text_from_duration(v->amount, unit));
 	else
 		buffer_add_text(
 		    out, v->number == AFTER_KEEP ? "\"keep\"" : "\"delete\"");
@@ -479,8 +480,8 @@ write_first_poll(const struct value *v, struct buffer *out)
 	char unit[TEXT_UNIT];
 
 	if (v->number == FIRST_SINCE)
-		buffer_addf(out, "\"since %s\"",
-		    text_from_duration(v->amount, unit));
+		buffer_addf(
+		    out, "\"since %s\"", text_from_duration(v->amount, unit));
 	else if (v->number == FIRST_LAST)
 		buffer_addf(out, "\"last %lld\"", (long long)v->amount);
 	else
@@ -489,8 +490,8 @@ write_first_poll(const struct value *v, struct buffer *out)
 }
 
 void
-value_write(const struct value *v, const struct setting *setting,
-    struct buffer *out)
+value_write(
+    const struct value *v, const struct setting *setting, struct buffer *out)
 {
 	const struct choice *c;
 	char unit[TEXT_UNIT];

@@ -27,19 +27,19 @@ int value_from_texts(struct value *v, const struct setting *setting,
     struct buffer *why);
 
 /* value_wrong_type - say so. what: "a number". Returns -1. */
-int value_wrong_type(const struct setting *setting, const char *what,
-    struct buffer *why);
+int value_wrong_type(
+    const struct setting *setting, const char *what, struct buffer *why);
 
 /* value_initial - the default that the table has. */
-void value_initial(struct value *v, const struct setting *setting,
-    struct settings_memory *m);
+void value_initial(
+    struct value *v, const struct setting *setting, struct settings_memory *m);
 
 /* value_is_set - is there anything to show? */
 bool value_is_set(const struct value *v, const struct setting *setting);
 
 /* value_write - as it would stand in a file; secrets as asterisks. */
-void value_write(const struct value *v, const struct setting *setting,
-    struct buffer *out);
+void value_write(
+    const struct value *v, const struct setting *setting, struct buffer *out);
 
 /* value_quote - a string as it stands in a file. */
 void value_quote(const char *text, struct buffer *out);

@@ -21,33 +21,36 @@
 #define IDLE_MS (30 * 1000)
 /* After a failure to connect, do not bother the server for so long. */
 #define DOWN_MS (30 * 1000)
+/* So many messages in a row refused at MAIL: it is not the messages. */
+#define SENDERS_REFUSED_MAX 3
 
 struct delivery {
-	const struct destination *to;	/* borrowed, as are the next two */
+	const struct destination *to; /* borrowed, as are the next two */
 	struct ledger *ledger;
 	const struct stop *stop;
-	struct queue *queue;		/* owned: transits that wait */
+	struct queue *queue; /* owned: transits that wait */
 	pthread_t thread;
-	struct transit last;		/* ends the thread */
+	struct transit last; /* ends the thread */
 
 	/* The thread's alone. */
-	struct smtp *smtp;		/* owned; NULL: not connected */
-	bool used;			/* has carried a message before */
-	char *password;			/* owned */
-	struct error down;		/* why the last connect failed, */
-	struct deadline down_until;	/* and how long that is taken as true */
-	struct queue *recorded;		/* owned: intents that are durable */
+	struct smtp *smtp; /* owned; NULL: not connected */
+	bool used; /* has carried a message before */
+	char *password; /* owned */
+	struct error down; /* why the last connect failed, */
+	struct deadline down_until; /* and how long that is taken as true */
+	unsigned senders_refused; /* in a row, for good */
+	struct queue *recorded; /* owned: intents that are durable */
 	struct ledger_job intent;
 	struct ledger_change intent_change;
 };
 
 /* What came of one attempt at a transaction. */
 enum attempt {
-	ATTEMPT_DONE,	/* each recipient has an outcome */
-	ATTEMPT_AGAIN,	/* the connection's fault; the content is untouched */
-	ATTEMPT_LOST,	/* the connection's fault; no end of data was sent */
-	ATTEMPT_DOUBT,	/* cut between the end of data and its reply */
-	ATTEMPT_STOP	/* every message would fare the same */
+	ATTEMPT_DONE, /* each recipient has an outcome */
+	ATTEMPT_AGAIN, /* the connection's fault; the content is untouched */
+	ATTEMPT_LOST, /* the connection's fault; no end of data was sent */
+	ATTEMPT_DOUBT, /* cut between the end of data and its reply */
+	ATTEMPT_STOP /* every message would fare the same */
 };
 
 static bool
@@ -65,8 +68,8 @@ static void
 decide(struct transit_recipient *r, enum state state, const char *words)
 {
 	r->state = state;
-	snprintf(r->reply, sizeof(r->reply), "%.*s",
-	    (int)sizeof(r->reply) - 1, words);
+	snprintf(r->reply, sizeof(r->reply), "%.*s", (int)sizeof(r->reply) - 1,
+	    words);
 }
 
 /* All recipients that have no outcome yet. */
@@ -109,6 +112,9 @@ judge(struct delivery *d, struct transit *t, enum policy_stage stage,
 		    d->to->name, words);
 		return stage < STAGE_END ? ATTEMPT_AGAIN : ATTEMPT_LOST;
 	}
+	if (stage == STAGE_MAIL && reply->code >= 500 &&
+	    ++d->senders_refused >= SENDERS_REFUSED_MAX)
+		action = POLICY_STOP_DESTINATION;
 	if (action == POLICY_STOP_DESTINATION) {
 		error_set(&t->error, ERR_REFUSED,
 		    "destination %s takes no mail from here: %s", d->to->name,
@@ -236,6 +242,7 @@ send_envelope(struct delivery *d, struct transit *t, size_t *accepted)
 		return ATTEMPT_AGAIN;
 	if (reply.code >= 300)
 		return judge(d, t, STAGE_MAIL, NULL, &reply);
+	d->senders_refused = 0;
 	for (size_t i = 0; i < t->recipient_count; i++) {
 		struct transit_recipient *r = &t->recipients[i];
 
@@ -280,6 +287,21 @@ send_content(struct delivery *d, struct transit *t)
 	}
 }
 
+/* Of the positive replies only 250 says that the message was taken. */
+static int
+read_verdict(struct delivery *d, struct transit *t, struct smtp_reply *reply)
+{
+	char words[SMTP_REPLY_TEXT];
+
+	if (smtp_verdict(d->smtp, reply, &t->error) < 0)
+		return -1;
+	if (reply->code >= 400 || reply->code == 250)
+		return 0;
+	return error_set(&t->error, ERR_PROTOCOL,
+	    "destination %s answered the message out of place: %s", d->to->name,
+	    smtp_reply_text(reply, words));
+}
+
 /* The end of data, and the verdict: one, or in LMTP one a recipient. */
 static enum attempt
 send_end(struct delivery *d, struct transit *t)
@@ -293,7 +315,7 @@ send_end(struct delivery *d, struct transit *t)
 		return sent ? ATTEMPT_DOUBT : ATTEMPT_LOST;
 	crash_point("after_end");
 	if (!smtp_is_lmtp(d->smtp)) {
-		if (smtp_verdict(d->smtp, &reply, &t->error) < 0)
+		if (read_verdict(d, t, &reply) < 0)
 			return ATTEMPT_DOUBT;
 		crash_point("after_reply");
 		return judge(d, t, STAGE_END, NULL, &reply);
@@ -303,7 +325,7 @@ send_end(struct delivery *d, struct transit *t)
 
 		if (!r->accepted)
 			continue;
-		if (smtp_verdict(d->smtp, &reply, &t->error) < 0)
+		if (read_verdict(d, t, &reply) < 0)
 			return ATTEMPT_DOUBT;
 		a = judge(d, t, STAGE_END, r, &reply);
 		/* 421 concerns this one; what follows it is heard out. */
@@ -372,8 +394,11 @@ transact(struct delivery *d, struct transit *t, bool *recorded)
 		t->error = why;
 		return ATTEMPT_LOST;
 	}
-	if (intent_wait(d, t, true, recorded) < 0)
+	if (intent_wait(d, t, true, recorded) < 0) {
+		/* The data is open, and must never be ended. */
+		drop_connection(d);
 		return *recorded ? ATTEMPT_LOST : ATTEMPT_STOP;
+	}
 	crash_point("after_intent");
 	return send_end(d, t);
 }
@@ -438,8 +463,8 @@ conclude(struct delivery *d, struct transit *t)
 			.reply = t->recipients[i].reply,
 		};
 	t->end = state == STATE_DELIVERED ? TRANSIT_DELIVERED
-	    : state == STATE_DEFERRED	  ? TRANSIT_DEFERRED
-	    : state == STATE_HELD	  ? TRANSIT_HELD
+	    : state == STATE_DEFERRED     ? TRANSIT_DEFERRED
+	    : state == STATE_HELD         ? TRANSIT_HELD
 					  : TRANSIT_IN_DOUBT;
 	if (state == STATE_DELIVERED && t->delete_after)
 		state = STATE_DELETE_OWED;
@@ -488,22 +513,29 @@ untried(struct delivery *d, struct transit *t, bool recorded)
 
 /* --- the thread --- */
 
+/* What is wrong concerns every message: spare the ones that wait. */
+static void
+take_down(struct delivery *d, const struct error *why)
+{
+	d->down = *why;
+	d->down_until = deadline_in(DOWN_MS);
+}
+
 static int
 connect_if_needed(struct delivery *d, struct error *e)
 {
-	if (d->smtp != NULL && smtp_usable(d->smtp))
-		return 0;
-	drop_connection(d);
-	d->used = false;
 	if (d->down.kind != ERR_NONE && !deadline_passed(d->down_until)) {
 		*e = d->down;
 		return -1;
 	}
 	error_clear(&d->down);
+	if (d->smtp != NULL && smtp_usable(d->smtp))
+		return 0;
+	drop_connection(d);
+	d->used = false;
 	if (connection_open(&d->smtp, d->to, &d->password, d->stop, e) == 0)
 		return 0;
-	d->down = *e;
-	d->down_until = deadline_in(DOWN_MS);
+	take_down(d, e);
 	return -1;
 }
 
@@ -545,8 +577,11 @@ carry(struct delivery *d, struct transit *t)
 	t->took_ms = clock_monotonic_ms() - started;
 	if (a == ATTEMPT_AGAIN || a == ATTEMPT_LOST || a == ATTEMPT_STOP) {
 		t->destination_down = a == ATTEMPT_STOP;
-		if (a == ATTEMPT_STOP && d->smtp != NULL)
-			reset(d);
+		if (a == ATTEMPT_STOP) {
+			take_down(d, &t->error);
+			if (d->smtp != NULL)
+				reset(d);
+		}
 		untried(d, t, recorded);
 		return;
 	}
@@ -601,8 +636,8 @@ delivery_new(struct delivery **out, const struct destination *to,
 		goto fail;
 	rc = pthread_create(&d->thread, NULL, delivery_thread, d);
 	if (rc != 0) {
-		error_set(e, ERR_SYSTEM, "cannot start a thread: %s",
-		    strerror(rc));
+		error_set(
+		    e, ERR_SYSTEM, "cannot start a thread: %s", strerror(rc));
 		goto fail;
 	}
 	*out = d;

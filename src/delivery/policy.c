@@ -10,8 +10,8 @@
  * code (RFC 3463); ANY fits all, also its absence.
  */
 static const struct rule {
-	int stage;	/* enum policy_stage */
-	int low, high;	/* codes */
+	int stage; /* enum policy_stage */
+	int low, high; /* codes */
 	int subject, detail;
 	enum policy_action action;
 } rules[] = {
@@ -23,9 +23,11 @@ static const struct rule {
 	{ STAGE_MAIL, 530, 530, ANY, ANY, POLICY_STOP_DESTINATION },
 	{ STAGE_MAIL, 535, 535, ANY, ANY, POLICY_STOP_DESTINATION },
 	{ STAGE_MAIL, 538, 538, ANY, ANY, POLICY_STOP_DESTINATION },
-	{ STAGE_MAIL, 550, 554, 7, 1, POLICY_STOP_DESTINATION },
 	{ STAGE_RCPT, 530, 530, ANY, ANY, POLICY_STOP_DESTINATION },
 	{ STAGE_DATA, 530, 530, ANY, ANY, POLICY_STOP_DESTINATION },
+
+	/* This sender is not wanted, or we are not: later messages tell. */
+	{ STAGE_MAIL, 550, 554, 7, 1, POLICY_DEFER_MESSAGE },
 
 	/* Mailbox full, and too many recipients: later. */
 	{ STAGE_RCPT, 500, 599, 2, 2, POLICY_DEFER_RECIPIENT },

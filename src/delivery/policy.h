@@ -12,11 +12,11 @@
 #include <stdint.h>
 
 enum policy_stage {
-	STAGE_OPEN,	/* connect, TLS, greeting, EHLO, AUTH */
+	STAGE_OPEN, /* connect, TLS, greeting, EHLO, AUTH */
 	STAGE_MAIL,
 	STAGE_RCPT,
-	STAGE_DATA,	/* the reply to DATA */
-	STAGE_END	/* the reply to the end of data */
+	STAGE_DATA, /* the reply to DATA */
+	STAGE_END /* the reply to the end of data */
 };
 
 enum policy_action {
@@ -25,13 +25,13 @@ enum policy_action {
 	POLICY_DEFER_RECIPIENT,
 	POLICY_HOLD_MESSAGE,
 	POLICY_HOLD_RECIPIENT,
-	POLICY_RECONNECT,	/* the connection's fault: again on a new one */
-	POLICY_STOP_DESTINATION	/* every message would fare the same */
+	POLICY_RECONNECT, /* the connection's fault: again on a new one */
+	POLICY_STOP_DESTINATION /* every message would fare the same */
 };
 
 /* policy_reply - for what the server said at a stage (never STAGE_OPEN). */
-enum policy_action policy_reply(enum policy_stage stage,
-    const struct smtp_reply *reply);
+enum policy_action
+policy_reply(enum policy_stage stage, const struct smtp_reply *reply);
 
 /* policy_is_too_large - does the reply blame the message's size? */
 bool policy_is_too_large(const struct smtp_reply *reply);

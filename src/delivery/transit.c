@@ -13,13 +13,13 @@
 
 struct chunk {
 	struct chunk *next;
-	size_t from, to;	/* data[from] to data[to - 1] are unread */
+	size_t from, to; /* data[from] to data[to - 1] are unread */
 	char data[TRANSIT_CHUNK - sizeof(struct chunk *) - 2 * sizeof(size_t)];
 };
 
 struct transit_pool {
-	pthread_mutex_t lock;	/* guards what follows */
-	size_t left;		/* chunks that may still be handed out */
+	pthread_mutex_t lock; /* guards what follows */
+	size_t left; /* chunks that may still be handed out */
 	struct chunk *spare;
 };
 
@@ -30,14 +30,14 @@ struct signal {
 };
 
 struct transit_pipe {
-	struct transit_pool *pool;	/* borrowed */
-	pthread_mutex_t lock;		/* guards what follows */
+	struct transit_pool *pool; /* borrowed */
+	pthread_mutex_t lock; /* guards what follows */
 	struct chunk *head, *tail;
-	struct chunk *own;	/* owned: the one that is always there */
+	struct chunk *own; /* owned: the one that is always there */
 	bool own_used;
-	size_t held;		/* octets in the pipe */
-	uint64_t written;	/* octets so far */
-	size_t wake_writer_at;	/* held has to fall this low */
+	size_t held; /* octets in the pipe */
+	uint64_t written; /* octets so far */
+	size_t wake_writer_at; /* held has to fall this low */
 	bool complete, broken, abandoned;
 	struct signal readable, writable;
 };
@@ -110,7 +110,7 @@ signal_set(struct signal *s, bool up)
 		return;
 	s->up = up;
 	if ((up ? eventfd_write(s->fd, 1) : eventfd_read(s->fd, &count)) < 0)
-		abort();	/* the counter is 0 or 1, as `up` says */
+		abort(); /* the counter is 0 or 1, as `up` says */
 }
 
 static void

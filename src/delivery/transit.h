@@ -23,65 +23,65 @@
 
 #define TRANSIT_CHUNK ((size_t)16 * 1024)
 #define TRANSIT_ROOM ((size_t)256 * 1024)
-#define TRANSIT_POOL ((size_t)16 * 1024 * 1024)	/* default limit */
+#define TRANSIT_POOL ((size_t)16 * 1024 * 1024) /* default limit */
 
 struct transit_pool;
 
 void transit_pool_new(struct transit_pool **pool, size_t limit);
-void transit_pool_free(struct transit_pool **pool);	/* no transit is left */
+void transit_pool_free(struct transit_pool **pool); /* no transit is left */
 
 enum transit_end {
 	TRANSIT_DELIVERED,
 	TRANSIT_DEFERRED,
 	TRANSIT_HELD,
-	TRANSIT_IN_DOUBT,	/* cut between the end of data and the reply */
-	TRANSIT_UNTRIED		/* nothing is recorded; error says why */
+	TRANSIT_IN_DOUBT, /* cut between the end of data and the reply */
+	TRANSIT_UNTRIED /* nothing is recorded; error says why */
 };
 
 /* One recipient, and what became of the message for it. */
 struct transit_recipient {
-	const char *address;	/* borrowed from the account */
-	bool accepted;		/* its RCPT, in this transaction */
-	enum state state;	/* NEW until there is an outcome */
-	char reply[560];	/* the server's words */
+	const char *address; /* borrowed from the account */
+	bool accepted; /* its RCPT, in this transaction */
+	enum state state; /* NEW until there is an outcome */
+	char reply[560]; /* the server's words */
 };
 
-struct transit_pipe;	/* private */
+struct transit_pipe; /* private */
 
 struct transit {
-	struct queue_item item;		/* on the delivery's queue */
+	struct queue_item item; /* on the delivery's queue */
 
 	/* Who: set by the poll before it submits, then read only. */
-	const char *account_name;	/* borrowed */
-	int64_t account;		/* the ledger's row */
-	int64_t message;		/* the ledger's row; 0: none yet */
-	bool fresh;			/* not the message that the row was */
-	struct slice uid;		/* borrowed from the listing */
+	const char *account_name; /* borrowed */
+	int64_t account; /* the ledger's row */
+	int64_t message; /* the ledger's row; 0: none yet */
+	bool fresh; /* not the message that the row was */
+	struct slice uid; /* borrowed from the listing */
 	uint32_t copy;
-	uint64_t octets;		/* as listed */
-	int64_t first_failed;		/* of a deferred message, else 0 */
+	uint64_t octets; /* as listed */
+	int64_t first_failed; /* of a deferred message, else 0 */
 	uint32_t attempts;
-	bool delete_after;		/* a delivered message's DELE is owed */
+	bool delete_after; /* a delivered message's DELE is owed */
 	char id[TRACE_ID];
 	char sender[ENVELOPE_ADDRESS];
 	bool sender_utf8;
-	struct transit_recipient *recipients;	/* owned */
+	struct transit_recipient *recipients; /* owned */
 	size_t recipient_count;
-	struct queue *answer;		/* where the poll gets it back */
-	void *plan_entry;		/* the poll's own */
+	struct queue *answer; /* where the poll gets it back */
+	void *plan_entry; /* the poll's own */
 
 	/* What became of it: set by the delivery, read by the poll after. */
 	enum transit_end end;
-	char reply[560];		/* the words that decided it */
-	struct error error;		/* of TRANSIT_UNTRIED, IN_DOUBT */
-	bool destination_down;		/* the next message would fare no better */
-	uint64_t sent;			/* content octets that were sent */
+	char reply[560]; /* the words that decided it */
+	struct error error; /* of TRANSIT_UNTRIED, IN_DOUBT */
+	bool destination_down; /* the next message would fare no better */
+	uint64_t sent; /* content octets that were sent */
 	int64_t took_ms;
 
 	/* The way back, by way of the ledger. */
-	struct ledger_job job;		/* job.context is the transit */
+	struct ledger_job job; /* job.context is the transit */
 	struct ledger_change change;
-	struct ledger_outcome *outcomes;	/* owned, recipient_count */
+	struct ledger_outcome *outcomes; /* owned, recipient_count */
 
 	struct transit_pipe *pipe;
 };
@@ -90,8 +90,8 @@ struct transit {
  * transit_new - an empty one. transit_free - both sides are done with it.
  * pool: borrowed until then.
  */
-void transit_new(struct transit **t, struct transit_pool *pool,
-    size_t recipients);
+void
+transit_new(struct transit **t, struct transit_pool *pool, size_t recipients);
 void transit_free(struct transit **t);
 
 /*
@@ -111,7 +111,7 @@ int transit_write(struct transit *t, struct slice in, struct deadline until,
     const struct stop *stop, struct error *e);
 void transit_complete(struct transit *t);
 void transit_break(struct transit *t);
-bool transit_wanted(struct transit *t);	/* the reader has not given up */
+bool transit_wanted(struct transit *t); /* the reader has not given up */
 
 /*
  * The delivery's side.

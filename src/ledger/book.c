@@ -12,23 +12,22 @@ static const char *const sql[BOOK_STATEMENTS] = {
 	[BOOK_BEGIN] = "BEGIN IMMEDIATE",
 	[BOOK_COMMIT] = "COMMIT",
 	/* ?3 uid, ?4 copy, ?5 octets, ?6 fresh */
-	[BOOK_ROW] =
-	    "INSERT INTO message (account, uid, copy, octets, state,"
-	    "  first_seen, since)"
-	    " VALUES (?1, ?3, ?4, ?5, 'new', ?2, ?2)"
-	    " ON CONFLICT (account, uid, copy) DO UPDATE SET"
-	    "  octets = iif(?6, excluded.octets, octets),"
-	    "  state = iif(?6, 'new', state),"
-	    "  before = iif(?6, NULL, before),"
-	    "  first_seen = iif(?6, ?2, first_seen),"
-	    "  since = iif(?6, ?2, since),"
-	    "  delivered = iif(?6, NULL, delivered),"
-	    "  attempts = iif(?6, 0, attempts),"
-	    "  next_try = iif(?6, 0, next_try),"
-	    "  deletions = iif(?6, 0, deletions),"
-	    "  reply = iif(?6, '', reply),"
-	    "  intent = iif(?6, NULL, intent)"
-	    " RETURNING id",
+	[BOOK_ROW] = "INSERT INTO message (account, uid, copy, octets, state,"
+		     "  first_seen, since)"
+		     " VALUES (?1, ?3, ?4, ?5, 'new', ?2, ?2)"
+		     " ON CONFLICT (account, uid, copy) DO UPDATE SET"
+		     "  octets = iif(?6, excluded.octets, octets),"
+		     "  state = iif(?6, 'new', state),"
+		     "  before = iif(?6, NULL, before),"
+		     "  first_seen = iif(?6, ?2, first_seen),"
+		     "  since = iif(?6, ?2, since),"
+		     "  delivered = iif(?6, NULL, delivered),"
+		     "  attempts = iif(?6, 0, attempts),"
+		     "  next_try = iif(?6, 0, next_try),"
+		     "  deletions = iif(?6, 0, deletions),"
+		     "  reply = iif(?6, '', reply),"
+		     "  intent = iif(?6, NULL, intent)"
+		     " RETURNING id",
 	/* ?3 intent */
 	[BOOK_INTENT] =
 	    "UPDATE message SET before = iif(state = 'gone', before, state),"
@@ -134,8 +133,8 @@ row_for(struct book *b, int64_t account, struct ledger_change *c, int64_t now,
 		return -1;
 	sqlite3_bind_int64(st, 1, account);
 	sqlite3_bind_int64(st, 2, now);
-	sqlite3_bind_blob64(st, 3, c->uid.len ? c->uid.data : "", c->uid.len,
-	    SQLITE_STATIC);
+	sqlite3_bind_blob64(
+	    st, 3, c->uid.len ? c->uid.data : "", c->uid.len, SQLITE_STATIC);
 	sqlite3_bind_int64(st, 4, c->copy);
 	sqlite3_bind_int64(st, 5, (int64_t)c->octets);
 	sqlite3_bind_int(st, 6, c->fresh);
@@ -150,10 +149,11 @@ row_for(struct book *b, int64_t account, struct ledger_change *c, int64_t now,
 }
 
 static int
-write_outcomes(struct book *b, const struct ledger_change *c, int64_t now,
-    struct error *e)
+write_outcomes(
+    struct book *b, const struct ledger_change *c, int64_t now, struct error *e)
 {
-	bool done = c->state == STATE_DELIVERED || c->state == STATE_DELETE_OWED;
+	bool done =
+	    c->state == STATE_DELIVERED || c->state == STATE_DELETE_OWED;
 	sqlite3_stmt *st;
 
 	for (size_t i = 0; i < c->outcome_count; i++) {
@@ -165,8 +165,7 @@ write_outcomes(struct book *b, const struct ledger_change *c, int64_t now,
 		sqlite3_bind_int64(st, 2, now);
 		bind_text(st, 3, c->destination);
 		bind_text(st, 4, o->recipient);
-		bind_text(st, 5,
-		    state_name(done ? STATE_DELIVERED : o->state));
+		bind_text(st, 5, state_name(done ? STATE_DELIVERED : o->state));
 		bind_text(st, 6, o->reply);
 		if (book_run(b, st, e) < 0)
 			return -1;
@@ -203,8 +202,8 @@ static const enum book_statement statement_of[] = {
 };
 
 int
-book_change(struct book *b, int64_t account, struct ledger_change *c,
-    struct error *e)
+book_change(
+    struct book *b, int64_t account, struct ledger_change *c, struct error *e)
 {
 	int64_t now = clock_wall();
 	char *intent = NULL;
@@ -216,7 +215,8 @@ book_change(struct book *b, int64_t account, struct ledger_change *c,
 		return -1;
 	if ((st = book_statement(b, statement_of[c->kind], e)) == NULL)
 		return -1;
-	sqlite3_bind_int64(st, 1, c->kind == CHANGE_FIRST ? account : c->message);
+	sqlite3_bind_int64(
+	    st, 1, c->kind == CHANGE_FIRST ? account : c->message);
 	sqlite3_bind_int64(st, 2, now);
 	switch (c->kind) {
 	case CHANGE_INTENT:

@@ -31,9 +31,9 @@ enum book_statement {
 };
 
 struct book {
-	sqlite3 *db;	/* owned */
-	sqlite3_stmt *statements[BOOK_STATEMENTS];	/* owned, made at use */
-	char *path;	/* owned; for errors */
+	sqlite3 *db; /* owned */
+	sqlite3_stmt *statements[BOOK_STATEMENTS]; /* owned, made at use */
+	char *path; /* owned; for errors */
 };
 
 int book_open(struct book *b, const char *dir, struct error *e);
@@ -43,12 +43,12 @@ void book_close(struct book *b);
  * book_statement - a statement, ready to be bound. NULL: ERR_LEDGER.
  * book_run - step it to its end and reset it. Returns 0, or -1.
  */
-sqlite3_stmt *book_statement(struct book *b, enum book_statement which,
-    struct error *e);
+sqlite3_stmt *
+book_statement(struct book *b, enum book_statement which, struct error *e);
 int book_run(struct book *b, sqlite3_stmt *st, struct error *e);
 
 /* book_change - carry out one change inside the open transaction. */
-int book_change(struct book *b, int64_t account, struct ledger_change *c,
-    struct error *e);
+int book_change(
+    struct book *b, int64_t account, struct ledger_change *c, struct error *e);
 
 #endif

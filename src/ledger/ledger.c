@@ -20,20 +20,20 @@
 #define BATCH 1024
 
 struct ledger {
-	struct book book;	/* the thread's alone, once it runs */
-	struct queue *queue;	/* owned: jobs that wait */
+	struct book book; /* the thread's alone, once it runs */
+	struct queue *queue; /* owned: jobs that wait */
 	pthread_t thread;
 	int lock_fd;
-	struct error broken;	/* the thread's: the first error of the book */
-	struct ledger_job last;	/* ends the thread */
+	struct error broken; /* the thread's: the first error of the book */
+	struct ledger_job last; /* ends the thread */
 };
 
 static int
 write_changes(struct book *book, struct ledger_job *job)
 {
 	for (size_t i = 0; i < job->change_count; i++)
-		if (book_change(book, job->account, &job->changes[i],
-			&job->error) < 0)
+		if (book_change(
+			book, job->account, &job->changes[i], &job->error) < 0)
 			return -1;
 	return 0;
 }
@@ -48,8 +48,8 @@ run_statement(struct book *book, enum book_statement which, struct error *e)
 
 /* Write all jobs of a batch and make them durable together. */
 static int
-write_batch(struct ledger *l, struct ledger_job **jobs, size_t n,
-    struct error *e)
+write_batch(
+    struct ledger *l, struct ledger_job **jobs, size_t n, struct error *e)
 {
 	if (run_statement(&l->book, BOOK_BEGIN, e) < 0)
 		return -1;
@@ -109,8 +109,8 @@ ledger_thread(void *arg)
 }
 
 int
-ledger_open(struct ledger **out, const char *dir, bool may_be_new,
-    struct error *e)
+ledger_open(
+    struct ledger **out, const char *dir, bool may_be_new, struct error *e)
 {
 	struct ledger *l = xcalloc(1, sizeof(*l));
 	int rc;
@@ -123,8 +123,8 @@ ledger_open(struct ledger **out, const char *dir, bool may_be_new,
 		goto fail;
 	rc = pthread_create(&l->thread, NULL, ledger_thread, l);
 	if (rc != 0) {
-		error_set(e, ERR_SYSTEM, "cannot start a thread: %s",
-		    strerror(rc));
+		error_set(
+		    e, ERR_SYSTEM, "cannot start a thread: %s", strerror(rc));
 		goto fail;
 	}
 	*out = l;
@@ -185,9 +185,9 @@ int
 ledger_change(struct ledger *l, int64_t account, struct ledger_change *changes,
     size_t count, struct error *e)
 {
-	struct ledger_job job = { .account = account,
-		.changes = changes,
-		.change_count = count };
+	struct ledger_job job = {
+		.account = account, .changes = changes, .change_count = count
+	};
 
 	return count == 0 ? 0 : run(l, &job, e);
 }
@@ -346,8 +346,8 @@ poll_work(struct book *b, struct ledger_job *job)
 		sqlite3_bind_int(st, 4, ok);
 		sqlite3_bind_text(st, 5, ok ? "" : error_name(p->error.kind),
 		    -1, SQLITE_STATIC);
-		sqlite3_bind_text(st, 6, ok ? "" : p->error.text, -1,
-		    SQLITE_STATIC);
+		sqlite3_bind_text(
+		    st, 6, ok ? "" : p->error.text, -1, SQLITE_STATIC);
 		sqlite3_bind_int(st, 7, p->listed);
 		sqlite3_bind_int64(st, 8, (int64_t)p->in_mailbox);
 		sqlite3_bind_int64(st, 9, (int64_t)p->delivered);

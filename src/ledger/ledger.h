@@ -31,17 +31,17 @@ struct ledger;
  * ERR_LOCKED: the text says which process holds it. ERR_QUESTION: the ledger
  * has gone. ERR_LEDGER: unreadable, damaged, from a newer version.
  */
-int ledger_open(struct ledger **l, const char *dir, bool may_be_new,
-    struct error *e);
+int ledger_open(
+    struct ledger **l, const char *dir, bool may_be_new, struct error *e);
 
 /* ledger_close - write what waits, end the thread, release the lock. */
 void ledger_close(struct ledger **l);
 
 /* One outcome of a message: what one recipient's server said. */
 struct ledger_outcome {
-	const char *recipient;	/* borrowed */
-	enum state state;	/* IN_DOUBT, DEFERRED, HELD or DELIVERED */
-	const char *reply;	/* borrowed */
+	const char *recipient; /* borrowed */
+	enum state state; /* IN_DOUBT, DEFERRED, HELD or DELIVERED */
+	const char *reply; /* borrowed */
 };
 
 enum change_kind {
@@ -57,43 +57,43 @@ enum change_kind {
 	 * while they differ. A temporary refusal counts as an attempt.
 	 */
 	CHANGE_VERDICT,
-	CHANGE_SEEN,	/* counts as seen, with `reply` saying why */
-	CHANGE_OWE,	/* DELE is about to be sent: the deletion is owed */
-	CHANGE_DELETED,	/* QUIT was answered after DELE: one more try */
-	CHANGE_GONE,	/* no longer listed */
-	CHANGE_RETURN,	/* gone, and listed again: the row is as before */
-	CHANGE_RETRY,	/* held or dropped: try again, as if new */
-	CHANGE_DROP,	/* held: given up by its owner */
-	CHANGE_FIRST	/* the account's first poll has been planned */
+	CHANGE_SEEN, /* counts as seen, with `reply` saying why */
+	CHANGE_OWE, /* DELE is about to be sent: the deletion is owed */
+	CHANGE_DELETED, /* QUIT was answered after DELE: one more try */
+	CHANGE_GONE, /* no longer listed */
+	CHANGE_RETURN, /* gone, and listed again: the row is as before */
+	CHANGE_RETRY, /* held or dropped: try again, as if new */
+	CHANGE_DROP, /* held: given up by its owner */
+	CHANGE_FIRST /* the account's first poll has been planned */
 };
 
 struct ledger_change {
 	enum change_kind kind;
-	int64_t message;	/* row; 0: named by uid and copy */
-	struct slice uid;	/* all borrowed until the job comes back */
+	int64_t message; /* row; 0: named by uid and copy */
+	struct slice uid; /* all borrowed until the job comes back */
 	uint32_t copy;
-	uint64_t octets;	/* as listed */
-	bool fresh;		/* another message than the row of that UID */
+	uint64_t octets; /* as listed */
+	bool fresh; /* another message than the row of that UID */
 	enum state state;
-	const char *reply;	/* last words of the server, or the reason */
+	const char *reply; /* last words of the server, or the reason */
 	int64_t next_try;
 	const char *destination;
 	const struct ledger_outcome *outcomes;
 	size_t outcome_count;
 };
 
-struct book;	/* private */
+struct book; /* private */
 
 struct ledger_job {
 	struct queue_item item;
-	int64_t account;		/* row of ledger_account() */
-	struct ledger_change *changes;	/* borrowed until the job comes back */
+	int64_t account; /* row of ledger_account() */
+	struct ledger_change *changes; /* borrowed until the job comes back */
 	size_t change_count;
-	struct queue *answer;		/* where it comes back */
-	void *context;			/* the submitter's */
-	int rc;				/* 0: durable; -1 with error */
+	struct queue *answer; /* where it comes back */
+	void *context; /* the submitter's */
+	int rc; /* 0: durable; -1 with error */
 	struct error error;
-	int (*work)(struct book *book, struct ledger_job *job);	/* private */
+	int (*work)(struct book *book, struct ledger_job *job); /* private */
 };
 
 /* ledger_submit - hand a job over; it comes back on job->answer. */
@@ -115,9 +115,9 @@ int ledger_account(struct ledger *l, const char *name, const char *server,
 /* One poll's outcome, for `status`. */
 struct ledger_poll {
 	int64_t account;
-	int64_t started, ended;		/* wall clock */
-	bool listed;			/* the listing was read and planned */
-	struct error error;		/* ERR_NONE: success */
+	int64_t started, ended; /* wall clock */
+	bool listed; /* the listing was read and planned */
+	struct error error; /* ERR_NONE: success */
 	uint64_t in_mailbox, delivered, octets, deleted, deferred, held;
 };
 
@@ -125,7 +125,7 @@ struct ledger_poll {
  * ledger_poll - record a poll; messages gone for more than 90 days are
  * forgotten.
  */
-int ledger_poll(struct ledger *l, const struct ledger_poll *poll,
-    struct error *e);
+int
+ledger_poll(struct ledger *l, const struct ledger_poll *poll, struct error *e);
 
 #endif

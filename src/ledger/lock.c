@@ -112,7 +112,8 @@ lock_set_marker(const char *dir, struct error *e)
 	int rc = 0;
 
 	if (fd < 0 || dir_fd < 0 || fsync(fd) < 0 || fsync(dir_fd) < 0)
-		rc = error_set(e, ERR_LEDGER, "%s: %s", marker, strerror(errno));
+		rc =
+		    error_set(e, ERR_LEDGER, "%s: %s", marker, strerror(errno));
 	if (fd >= 0)
 		close(fd);
 	if (dir_fd >= 0)

@@ -9,7 +9,7 @@
 #include <string.h>
 
 struct reader {
-	sqlite3 *db;	/* owned */
+	sqlite3 *db; /* owned */
 };
 
 int
@@ -76,8 +76,8 @@ state(sqlite3_stmt *st, int column)
 }
 
 int
-reader_account(struct reader *r, const char *name, int64_t *account,
-    struct error *e)
+reader_account(
+    struct reader *r, const char *name, int64_t *account, struct error *e)
 {
 	sqlite3_stmt *st = NULL;
 	int step, rc = 0;
@@ -98,8 +98,8 @@ reader_account(struct reader *r, const char *name, int64_t *account,
 }
 
 int
-reader_rows(struct reader *r, int64_t account, struct rows *rows,
-    struct error *e)
+reader_rows(
+    struct reader *r, int64_t account, struct rows *rows, struct error *e)
 {
 	sqlite3_stmt *st = NULL;
 	size_t room = 0, at = 0;
@@ -237,7 +237,8 @@ standing_account(struct reader *r, const char *name, struct standing *out,
 	if (prepare(r,
 		"SELECT id, last_started, last_ended, last_success, failures,"
 		" in_mailbox, delivered, octets, deleted, total_delivered,"
-		" error_kind, error_text, first_poll IS NULL FROM account WHERE name = ?1",
+		" error_kind, error_text, first_poll IS NULL FROM account "
+		"WHERE name = ?1",
 		&st, e) < 0)
 		return -1;
 	sqlite3_bind_text(st, 1, name, -1, SQLITE_STATIC);

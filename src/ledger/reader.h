@@ -23,33 +23,33 @@ int reader_open(struct reader **r, const char *dir, struct error *e);
 void reader_free(struct reader **r);
 
 /* reader_account - the account's row, or 0 when the ledger has none. */
-int reader_account(struct reader *r, const char *name, int64_t *account,
-    struct error *e);
+int reader_account(
+    struct reader *r, const char *name, int64_t *account, struct error *e);
 
 struct row {
 	int64_t message;
-	struct slice uid;	/* lives as long as the struct rows */
+	struct slice uid; /* lives as long as the struct rows */
 	uint32_t copy;
 	enum state state;
-	enum state before;	/* of a gone one: what it was */
-	uint32_t attempts;	/* temporary refusals so far */
-	uint32_t deletions;	/* DELEs answered by QUIT +OK so far */
-	uint64_t octets;	/* as listed when it was recorded */
-	int64_t first_seen;	/* wall clock, as are the others */
-	int64_t since;		/* of the state */
-	int64_t delivered;	/* 0: never */
+	enum state before; /* of a gone one: what it was */
+	uint32_t attempts; /* temporary refusals so far */
+	uint32_t deletions; /* DELEs answered by QUIT +OK so far */
+	uint64_t octets; /* as listed when it was recorded */
+	int64_t first_seen; /* wall clock, as are the others */
+	int64_t since; /* of the state */
+	int64_t delivered; /* 0: never */
 	int64_t next_try;
 };
 
 struct rows {
-	struct row *list;	/* owned; by uid, then copy, in octet order */
+	struct row *list; /* owned; by uid, then copy, in octet order */
 	size_t count;
-	struct buffer uids;	/* private */
+	struct buffer uids; /* private */
 };
 
 /* reader_rows - all that is known of an account's messages. */
-int reader_rows(struct reader *r, int64_t account, struct rows *rows,
-    struct error *e);
+int reader_rows(
+    struct reader *r, int64_t account, struct rows *rows, struct error *e);
 void rows_free(struct rows *rows);
 
 /*
@@ -57,8 +57,7 @@ void rows_free(struct rows *rows);
  * already to `each`.
  */
 int reader_delivered(struct reader *r, int64_t message,
-    void (*each)(void *arg, const char *recipient), void *arg,
-    struct error *e);
+    void (*each)(void *arg, const char *recipient), void *arg, struct error *e);
 
 /* A message that waits for its owner, or for its time. All borrowed. */
 struct waiting {
@@ -83,20 +82,20 @@ int reader_waiting(struct reader *r, const char *account, int64_t message,
 
 /* What `status` shows of an account. */
 struct standing {
-	bool known;		/* the ledger has the account */
+	bool known; /* the ledger has the account */
 	bool polled;
-	bool first;		/* no first poll has been planned yet */
+	bool first; /* no first poll has been planned yet */
 	int64_t last_started, last_ended, last_success; /* 0: never */
-	char error_kind[24];	/* "" when the last poll succeeded */
+	char error_kind[24]; /* "" when the last poll succeeded */
 	char error_text[400];
-	uint64_t failures;	/* polls in a row without success */
-	uint64_t in_mailbox;	/* listed by the last poll */
-	uint64_t delivered, octets, deleted;	/* by the last poll */
-	uint64_t total_delivered;	/* ever */
+	uint64_t failures; /* polls in a row without success */
+	uint64_t in_mailbox; /* listed by the last poll */
+	uint64_t delivered, octets, deleted; /* by the last poll */
+	uint64_t total_delivered; /* ever */
 	uint64_t counts[STATES];
 };
 
-int reader_standing(struct reader *r, const char *account,
-    struct standing *out, struct error *e);
+int reader_standing(struct reader *r, const char *account, struct standing *out,
+    struct error *e);
 
 #endif

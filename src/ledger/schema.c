@@ -177,9 +177,11 @@ schema_open(sqlite3 **db, const char *dir, bool writer, struct error *e)
 	}
 	/* Made by us first, so that it is private from its first moment. */
 	if (writer) {
-		fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+		fd =
+		    open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 		if (fd < 0) {
-			error_set(e, ERR_LEDGER, "%s: %s", path, strerror(errno));
+			error_set(
+			    e, ERR_LEDGER, "%s: %s", path, strerror(errno));
 			goto out;
 		}
 		close(fd);

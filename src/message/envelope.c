@@ -6,9 +6,11 @@
 #include <ctype.h>
 #include <string.h>
 
-/* RFC 5321 section 4.5.3.1: lengths without the brackets of a path. */
+/*
+ * RFC 5321 section 4.5.3.1, without the brackets of a path, whose limit leaves
+ * no domain more than its own 255 octets.
+ */
 #define LOCAL_MAX 64
-#define DOMAIN_MAX 255
 #define LABEL_MAX 63
 #define MAILBOX_MAX (ENVELOPE_ADDRESS - 2)
 
@@ -123,8 +125,6 @@ is_domain(struct slice s)
 {
 	const char *dot;
 
-	if (s.len > DOMAIN_MAX)
-		return false;
 	if (is_domain_literal(s))
 		return true;
 	while (s.len > 0 && (dot = memchr(s.data, '.', s.len)) != NULL) {

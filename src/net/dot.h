@@ -15,7 +15,7 @@
 
 /* { 0 } is the start of a body. */
 struct dot_decoder {
-	int state;	/* private */
+	int state; /* private */
 };
 
 /*
@@ -30,7 +30,7 @@ int dot_decode(struct dot_decoder *d, struct slice *in, struct slice *content);
 
 /* { 0 } is the start of a body. */
 struct dot_encoder {
-	int state;	/* private */
+	int state; /* private */
 };
 
 /*

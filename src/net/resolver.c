@@ -173,6 +173,26 @@ copy_addresses(const struct ares_addrinfo *found, uint16_t port,
 	return n;
 }
 
+/* c-ares would ask a name server about a literal's other family. */
+static bool
+is_literal(const char *host, uint16_t port, struct address *out)
+{
+	struct sockaddr_in v4 = { .sin_family = AF_INET,
+		.sin_port = htons(port) };
+	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6,
+		.sin6_port = htons(port) };
+
+	*out = (struct address){ 0 };
+	if (inet_pton(AF_INET, host, &v4.sin_addr) == 1) {
+		memcpy(&out->sa, &v4, sizeof v4);
+		out->len = sizeof v4;
+	} else if (inet_pton(AF_INET6, host, &v6.sin6_addr) == 1) {
+		memcpy(&out->sa, &v6, sizeof v6);
+		out->len = sizeof v6;
+	}
+	return out->len > 0;
+}
+
 int
 resolver_addresses(const char *host, uint16_t port,
     struct address out[RESOLVER_MAX], struct deadline until,
@@ -183,6 +203,8 @@ resolver_addresses(const char *host, uint16_t port,
 	struct lookup l = { 0 };
 	int n = -1;
 
+	if (is_literal(host, port, &out[0]))
+		return 1;
 	pthread_once(&library_once, library_init);
 	l.status = library_status;
 	if (l.status == ARES_SUCCESS)

@@ -37,7 +37,7 @@ int stream_open(struct stream **s, const struct endpoint *at,
 int stream_from_fd(struct stream **s, int fd, const struct endpoint *at,
     const struct stop *stop, struct error *e);
 
-void stream_free(struct stream **s);	/* closes; sends close_notify if it can */
+void stream_free(struct stream **s); /* closes; sends close_notify if it can */
 
 /* stream_stop_at - which step of stop ends this stream's waits. */
 void stream_stop_at(struct stream *s, enum stop_level level);
@@ -59,10 +59,10 @@ const char *stream_tls_text(const struct stream *s);
  * connection is ERR_IO.
  */
 #define STREAM_ROOM ((size_t)64 * 1024)
-int stream_peek(struct stream *s, struct slice *in, struct deadline until,
-    struct error *e);
+int stream_peek(
+    struct stream *s, struct slice *in, struct deadline until, struct error *e);
 void stream_skip(struct stream *s, size_t n);
-size_t stream_buffered(const struct stream *s);	/* octets a peek would show */
+size_t stream_buffered(const struct stream *s); /* octets a peek would show */
 
 /*
  * stream_line - one line without its CRLF (a bare LF ends it too), borrowed
@@ -83,8 +83,8 @@ int stream_flush(struct stream *s, struct error *e);
  * readable (2), or the deadline has passed (0). Both: 1 | 2. -1 as above; the
  * peer having closed counts as having sent something.
  */
-int stream_wait(struct stream *s, int other_fd, struct deadline until,
-    struct error *e);
+int stream_wait(
+    struct stream *s, int other_fd, struct deadline until, struct error *e);
 
 /* stream_timeout - the deadline that is one `timeout` from now. */
 struct deadline stream_timeout(const struct stream *s);

@@ -15,31 +15,31 @@
 enum after_delivery {
 	AFTER_KEEP,
 	AFTER_DELETE,
-	AFTER_KEEP_FOR	/* keep_s seconds, then delete */
+	AFTER_KEEP_FOR /* keep_s seconds, then delete */
 };
 
 enum first_poll {
 	FIRST_ALL,
-	FIRST_NONE,	/* what is there now counts as seen */
-	FIRST_SINCE,	/* what came in the last first_s seconds */
-	FIRST_LAST	/* the last first_count messages */
+	FIRST_NONE, /* what is there now counts as seen */
+	FIRST_SINCE, /* what came in the last first_s seconds */
+	FIRST_LAST /* the last first_count messages */
 };
 
 struct account {
 	const char *name;
 	struct endpoint at;
 	struct login login;
-	const char *destination;	/* its name */
-	const char **recipients;	/* NULL-terminated, at least one */
+	const char *destination; /* its name */
+	const char **recipients; /* NULL-terminated, at least one */
 	enum after_delivery after;
 	int64_t keep_s;
 	enum first_poll first;
 	int64_t first_s;
 	uint64_t first_count;
-	uint64_t fetch_limit;	/* messages for each poll, 0: no limit */
-	uint64_t max_size;	/* octets, 0: no limit */
-	int64_t every_s;	/* for the daemon */
-	bool hold_in_doubt;	/* hold such messages instead of resending */
+	uint64_t fetch_limit; /* messages for each poll, 0: no limit */
+	uint64_t max_size; /* octets, 0: no limit */
+	int64_t every_s; /* for the daemon */
+	bool hold_in_doubt; /* hold such messages instead of resending */
 };
 
 #endif

@@ -15,7 +15,7 @@ struct sizes {
 	struct size {
 		uint32_t number;
 		uint64_t octets;
-	} *list;
+	} * list;
 	size_t count, room;
 };
 
@@ -49,16 +49,16 @@ by_uid(const void *a, const void *b)
 }
 
 void
-listing_add(struct listing *l, uint32_t number, struct slice uid,
-    uint64_t octets)
+listing_add(
+    struct listing *l, uint32_t number, struct slice uid, uint64_t octets)
 {
 	/* Doubles at each power of two. */
 	if ((l->count & (l->count - 1)) == 0)
-		l->list = xrealloc(l->list, l->count ? 2 * l->count : 1,
-		    sizeof(*l->list));
-	l->list[l->count++] = (struct listing_entry){ .number = number,
-		.uid.len = uid.len,
-		.octets = octets };
+		l->list = xrealloc(
+		    l->list, l->count ? 2 * l->count : 1, sizeof(*l->list));
+	l->list[l->count++] = (struct listing_entry){
+		.number = number, .uid.len = uid.len, .octets = octets
+	};
 	buffer_add_slice(&l->uids, uid);
 }
 

@@ -14,20 +14,20 @@
 #include <stdint.h>
 
 struct listing_entry {
-	uint32_t number;	/* in this session */
-	uint32_t copy;		/* 0, or the how many-th with the same UID */
-	uint64_t octets;	/* as listed, 0 when the server did not tell */
-	struct slice uid;	/* lives as long as the listing */
-	bool copies;		/* others with the same UID are listed */
+	uint32_t number; /* in this session */
+	uint32_t copy; /* 0, or the how many-th with the same UID */
+	uint64_t octets; /* as listed, 0 when the server did not tell */
+	struct slice uid; /* lives as long as the listing */
+	bool copies; /* others with the same UID are listed */
 };
 
 struct listing {
-	struct listing_entry *list;	/* owned; by number */
+	struct listing_entry *list; /* owned; by number */
 	size_t count;
-	uint64_t octets;		/* sum */
-	size_t left_out;	/* numbers the server contradicted itself on */
-	bool by_header;		/* no UIDL: UIDs are digests of headers */
-	struct buffer uids;	/* private */
+	uint64_t octets; /* sum */
+	size_t left_out; /* numbers the server contradicted itself on */
+	bool by_header; /* no UIDL: UIDs are digests of headers */
+	struct buffer uids; /* private */
 };
 
 /*
@@ -44,8 +44,8 @@ void listing_free(struct listing *l);
  * listing_finish - sort entries, number copies, sum up. For listing_read and
  * for tests that make a listing by listing_add().
  */
-void listing_add(struct listing *l, uint32_t number, struct slice uid,
-    uint64_t octets);
+void listing_add(
+    struct listing *l, uint32_t number, struct slice uid, uint64_t octets);
 void listing_finish(struct listing *l);
 
 #endif

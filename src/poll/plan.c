@@ -74,8 +74,8 @@ plan_deletion(struct plan *plan, struct plan_entry *entry, const char *reason)
 }
 
 static void
-plan_delivered(struct plan *plan, struct plan_entry *entry,
-    const struct plan_input *in)
+plan_delivered(
+    struct plan *plan, struct plan_entry *entry, const struct plan_input *in)
 {
 	const struct account *a = in->account;
 
@@ -190,8 +190,8 @@ spare_copies(struct plan *plan)
 		bool all = true;
 
 		for (end = from; end < n &&
-		     slice_equal(copies[end]->listed->uid,
-			 copies[from]->listed->uid);
+		     slice_equal(
+			 copies[end]->listed->uid, copies[from]->listed->uid);
 		     end++)
 			all = all && copies[end]->action == PLAN_DELETE;
 		for (size_t i = from; i < end && !all; i++)

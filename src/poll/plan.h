@@ -14,35 +14,35 @@
 #include <stdint.h>
 
 enum plan_action {
-	PLAN_TAKE,	/* RETR and deliver */
-	PLAN_DELETE,	/* DELE */
-	PLAN_SEEN,	/* record as seen, leave */
-	PLAN_HOLD,	/* record as held, leave */
-	PLAN_LEAVE	/* nothing to do */
+	PLAN_TAKE, /* RETR and deliver */
+	PLAN_DELETE, /* DELE */
+	PLAN_SEEN, /* record as seen, leave */
+	PLAN_HOLD, /* record as held, leave */
+	PLAN_LEAVE /* nothing to do */
 };
 
 struct plan_entry {
 	enum plan_action action;
-	const struct listing_entry *listed;	/* borrowed */
-	const struct row *row;			/* borrowed; NULL: unknown */
-	bool fresh;	/* another message than the row of its UID */
-	bool returned;	/* its row was gone, and is as before again */
-	const char *reason;			/* constant text */
+	const struct listing_entry *listed; /* borrowed */
+	const struct row *row; /* borrowed; NULL: unknown */
+	bool fresh; /* another message than the row of its UID */
+	bool returned; /* its row was gone, and is as before again */
+	const char *reason; /* constant text */
 };
 
 struct plan {
-	struct plan_entry *list;	/* owned; one for each listed message,
+	struct plan_entry *list; /* owned; one for each listed message,
 					 * in the order of the listing */
 	size_t count;
-	size_t *take;	/* owned; which to take, in order: new, then retries */
+	size_t *take; /* owned; which to take, in order: new, then retries */
 	size_t take_count;
 	size_t delete_count;
 	uint64_t take_octets;
-	size_t left_for_later;	/* fetch_limit */
-	size_t held;		/* listed, and waiting for their owner */
-	bool clock_jumped;	/* and so nothing was deleted by age */
-	size_t stubborn;	/* deleted three times, and listed still */
-	const struct row **gone;	/* owned; known and no longer listed */
+	size_t left_for_later; /* fetch_limit */
+	size_t held; /* listed, and waiting for their owner */
+	bool clock_jumped; /* and so nothing was deleted by age */
+	size_t stubborn; /* deleted three times, and listed still */
+	const struct row **gone; /* owned; known and no longer listed */
 	size_t gone_count;
 };
 
@@ -50,12 +50,12 @@ struct plan_input {
 	const struct listing *listing;
 	const struct rows *rows;
 	const struct account *account;
-	int64_t now;		/* wall clock */
-	int64_t run_started;	/* messages tried since are left alone;
+	int64_t now; /* wall clock */
+	int64_t run_started; /* messages tried since are left alone;
 				 * INT64_MAX: none were */
-	int64_t last_poll;	/* 0: never */
-	bool first;		/* the account has had no first poll */
-	bool impatient;		/* deferred ones are due now: a person asked */
+	int64_t last_poll; /* 0: never */
+	bool first; /* the account has had no first poll */
+	bool impatient; /* deferred ones are due now: a person asked */
 	/* FIRST_SINCE: arrival of listing->list[i], -1 unknown; else NULL. */
 	const int64_t *arrivals;
 };
@@ -63,6 +63,6 @@ struct plan_input {
 void plan_make(struct plan *plan, const struct plan_input *in);
 void plan_free(struct plan *plan);
 
-const char *plan_action_name(enum plan_action action);	/* "take" */
+const char *plan_action_name(enum plan_action action); /* "take" */
 
 #endif

@@ -55,8 +55,8 @@ open_maildrop(struct pop3 **pop3, const struct account *a, const char *password,
 
 /* When each message came, for `first_poll = "since …"`. */
 static int
-read_arrivals(struct pop3 *pop3, const struct listing *l, int64_t **out,
-    struct error *e)
+read_arrivals(
+    struct pop3 *pop3, const struct listing *l, int64_t **out, struct error *e)
 {
 	int64_t *arrivals = xcalloc(l->count, sizeof(*arrivals));
 	struct buffer header = { 0 };
@@ -148,8 +148,9 @@ add(struct ledger_change *changes, size_t *n, enum change_kind kind,
 	struct ledger_change *c = &changes[(*n)++];
 
 	*c = (struct ledger_change){ .kind = kind,
-		.message =
-		    entry->row != NULL && !entry->fresh ? entry->row->message : 0,
+		.message = entry->row != NULL && !entry->fresh
+		    ? entry->row->message
+		    : 0,
 		.uid = entry->listed->uid,
 		.copy = entry->listed->copy,
 		.octets = entry->listed->octets,
@@ -164,8 +165,8 @@ static int
 record_plan(struct session *s, struct error *e)
 {
 	const struct plan *plan = &s->plan;
-	struct ledger_change *changes = xcalloc(
-	    2 * plan->count + plan->gone_count + 1, sizeof(*changes));
+	struct ledger_change *changes =
+	    xcalloc(2 * plan->count + plan->gone_count + 1, sizeof(*changes));
 	size_t n = 0;
 	int rc;
 
@@ -185,8 +186,8 @@ record_plan(struct session *s, struct error *e)
 		} else if (entry->action == PLAN_HOLD) {
 			add(changes, &n, CHANGE_VERDICT, entry);
 			s->report->held++;
-			settle_trouble(s, entry->listed->uid, "held",
-			    entry->reason);
+			settle_trouble(
+			    s, entry->listed->uid, "held", entry->reason);
 		} else if (entry->action == PLAN_DELETE) {
 			add(changes, &n, CHANGE_OWE, entry);
 		}
@@ -316,14 +317,14 @@ record_poll(struct session *s, int rc, struct error *e)
 }
 
 int
-poll_run(const struct poll_job *job, struct poll_report *report,
-    struct error *e)
+poll_run(
+    const struct poll_job *job, struct poll_report *report, struct error *e)
 {
 	const struct account *a = job->account;
 	int64_t started = clock_monotonic_ms();
-	struct session s = { .job = job,
-		.report = report,
-		.started = clock_wall() };
+	struct session s = {
+		.job = job, .report = report, .started = clock_wall()
+	};
 	int rc = -1;
 
 	*report = (struct poll_report){ 0 };

@@ -28,17 +28,18 @@ enum poll_phase {
 
 /* How far a poll has come; others may look at it at any time. */
 struct poll_progress {
-	_Atomic int phase;		/* enum poll_phase */
-	_Atomic uint64_t messages, octets;	/* planned */
-	_Atomic uint64_t messages_done;		/* verdict durable */
-	_Atomic uint64_t octets_done;		/* read from the mailbox */
+	_Atomic int phase; /* enum poll_phase */
+	_Atomic uint64_t messages, octets; /* planned */
+	_Atomic uint64_t messages_done; /* verdict durable */
+	_Atomic uint64_t octets_done; /* read from the mailbox */
 };
 
 /* What a poll did. */
 struct poll_report {
 	uint64_t in_mailbox, taken, delivered, octets, deleted, deferred, held;
+	uint64_t resent; /* delivered ones that were in doubt before */
 	uint64_t seen, in_doubt, left_for_later, stubborn;
-	uint64_t waiting_held;	/* held before and still there */
+	uint64_t waiting_held; /* held before and still there */
 	int64_t took_ms;
 	/* First message that was held or deferred, and the server's words. */
 	char trouble[600];
@@ -52,9 +53,9 @@ struct poll_job {
 	struct delivery *delivery;
 	struct transit_pool *pool;
 	const struct stop *stop;
-	bool moved;		/* see ledger_account() */
-	bool impatient;		/* see plan.h */
-	struct poll_progress *progress;	/* or NULL */
+	bool moved; /* see ledger_account() */
+	bool impatient; /* see plan.h */
+	struct poll_progress *progress; /* or NULL */
 };
 
 /*
@@ -62,8 +63,8 @@ struct poll_job {
  * with the error that ended it; the report is filled in either way. A message
  * that was deferred or held is no error of the poll.
  */
-int poll_run(const struct poll_job *job, struct poll_report *report,
-    struct error *e);
+int poll_run(
+    const struct poll_job *job, struct poll_report *report, struct error *e);
 
 /*
  * poll_look - connect, log in, read the listing and plan, and nothing else:

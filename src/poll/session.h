@@ -9,28 +9,28 @@
 #include "poll/poll.h"
 
 struct session {
-	const struct poll_job *job;	/* borrowed */
-	struct poll_report *report;	/* borrowed */
-	int64_t account;		/* the ledger's row */
-	int64_t started;		/* wall clock */
-	unsigned sessions;		/* POP3 sessions so far */
-	bool first;			/* the account's first poll */
-	bool listed;			/* the plan is made and recorded */
+	const struct poll_job *job; /* borrowed */
+	struct poll_report *report; /* borrowed */
+	int64_t account; /* the ledger's row */
+	int64_t started; /* wall clock */
+	unsigned sessions; /* POP3 sessions so far */
+	bool first; /* the account's first poll */
+	bool listed; /* the plan is made and recorded */
 
-	struct pop3 *pop3;	/* owned; NULL: closed while verdicts wait */
+	struct pop3 *pop3; /* owned; NULL: closed while verdicts wait */
 	struct listing listing;
 	struct rows rows;
-	struct reader *reader;	/* owned */
+	struct reader *reader; /* owned */
 	struct plan plan;
 
-	struct queue *answers;	/* owned: jobs of transits that come back */
-	size_t in_flight;	/* transits that have not come back */
+	struct queue *answers; /* owned: jobs of transits that come back */
+	size_t in_flight; /* transits that have not come back */
 	uint64_t in_flight_octets;
-	unsigned untried;	/* in a row */
-	bool give_up;		/* the destination takes nothing more */
-	struct error trouble;	/* why */
+	unsigned untried; /* in a row */
+	bool give_up; /* the destination takes nothing more */
+	struct error trouble; /* why */
 
-	int64_t *deleted;	/* owned: rows whose DELE was answered +OK */
+	int64_t *deleted; /* owned: rows whose DELE was answered +OK */
 	size_t deleted_count;
 };
 
@@ -58,7 +58,7 @@ void settle_all(struct session *s, struct error *e);
 int settle_deletions(struct session *s, struct error *e);
 
 /* settle_trouble - remember the first message that did not go through. */
-void settle_trouble(struct session *s, struct slice uid, const char *what,
-    const char *words);
+void settle_trouble(
+    struct session *s, struct slice uid, const char *what, const char *words);
 
 #endif

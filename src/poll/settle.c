@@ -17,8 +17,8 @@
 #define UNTRIED_MAX 3
 
 void
-settle_trouble(struct session *s, struct slice uid, const char *what,
-    const char *words)
+settle_trouble(
+    struct session *s, struct slice uid, const char *what, const char *words)
 {
 	struct poll_report *r = s->report;
 	char name[80];
@@ -27,8 +27,8 @@ settle_trouble(struct session *s, struct slice uid, const char *what,
 	log_event("account=%s uid=%s event=%s reply=\"%s\"",
 	    s->job->account->name, name, what, words);
 	if (r->trouble[0] == '\0')
-		snprintf(r->trouble, sizeof(r->trouble), "%s: %.500s", what,
-		    words);
+		snprintf(
+		    r->trouble, sizeof(r->trouble), "%s: %.500s", what, words);
 }
 
 /* --- deletions --- */
@@ -71,8 +71,8 @@ record_deletions(struct session *s, struct error *e)
 	for (size_t i = 0; i < s->deleted_count; i++)
 		changes[i] = (struct ledger_change){ .kind = CHANGE_DELETED,
 			.message = s->deleted[i] };
-	rc = ledger_change(s->job->ledger, s->account, changes,
-	    s->deleted_count, e);
+	rc = ledger_change(
+	    s->job->ledger, s->account, changes, s->deleted_count, e);
 	free(changes);
 	s->report->deleted += s->deleted_count;
 	s->deleted_count = 0;
@@ -172,10 +172,13 @@ settle(struct session *s, struct transit *t, struct error *e)
 	switch (t->end) {
 	case TRANSIT_DELIVERED:
 		log_delivered(s, t);
+		if (entry->row != NULL && !entry->fresh &&
+		    entry->row->state == STATE_IN_DOUBT)
+			r->resent++;
 		if (t->delete_after && !entry->listed->copies &&
 		    s->pop3 != NULL)
-			rc = dele(s, entry->listed->number, t->change.message,
-			    e);
+			rc = dele(
+			    s, entry->listed->number, t->change.message, e);
 		break;
 	case TRANSIT_DEFERRED:
 		r->deferred++;

@@ -5,8 +5,8 @@
 #include "message/header.h"
 
 int
-top_header(struct pop3 *pop3, uint32_t number, struct buffer *header,
-    struct error *e)
+top_header(
+    struct pop3 *pop3, uint32_t number, struct buffer *header, struct error *e)
 {
 	struct canon canon = { 0 };
 	struct slice in, out;

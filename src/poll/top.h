@@ -13,7 +13,7 @@
  * excluded, canonical; what lies beyond HEADER_MAX is read and dropped.
  * Returns 0, or -1 with the errors of pop3_top().
  */
-int top_header(struct pop3 *pop3, uint32_t number, struct buffer *header,
-    struct error *e);
+int top_header(
+    struct pop3 *pop3, uint32_t number, struct buffer *header, struct error *e);
 
 #endif

@@ -24,12 +24,12 @@
 /* A message on its way from RETR into its transit. */
 struct message {
 	struct session *s;
-	struct transit *t;	/* owned until it is submitted */
+	struct transit *t; /* owned until it is submitted */
 	bool submitted;
-	uint64_t read;		/* octets from the mailbox so far */
+	uint64_t read; /* octets from the mailbox so far */
 	struct canon canon;
-	struct buffer head;	/* the header, while it is being gathered */
-	bool has_head;		/* it has been passed on */
+	struct buffer head; /* the header, while it is being gathered */
+	bool has_head; /* it has been passed on */
 };
 
 /* --- the transit's envelope --- */
@@ -66,8 +66,8 @@ pending_recipients(struct session *s, const struct plan_entry *entry,
 	memcpy(p->list, all, n * sizeof(*p->list));
 	if (entry->row == NULL || entry->fresh)
 		return 0;
-	if (reader_delivered(s->reader, entry->row->message, strike_out, p,
-		e) < 0)
+	if (reader_delivered(s->reader, entry->row->message, strike_out, p, e) <
+	    0)
 		return -1;
 	/* All have it, and the settings have lost one that had not. */
 	if (p->count == 0) {
@@ -135,8 +135,8 @@ pass_on(struct message *m, struct slice content, struct error *e)
 			return -1;
 		submit(m);
 	}
-	return transit_write(m->t, content, deadline_never(), m->s->job->stop,
-	    e);
+	return transit_write(
+	    m->t, content, deadline_never(), m->s->job->stop, e);
 }
 
 /* Our trace header, and the message's header without its Return-Path. */
@@ -151,9 +151,9 @@ pass_head(struct message *m, struct error *e)
 	bool complete, found;
 	int rc;
 
-	found = header_find(slice_make(head.data,
-				header_length(head, &complete)),
-	    "Return-Path", &path);
+	found =
+	    header_find(slice_make(head.data, header_length(head, &complete)),
+		"Return-Path", &path);
 	envelope_sender(path.value, t->sender, &t->sender_utf8);
 	trace_header(
 	    &(struct trace){
@@ -225,8 +225,9 @@ pass_end(struct message *m, struct error *e)
 	if (!m->submitted)
 		submit(m);
 	if (m->canon.bare_cr + m->canon.bare_lf > 0)
-		log_event("account=%s id=%s event=line_ends_mended bare_lf=%llu "
-			  "bare_cr=%llu",
+		log_event(
+		    "account=%s id=%s event=line_ends_mended bare_lf=%llu "
+		    "bare_cr=%llu",
 		    m->t->account_name, m->t->id,
 		    (unsigned long long)m->canon.bare_lf,
 		    (unsigned long long)m->canon.bare_cr);
@@ -251,10 +252,9 @@ defer_unreadable(struct session *s, const struct plan_entry *entry,
 		.fresh = entry->fresh,
 		.state = STATE_DEFERRED,
 		.reply = why->text,
-		.next_try =
-		    policy_next_try(row != NULL ? row->attempts + 1 : 1,
-			row != NULL && row->attempts > 0 ? row->first_seen : now,
-			now),
+		.next_try = policy_next_try(row != NULL ? row->attempts + 1 : 1,
+		    row != NULL && row->attempts > 0 ? row->first_seen : now,
+		    now),
 	};
 
 	if (change.next_try == 0)

@@ -111,7 +111,7 @@ smtp_reply_text(const struct smtp_reply *r, char out[SMTP_REPLY_TEXT])
 	return out;
 }
 
-/* RFC 4422 section 3.1: 1 to 20 of these, in upper case as they are compared. */
+/* RFC 4422 section 3.1: 1 to 20 letters, digits, hyphens, underscores. */
 static bool
 is_mechanism(struct slice word)
 {

@@ -49,10 +49,35 @@ def test_a_crash_at(crash, point):
     assert extra <= doubt, f"{extra} twice, {doubt} in doubt"
 
 
-def test_no_dele_before_the_ledger_is_durable():
+def survive(crash):
+    """Crash there, then run to the end. False when it was not passed at all."""
     box, sink, rider = scene()
-    equal(rider.run("fetch", crash="before_commit:1").status, KILLED)
-    assert "DELE" not in box.verbs()
+    first = rider.run("fetch", crash=crash)
+    delivered_and_not_lost(box, sink)
+    if first.status != KILLED:
+        equal(first.status, 0, "exit status")
+        return False
+    rider.run("fetch", probe=True)
+    rider.run("fetch", probe=True)
+    delivered_and_not_lost(box, sink)
+    equal(set(sink.digests()), {mail.digest(mail.simple(n))
+                                for n in range(COUNT)})
+    equal(box.messages, [])
+    assert len(sink.accepted) <= COUNT + 1, "more than one message twice"
+    return True
+
+
+@tap.limit(120)
+@each("before_commit", "after_commit")
+def test_a_crash_at_each_commit_in_turn_is_survived(point):
+    nth = 1
+    while survive(f"{point}:{nth}"):
+        nth += 1
+    assert nth > COUNT, f"only {nth - 1} commits"
+
+
+def test_no_dele_before_the_ledger_is_durable():
+    # Killed between the reply to the end of data and the commit.
     box, sink, rider = scene()
     equal(rider.run("fetch", crash="after_reply").status, KILLED)
     equal(len(sink.accepted), 1)

@@ -106,7 +106,7 @@ ODD = {
 # ... and these they repair or refuse, so that only an exact sink can tell.
 ODDER = {
     "no final line end": simple(101, b"the end"),
-    "a bare LF": simple(102, b"one\ntwo\n\nthree\n"),
+    "a bare LF": simple(102, b"one\ntwo\n\nthree\r\n"),
     "a bare LF before a dot": simple(103, b"one\n.\r\ntwo\n.\nthree\r\n.\nx\r\n"),
     "a bare CR": simple(104, b"one\rtwo\r\r\nthree\r\n"),
     "a bare CR at the end": simple(105, b"one\r"),
@@ -142,18 +142,19 @@ def digest(message):
     return hashlib.sha256(canonical(message)).hexdigest()
 
 
-OUR_TRACE = re.compile(rb"^Received: from [^\r\n]*(?:\r?\n[ \t][^\r\n]*)*?\sby\s"
-                       rb"(?:[^\r\n]|\r?\n[ \t])*?\swith\sPOP3S?\s", re.M)
+FIELD = re.compile(rb"[^ \t\r\n:]+:[^\n]*\n(?:[ \t][^\n]*\n)*")
+OURS = re.compile(rb"Received: from \S+ by \S+ with POP3S? id ")
 
 
 def split_trace(data):
-    """(our Received field, what stands below it), or fail."""
-    found = OUR_TRACE.search(data.partition(b"\r\n\r\n")[0].partition(b"\n\n")[0])
-    if not found:
-        raise AssertionError(f"no trace header of ours in {data[:500]!r}")
-    end = found.end()
-    rest = re.compile(rb"[^\n]*\n(?:[ \t][^\n]*\n)*").match(data, end)
-    return data[found.start():rest.end()], data[rest.end():]
+    """(our Received field, what stands below it), or fail. Above it are only
+    the fields of the servers that it has passed since."""
+    at = 0
+    while field := FIELD.match(data, at):
+        at = field.end()
+        if OURS.match(b" ".join(field[0].split())):
+            return field[0], data[at:]
+    raise AssertionError(f"no trace header of ours in {data[:500]!r}")
 
 
 def arrived_digest(data):

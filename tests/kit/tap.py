@@ -100,7 +100,10 @@ def _collect(module):
             continue
         for case in cases:
             args = case if isinstance(case, tuple) else (case,)
-            tests.append((f"{sentence}: {args[0]}", function, args))
+            first = str(args[0]) if args else "nothing"
+            shown = "".join(c if c.isprintable() and c != "#" else "?"
+                            for c in first)[:60]
+            tests.append((f"{sentence}: {shown}", function, args))
     wanted = sys.argv[1:]
     return [t for t in tests if not wanted or any(w in t[0] for w in wanted)]
 
@@ -115,7 +118,6 @@ def _diagnose(text):
 
 
 def _run(number, sentence, function, args):
-    sentence = sentence.replace("#", "")
     signal.alarm(getattr(function, "limit", LIMIT) * SLOWNESS)
     try:
         function(*args)

@@ -12,7 +12,10 @@
 #include <cmocka.h>
 #include <string.h>
 
-#define TEXT(s) { (s), sizeof(s) - 1 }
+#define TEXT(s)                    \
+	{                          \
+		(s), sizeof(s) - 1 \
+	}
 
 static void
 add_next(struct canon *c, struct slice in, struct buffer *out)
@@ -72,7 +75,8 @@ static const struct {
 	{ TEXT("a\n.\r\nb\r\n"), TEXT("a\r\n.\r\nb\r\n"), 1, 0 },
 	{ TEXT("a\r\n.\nb\r\n"), TEXT("a\r\n.\r\nb\r\n"), 1, 0 },
 	{ TEXT("a\r\n.\rb\r\n"), TEXT("a\r\n. b\r\n"), 0, 1 },
-	{ TEXT("a\0b\r\n\xff\xfe\0\r\n"), TEXT("a\0b\r\n\xff\xfe\0\r\n"), 0, 0 },
+	{ TEXT("a\0b\r\n\xff\xfe\0\r\n"), TEXT("a\0b\r\n\xff\xfe\0\r\n"), 0,
+	    0 },
 	{ TEXT("\0\r"), TEXT("\0 \r\n"), 0, 1 },
 };
 #define ROWS (sizeof rows / sizeof rows[0])
@@ -110,7 +114,8 @@ line_ends_are_mended_octet_by_octet(void **state)
 
 		buffer_clear(&out);
 		for (at = 0; at < rows[i].in.len; at++)
-			add_piece(&c, slice_make(rows[i].in.data + at, 1), &out);
+			add_piece(
+			    &c, slice_make(rows[i].in.data + at, 1), &out);
 		buffer_add_slice(&out, canon_end(&c));
 		assert_true(slice_equal(buffer_slice(&out), rows[i].out));
 		assert_int_equal(c.bare_lf, rows[i].bare_lf);
@@ -152,8 +157,8 @@ has_lone_dot(struct slice s)
 	size_t i;
 
 	for (i = 0; i < s.len; i++) {
-		bool before = i == 0 || s.data[i - 1] == '\n' ||
-		    s.data[i - 1] == '\r';
+		bool before =
+		    i == 0 || s.data[i - 1] == '\n' || s.data[i - 1] == '\r';
 		bool after = i + 1 < s.len &&
 		    (s.data[i + 1] == '\n' || s.data[i + 1] == '\r');
 
@@ -181,7 +186,10 @@ has_bare_line_end(struct slice s)
 static void
 no_content_ever_ends_the_data(void **state)
 {
-	enum { LENGTH = 7, TEXTS = 4 * 4 * 4 * 4 * 4 * 4 * 4 };
+	enum {
+		LENGTH = 7,
+		TEXTS = 4 * 4 * 4 * 4 * 4 * 4 * 4
+	};
 	struct buffer plain = { 0 };
 	struct buffer dotted = { 0 };
 	char text[LENGTH];

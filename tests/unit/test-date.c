@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void
@@ -107,12 +108,13 @@ no_cut_of_a_date_reads_beyond_it(void **state)
 
 	(void)state;
 	for (n = 0; n < sizeof text; n++) {
-		char *copy = test_malloc(n + 1);
+		char *copy = malloc(n > 0 ? n : 1);
 		int64_t seconds;
 
+		assert_non_null(copy);
 		memcpy(copy, text, n);
 		date_parse(slice_make(copy, n), &seconds);
-		test_free(copy);
+		free(copy);
 	}
 }
 

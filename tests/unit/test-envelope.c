@@ -7,14 +7,16 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define X8 "xxxxxxxx"
 #define X64 X8 X8 X8 X8 X8 X8 X8 X8
 #define LABEL63 X8 X8 X8 X8 X8 X8 X8 "xxxxxxx"
-#define DOMAIN189 LABEL63 "." LABEL63 "." "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx" \
-			  "xxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+#define DOMAIN189                                  \
+	LABEL63 "." LABEL63 "."                    \
+		"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx" \
+		"xxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 
 static void
 the_sender_is_the_address_alone(void **state)
@@ -109,8 +111,7 @@ static void
 valid_utf8_asks_for_smtputf8(void **state)
 {
 	static const char *const rows[] = { "<\xc3\xa4nn@example.org>",
-		"<ann@b\xc3\xbc"
-		"cher.example>",
+		"<ann@\xc3\xbcnn.example>",
 		"<\"\xe2\x82\xac x\"@example.org>" };
 	char out[ENVELOPE_ADDRESS];
 	size_t i;
@@ -134,13 +135,14 @@ no_cut_of_an_address_reads_beyond_it(void **state)
 	(void)state;
 	for (from = 0; from < sizeof text; from++) {
 		for (n = 0; n < sizeof text - from; n++) {
-			char *copy = test_malloc(n + 1);
+			char *copy = malloc(n > 0 ? n : 1);
 			char out[ENVELOPE_ADDRESS];
 			bool utf8;
 
+			assert_non_null(copy);
 			memcpy(copy, text + from, n);
 			envelope_sender(slice_make(copy, n), out, &utf8);
-			test_free(copy);
+			free(copy);
 		}
 	}
 }
@@ -149,8 +151,8 @@ static void
 recipients_are_checked(void **state)
 {
 	static const char *const good[] = { "ann", "ann@example.org",
-		"ann+club@example.org", "\"a b\"@example.org", "ann@[192.0.2.1]",
-		"\xc3\xa4nn@example.org" };
+		"ann+club@example.org", "\"a b\"@example.org",
+		"ann@[192.0.2.1]", "\xc3\xa4nn@example.org" };
 	static const char *const bad[] = { "", " ann", "ann ", "a b", "<ann@b>",
 		"ann@b>", "ann@b\r\nDATA", "ann@b\n", "ann,bob", "ann@@b",
 		"@a:ann@b", "ann@b SIZE=1", "\"a<b\"@c", "\xff@b", "\x1b[m@b" };

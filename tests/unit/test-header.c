@@ -246,13 +246,14 @@ static void
 the_digest_leaves_out_what_servers_rewrite(void **state)
 {
 	(void)state;
-	digest_is("", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b"
-		      "7852b855");
+	digest_is("",
+	    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b"
+	    "7852b855");
 	digest_is("Subject: x\r\nTo: y\r\n", SUBJECT_TO);
 	digest_is("Status: RO\r\nSubject: x\r\nTo: y\r\n", SUBJECT_TO);
 	digest_is("Subject: x\r\nTo: y\r\nX-Status: A\r\n", SUBJECT_TO);
-	digest_is("Subject: x\r\nX-UIDL: a\r\n\tb\r\n c\r\nTo: y\r\n",
-	    SUBJECT_TO);
+	digest_is(
+	    "Subject: x\r\nX-UIDL: a\r\n\tb\r\n c\r\nTo: y\r\n", SUBJECT_TO);
 	digest_is("Subject: x\r\ncontent-length: 5\r\nSTATUS:\r\nTo: y\r\n",
 	    SUBJECT_TO);
 }

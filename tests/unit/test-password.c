@@ -1,7 +1,7 @@
 /* test-password.c - every source of a password, and how each goes wrong. */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
 
 #include <cmocka.h>
@@ -31,8 +31,9 @@ static char path[64];
 static struct login
 login(void)
 {
-	return (struct login){ .kind = "account", .name = "isp",
-		.user = "ann@isp.example" };
+	return (struct login){
+		.kind = "account", .name = "isp", .user = "ann@isp.example"
+	};
 }
 
 static const char *
@@ -109,8 +110,8 @@ the_first_line_of_a_file_counts(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		l.password_file = file(rows[i].octets, strlen(rows[i].octets),
-		    0600);
+		l.password_file =
+		    file(rows[i].octets, strlen(rows[i].octets), 0600);
 		expect(&l, rows[i].password);
 	}
 }
@@ -302,8 +303,9 @@ on_terminal(int slave, bool stopped)
 
 	if (setsid() < 0 || ioctl(slave, TIOCSCTTY, 0) < 0)
 		_exit(10);
-	if (stopped && (stop_new(&stop, &e) < 0 ||
-			   pthread_create(&thread, NULL, stop_soon, stop) != 0))
+	if (stopped &&
+	    (stop_new(&stop, &e) < 0 ||
+		pthread_create(&thread, NULL, stop_soon, stop) != 0))
 		_exit(11);
 	rc = password_get(&l, stop, &password, &e);
 	if (stopped && (rc == 0 || e.kind != ERR_STOPPED))
@@ -351,8 +353,8 @@ ask_on_a_terminal(bool stopped)
 	assert_int_equal(status, 0);
 	close(slave);
 	read_terminal(master, shown, sizeof shown, "s3cret");
-	assert_string_equal(shown,
-	    "Password for ann@isp.example (account isp): \r\n");
+	assert_string_equal(
+	    shown, "Password for ann@isp.example (account isp): \r\n");
 	close(master);
 }
 

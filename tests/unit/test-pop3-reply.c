@@ -1,7 +1,7 @@
 /* test-pop3-reply.c - the words of a POP3 server, friendly and hostile. */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
 
 #include <cmocka.h>
@@ -13,8 +13,8 @@
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 /* A literal that may hold NUL octets. */
-#define OCTETS(s) \
-	{ \
+#define OCTETS(s)                  \
+	{                          \
 		(s), sizeof(s) - 1 \
 	}
 
@@ -51,8 +51,7 @@ status_lines_are_told_apart(void **state)
 		{ "-ERR x [AUTH]", 0, POP3_ERR, POP3_CODE_NONE, "x [AUTH]" },
 		{ "+", 0, POP3_CONTINUE, POP3_CODE_NONE, "" },
 		{ "+ VXNlcg==", 0, POP3_CONTINUE, POP3_CODE_NONE, "VXNlcg==" },
-		{ "+ [AUTH] x", 0, POP3_CONTINUE, POP3_CODE_NONE,
-		    "[AUTH] x" },
+		{ "+ [AUTH] x", 0, POP3_CONTINUE, POP3_CODE_NONE, "[AUTH] x" },
 		{ "", -1, POP3_OK, POP3_CODE_NONE, "" },
 		{ "+O", -1, POP3_OK, POP3_CODE_NONE, "" },
 		{ "+OKAY", -1, POP3_OK, POP3_CODE_NONE, "" },
@@ -87,9 +86,8 @@ the_text_of_a_reply_is_cut_and_made_harmless(void **state)
 	(void)state;
 	memset(line, 'x', sizeof line);
 	memcpy(line, "-ERR \033[2J\0", 10);
-	assert_int_equal(pop3_reply_parse(slice_make(line, sizeof line),
-			     &reply),
-	    0);
+	assert_int_equal(
+	    pop3_reply_parse(slice_make(line, sizeof line), &reply), 0);
 	assert_int_equal(strlen(reply.text), sizeof reply.text - 1);
 	assert_memory_equal(reply.text, "?[2J?xx", 7);
 }
@@ -100,8 +98,8 @@ a_line_with_a_nul_is_not_taken_for_a_shorter_one(void **state)
 	struct pop3_reply reply;
 
 	(void)state;
-	assert_int_equal(pop3_reply_parse(slice_make("+OK\0 x", 6), &reply),
-	    -1);
+	assert_int_equal(
+	    pop3_reply_parse(slice_make("+OK\0 x", 6), &reply), -1);
 	assert_int_equal(pop3_reply_parse(slice_make("\0+OK", 4), &reply), -1);
 }
 
@@ -205,8 +203,7 @@ too_many_mechanisms_are_cut_at_a_word(void **state)
 	for (i = 0; i < 100; i++)
 		pop3_capa_line(slice_of("SASL MECHANISM-1 \001BAD"), &capa);
 	assert_true(strlen(capa.sasl) < sizeof capa.sasl);
-	assert_string_equal(capa.sasl + strlen(capa.sasl) - 12,
-	    " MECHANISM-1");
+	assert_string_equal(capa.sasl + strlen(capa.sasl) - 12, " MECHANISM-1");
 	assert_null(strstr(capa.sasl, "BAD"));
 }
 
@@ -245,9 +242,8 @@ stat_is_two_numbers_in_range(void **state)
 	(void)state;
 	for (i = 0; i < COUNT(rows); i++) {
 		print_message("# \"%s\"\n", rows[i].text.data);
-		assert_int_equal(pop3_stat_parse(rows[i].text, &count,
-				     &octets),
-		    rows[i].rc);
+		assert_int_equal(
+		    pop3_stat_parse(rows[i].text, &count, &octets), rows[i].rc);
 		if (rows[i].rc < 0)
 			continue;
 		assert_int_equal(count, rows[i].count);
@@ -285,9 +281,8 @@ a_line_of_list_is_two_numbers_in_range(void **state)
 	(void)state;
 	for (i = 0; i < COUNT(rows); i++) {
 		print_message("# \"%s\"\n", rows[i].line.data);
-		assert_int_equal(pop3_list_line(rows[i].line, &number,
-				     &octets),
-		    rows[i].rc);
+		assert_int_equal(
+		    pop3_list_line(rows[i].line, &number, &octets), rows[i].rc);
 		if (rows[i].rc < 0)
 			continue;
 		assert_int_equal(number, rows[i].number);
@@ -326,8 +321,8 @@ a_uid_is_the_second_word_as_it_stands(void **state)
 	(void)state;
 	for (i = 0; i < COUNT(rows); i++) {
 		print_message("# \"%s\"\n", rows[i].line.data);
-		assert_int_equal(pop3_uidl_line(rows[i].line, &number, &uid),
-		    rows[i].rc);
+		assert_int_equal(
+		    pop3_uidl_line(rows[i].line, &number, &uid), rows[i].rc);
 		if (rows[i].rc < 0)
 			continue;
 		assert_int_equal(number, rows[i].number);
@@ -345,17 +340,14 @@ a_uid_longer_than_the_rfc_is_taken_and_an_endless_one_is_not(void **state)
 	(void)state;
 	memset(line, 'u', sizeof line);
 	memcpy(line, "1 ", 2);
-	assert_int_equal(pop3_uidl_line(slice_make(line, 2 + 71), &number,
-			     &uid),
-	    0);
+	assert_int_equal(
+	    pop3_uidl_line(slice_make(line, 2 + 71), &number, &uid), 0);
 	assert_int_equal(uid.len, 71);
-	assert_int_equal(pop3_uidl_line(slice_make(line, 2 + 1000), &number,
-			     &uid),
-	    0);
+	assert_int_equal(
+	    pop3_uidl_line(slice_make(line, 2 + 1000), &number, &uid), 0);
 	assert_int_equal(uid.len, 1000);
-	assert_int_equal(pop3_uidl_line(slice_make(line, 2 + 1001), &number,
-			     &uid),
-	    -1);
+	assert_int_equal(
+	    pop3_uidl_line(slice_make(line, 2 + 1001), &number, &uid), -1);
 }
 
 int

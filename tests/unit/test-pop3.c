@@ -11,9 +11,9 @@
  * At the end the server closes, unless it is silent. What the client says
  * beyond the script is a failure.
  */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
 
 #include <cmocka.h>
@@ -249,8 +249,9 @@ static int
 log_in(struct pop3 *pop3, enum auth_method auth, const char *password,
     struct error *e)
 {
-	struct login l = { .kind = "account", .name = "isp", .user = "ann",
-		.auth = auth };
+	struct login l = {
+		.kind = "account", .name = "isp", .user = "ann", .auth = auth
+	};
 
 	return pop3_login(pop3, &l, password, e);
 }
@@ -283,8 +284,8 @@ refuse_to_open(const char *const *steps, enum tls_mode tls,
 
 /* The session opens; the login ends as told: ERR_NONE for success. */
 static void
-try_login(const char *const *steps, enum auth_method auth,
-    const char *password, enum error_kind kind, const char *words)
+try_login(const char *const *steps, enum auth_method auth, const char *password,
+    enum error_kind kind, const char *words)
 {
 	struct peer peer;
 	struct pop3 *pop3;
@@ -316,14 +317,14 @@ static void
 a_greeting_that_refuses_ends_the_session(void **state)
 {
 	(void)state;
-	refuse_to_open(STEPS("S: -ERR go away"), TLS_NONE, ERR_REFUSED,
-	    "go away");
+	refuse_to_open(
+	    STEPS("S: -ERR go away"), TLS_NONE, ERR_REFUSED, "go away");
 	refuse_to_open(STEPS("S: -ERR [SYS/PERM] closed"), TLS_NONE,
 	    ERR_REFUSED, "closed");
-	refuse_to_open(STEPS("S: -ERR [SYS/TEMP] later"), TLS_NONE, ERR_BUSY,
-	    "later");
-	refuse_to_open(STEPS("S: -ERR [IN-USE] two of you"), TLS_NONE,
-	    ERR_BUSY, "two of you");
+	refuse_to_open(
+	    STEPS("S: -ERR [SYS/TEMP] later"), TLS_NONE, ERR_BUSY, "later");
+	refuse_to_open(STEPS("S: -ERR [IN-USE] two of you"), TLS_NONE, ERR_BUSY,
+	    "two of you");
 }
 
 static void
@@ -334,8 +335,8 @@ what_is_no_pop3_server_is_told_so(void **state)
 	    "does not greet like a POP3 server: \"220 mail ESMTP\"");
 	refuse_to_open(STEPS("S: + go on"), TLS_NONE, ERR_PROTOCOL,
 	    "does not greet like a POP3 server");
-	refuse_to_open(STEPS("RAW:+OK no line end"), TLS_NONE, ERR_IO,
-	    "greeting");
+	refuse_to_open(
+	    STEPS("RAW:+OK no line end"), TLS_NONE, ERR_IO, "greeting");
 }
 
 static void
@@ -349,9 +350,9 @@ a_greeting_followed_by_more_is_a_desync(void **state)
 static void
 capabilities_are_read_and_asked_again_after_login(void **state)
 {
-	const char *const *steps = STEPS(GREETING, CAPA("S: TOP", "S: USER"),
-	    USER_PASS, CAPA("S: TOP", "S: EXPIRE 60", "S: UIDL"), "C: QUIT",
-	    "S: +OK");
+	const char *const *steps =
+	    STEPS(GREETING, CAPA("S: TOP", "S: USER"), USER_PASS,
+		CAPA("S: TOP", "S: EXPIRE 60", "S: UIDL"), "C: QUIT", "S: +OK");
 	struct peer peer;
 	struct pop3 *pop3;
 	struct error e;
@@ -388,8 +389,7 @@ a_server_without_capa_gets_user_and_pass(void **state)
 {
 	(void)state;
 	try_login(STEPS(MAILDROP), AUTH_AUTO, "s3cret", ERR_NONE, "");
-	try_login(STEPS(GREETING, CAPA("S: SASL CRAM-MD5"), USER_PASS,
-		      NO_CAPA),
+	try_login(STEPS(GREETING, CAPA("S: SASL CRAM-MD5"), USER_PASS, NO_CAPA),
 	    AUTH_AUTO, "s3cret", ERR_NONE, "");
 	try_login(STEPS(GREETING, CAPA("S: SASL PLAIN"), USER_PASS, NO_CAPA),
 	    AUTH_USER, "s3cret", ERR_NONE, "");
@@ -421,8 +421,8 @@ auth_plain_too_long_for_a_line_goes_out_in_two_steps(void **state)
 	snprintf(line, sizeof line, "C: AUTH PLAIN AGFubgB4");
 	while (strlen(line) < 14 + 240)
 		strcat(line, "eHh4");
-	try_login(STEPS(GREETING, CAPA("S: SASL PLAIN"), line, "S: +OK in",
-		      NO_CAPA),
+	try_login(
+	    STEPS(GREETING, CAPA("S: SASL PLAIN"), line, "S: +OK in", NO_CAPA),
 	    AUTH_AUTO, fits, ERR_NONE, "");
 	snprintf(reply, sizeof reply, "C: AGFubgB4");
 	while (strlen(reply) < 3 + 244)
@@ -543,9 +543,8 @@ a_challenge_that_makes_no_sense_is_cancelled(void **state)
 	try_login(STEPS(GREETING, CAPA("S: SASL LOGIN"), "C: AUTH LOGIN",
 		      "S: + what?", "C: *", "S: -ERR cancelled"),
 	    AUTH_AUTO, "s3cret", ERR_PROTOCOL, "base64");
-	try_login(STEPS(GREETING, CAPA("S: SASL PLAIN"),
-		      "C: AUTH PLAIN " PLAIN, "S: + ", "C: *",
-		      "S: -ERR cancelled"),
+	try_login(STEPS(GREETING, CAPA("S: SASL PLAIN"), "C: AUTH PLAIN " PLAIN,
+		      "S: + ", "C: *", "S: -ERR cancelled"),
 	    AUTH_AUTO, "s3cret", ERR_PROTOCOL, "asks more");
 }
 
@@ -593,6 +592,42 @@ stls_protects_all_that_follows(void **state)
 }
 
 static void
+facts_from_before_tls_are_forgotten(void **state)
+{
+	const char *const *steps =
+	    STEPS(GREETING, CAPA("S: STLS", "S: SASL PLAIN", "S: UIDL"),
+		"C: STLS", "S: +OK begin", "TLS", NO_CAPA, USER_PASS, NO_CAPA);
+	struct peer peer;
+	struct pop3 *pop3;
+	struct error e;
+
+	(void)state;
+	peer_start(&peer, steps, TLS_STARTTLS);
+	open_well(&peer, &pop3);
+	assert_false(pop3_capa(pop3)->known);
+	assert_false(pop3_capa(pop3)->uidl);
+	assert_int_equal(log_in(pop3, AUTH_AUTO, "s3cret", &e), 0);
+	pop3_free(&pop3);
+	peer_finish(&peer);
+}
+
+static void
+lines_of_a_listing_are_unstuffed(void **state)
+{
+	struct peer peer;
+	struct pop3 *pop3;
+
+	(void)state;
+	peer_start(
+	    &peer, STEPS(GREETING, CAPA("S: .TOP", "S: ..UIDL")), TLS_NONE);
+	open_well(&peer, &pop3);
+	assert_true(pop3_capa(pop3)->top);
+	assert_false(pop3_capa(pop3)->uidl);
+	pop3_free(&pop3);
+	peer_finish(&peer);
+}
+
+static void
 implicit_tls_begins_before_the_greeting(void **state)
 {
 	struct peer peer;
@@ -621,8 +656,8 @@ stls_is_tried_without_capa_and_its_refusal_ends_it(void **state)
 	(void)state;
 	refuse_to_open(STEPS(GREETING, NO_CAPA, "C: STLS", "S: -ERR unknown"),
 	    TLS_STARTTLS, ERR_TLS, "nothing was sent in clear");
-	refuse_to_open(STEPS(GREETING, CAPA("S: STLS"), "C: STLS",
-			   "S: -ERR not now"),
+	refuse_to_open(
+	    STEPS(GREETING, CAPA("S: STLS"), "C: STLS", "S: -ERR not now"),
 	    TLS_STARTTLS, ERR_TLS, "not now");
 }
 
@@ -673,8 +708,8 @@ note_octets(void *arg, uint32_t number, uint64_t octets, struct error *e)
 {
 	if (octets == 13)
 		return error_set(e, ERR_QUESTION, "13 octets");
-	buffer_addf(arg, "%u=%llu;", (unsigned)number,
-	    (unsigned long long)octets);
+	buffer_addf(
+	    arg, "%u=%llu;", (unsigned)number, (unsigned long long)octets);
 	return 0;
 }
 
@@ -772,8 +807,9 @@ read_content(struct pop3 *pop3, struct buffer *all, struct error *e)
 	return rc;
 }
 
-#define STUFFED \
-	"Subject: dots\r\n\r\n..\r\n...two\r\n.x\r\na.\n.\r\nb\r.\r\n\r\n.\r\n"
+#define STUFFED     \
+	"Subject: " \
+	"dots\r\n\r\n..\r\n...two\r\n.x\r\na.\n.\r\nb\r.\r\n\r\n.\r\n"
 #define UNSTUFFED \
 	"Subject: dots\r\n\r\n.\r\n..two\r\nx\r\na.\n.\r\nb\r.\r\n\r\n"
 
@@ -832,7 +868,8 @@ content_cut_short_is_never_an_end(void **state)
 {
 	static const char *const cuts[] = { "RAW:+OK\r\nhalf a message",
 		"RAW:+OK\r\nhalf\r\n", "RAW:+OK\r\nhalf\r\n.",
-		"RAW:+OK\r\nhalf\r\n.\r", "RAW:+OK\r\n", "RAW:+OK\r\nhalf\n.\n" };
+		"RAW:+OK\r\nhalf\r\n.\r", "RAW:+OK\r\n",
+		"RAW:+OK\r\nhalf\n.\n" };
 	struct buffer all = { 0 };
 	struct peer peer;
 	struct pop3 *pop3;
@@ -841,8 +878,8 @@ content_cut_short_is_never_an_end(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof cuts / sizeof cuts[0]; i++) {
-		enter_maildrop(&peer, STEPS(MAILDROP, "C: RETR 1", cuts[i]),
-		    &pop3);
+		enter_maildrop(
+		    &peer, STEPS(MAILDROP, "C: RETR 1", cuts[i]), &pop3);
 		assert_int_equal(pop3_retr(pop3, 1, &e), 0);
 		assert_int_equal(read_content(pop3, &all, &e), -1);
 		assert_error(&e, ERR_IO, "RETR 1");
@@ -928,8 +965,9 @@ a_quit_that_is_refused_leaves_deletions_in_doubt(void **state)
 
 	(void)state;
 	enter_maildrop(&peer,
-	    STEPS(MAILDROP, "C: QUIT", "S: -ERR some deleted messages not "
-				       "removed"),
+	    STEPS(MAILDROP, "C: QUIT",
+		"S: -ERR some deleted messages not "
+		"removed"),
 	    &pop3);
 	assert_int_equal(pop3_quit(pop3, &e), -1);
 	assert_error(&e, ERR_REFUSED, "some deletions may not have taken");
@@ -970,8 +1008,8 @@ a_reply_that_is_none_ends_the_session(void **state)
 	struct error e = { 0 };
 
 	(void)state;
-	enter_maildrop(&peer,
-	    STEPS(MAILDROP, "C: NOOP", "S: 250 ok", "SILENT"), &pop3);
+	enter_maildrop(
+	    &peer, STEPS(MAILDROP, "C: NOOP", "S: 250 ok", "SILENT"), &pop3);
 	assert_int_equal(pop3_noop(pop3, &e), -1);
 	assert_error(&e, ERR_PROTOCOL, "250 ok");
 	assert_int_equal(pop3_noop(pop3, &e), -1);
@@ -1050,15 +1088,15 @@ tell_secrets(void)
 	try_login(STEPS(GREETING, NO_CAPA, "C: USER ann", "S: +OK",
 		      "C: PASS s3cret", "S: s3cret?"),
 	    AUTH_AUTO, "s3cret", ERR_PROTOCOL, "repeats");
-	try_login(STEPS(GREETING, CAPA("S: SASL PLAIN"),
-		      "C: AUTH PLAIN " PLAIN, "S: -ERR AUTH PLAIN " PLAIN),
+	try_login(STEPS(GREETING, CAPA("S: SASL PLAIN"), "C: AUTH PLAIN " PLAIN,
+		      "S: -ERR AUTH PLAIN " PLAIN),
 	    AUTH_AUTO, "s3cret", ERR_AUTH, "repeats");
 	try_login(STEPS(GREETING, NO_CAPA, "C: AUTH PLAIN", "S: + ",
 		      "C: " PLAIN, "S: -ERR unknown command: " PLAIN),
 	    AUTH_PLAIN, "s3cret", ERR_AUTH, "repeats");
-	try_login(STEPS(GREETING, CAPA("S: SASL LOGIN"), "C: AUTH LOGIN",
-		      "S: + ", "C: YW5u", "S: + ", "C: czNjcmV0",
-		      "S: -ERR czNjcmV0"),
+	try_login(
+	    STEPS(GREETING, CAPA("S: SASL LOGIN"), "C: AUTH LOGIN", "S: + ",
+		"C: YW5u", "S: + ", "C: czNjcmV0", "S: -ERR czNjcmV0"),
 	    AUTH_AUTO, "s3cret", ERR_AUTH, "repeats");
 }
 
@@ -1081,7 +1119,6 @@ tls_is_shown(void)
 {
 	struct peer peer;
 	struct pop3 *pop3;
-	struct error e;
 
 	peer_start(&peer,
 	    STEPS(GREETING, NO_CAPA, "C: STLS", "S: +OK", "TLS", NO_CAPA),
@@ -1119,7 +1156,16 @@ stop_ends_a_wait_but_not_a_quit(void **state)
 	assert_int_equal(pop3_quit(pop3, &e), 0);
 	pop3_free(&pop3);
 	peer_finish(&peer);
-	assert_int_equal(stop_level(stop), STOP_SOON);
+	stop_free(&stop);
+	assert_int_equal(stop_new(&stop, &e), 0);
+	peer_start(&peer, STEPS(MAILDROP, "C: NOOP", "SILENT"), TLS_NONE);
+	assert_int_equal(pop3_open(&pop3, &peer.at, stop, &e), 0);
+	assert_int_equal(pop3_login(pop3, &l, "s3cret", &e), 0);
+	stop_request(stop, STOP_SOON);
+	assert_int_equal(pop3_noop(pop3, &e), -1);
+	assert_error(&e, ERR_STOPPED, "NOOP");
+	pop3_free(&pop3);
+	peer_finish(&peer);
 	stop_free(&stop);
 }
 
@@ -1136,8 +1182,8 @@ sign(X509 *cert, EVP_PKEY *key)
 	X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
 	    (const unsigned char *)"localhost", -1, -1, 0);
 	X509_set_issuer_name(cert, name);
-	san = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name,
-	    "DNS:localhost");
+	san = X509V3_EXT_conf_nid(
+	    NULL, NULL, NID_subject_alt_name, "DNS:localhost");
 	X509_add_ext(cert, san, -1);
 	X509_EXTENSION_free(san);
 	X509_set_pubkey(cert, key);
@@ -1204,6 +1250,8 @@ main(void)
 		cmocka_unit_test(success_before_the_password_is_none),
 		cmocka_unit_test(line_breaks_never_reach_the_wire),
 		cmocka_unit_test(stls_protects_all_that_follows),
+		cmocka_unit_test(facts_from_before_tls_are_forgotten),
+		cmocka_unit_test(lines_of_a_listing_are_unstuffed),
 		cmocka_unit_test(implicit_tls_begins_before_the_greeting),
 		cmocka_unit_test(stls_missing_from_capa_ends_it_in_clear),
 		cmocka_unit_test(

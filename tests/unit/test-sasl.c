@@ -1,7 +1,7 @@
 /* test-sasl.c - PLAIN and LOGIN, word by word. */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
 
 #include <cmocka.h>
@@ -52,13 +52,13 @@ login_tells_user_then_password(void **state)
 	(void)state;
 	sasl_begin(&s, AUTH_LOGIN, "ann", "pass");
 	assert_false(sasl_client_first(&s));
-	assert_int_equal(sasl_respond(&s, slice_of("VXNlcm5hbWU6"), &out, &e),
-	    0);
+	assert_int_equal(
+	    sasl_respond(&s, slice_of("VXNlcm5hbWU6"), &out, &e), 0);
 	assert_string_equal(out.data, "YW5u");
 	assert_false(sasl_done(&s));
 	buffer_clear(&out);
-	assert_int_equal(sasl_respond(&s, slice_of("UGFzc3dvcmQ6"), &out, &e),
-	    0);
+	assert_int_equal(
+	    sasl_respond(&s, slice_of("UGFzc3dvcmQ6"), &out, &e), 0);
 	assert_string_equal(out.data, "cGFzcw==");
 	assert_true(sasl_done(&s));
 	buffer_wipe(&out);
@@ -111,8 +111,8 @@ challenges_that_are_not_base64_are_errors(void **state)
 	for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		print_message("# \"%s\"\n", rows[i].challenge);
 		sasl_begin(&s, AUTH_LOGIN, "a", "b");
-		assert_int_equal(sasl_respond(&s, slice_of(rows[i].challenge),
-				     &out, &e),
+		assert_int_equal(
+		    sasl_respond(&s, slice_of(rows[i].challenge), &out, &e),
 		    rows[i].rc);
 	}
 	buffer_wipe(&out);
@@ -129,13 +129,12 @@ an_overlong_challenge_is_an_error(void **state)
 	(void)state;
 	memset(challenge, 'A', sizeof challenge);
 	sasl_begin(&s, AUTH_LOGIN, "a", "b");
-	assert_int_equal(sasl_respond(&s,
-			     slice_make(challenge, sizeof challenge), &out, &e),
+	assert_int_equal(
+	    sasl_respond(&s, slice_make(challenge, sizeof challenge), &out, &e),
 	    -1);
 	assert_int_equal(e.kind, ERR_PROTOCOL);
-	assert_int_equal(sasl_respond(&s, slice_make(challenge, 12288), &out,
-			     &e),
-	    0);
+	assert_int_equal(
+	    sasl_respond(&s, slice_make(challenge, 12288), &out, &e), 0);
 	buffer_wipe(&out);
 }
 
@@ -179,8 +178,8 @@ plain_is_chosen_before_login(void **state)
 	(void)state;
 	for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		print_message("# \"%s\"\n", rows[i].offered);
-		assert_int_equal(sasl_choose(rows[i].wanted,
-				     slice_of(rows[i].offered)),
+		assert_int_equal(
+		    sasl_choose(rows[i].wanted, slice_of(rows[i].offered)),
 		    rows[i].chosen);
 	}
 }

@@ -86,9 +86,9 @@ what_is_no_reply_is_refused(void **state)
 {
 	static const char *const rows[] = { "", "2", "25", "2500 ok", "250_ok",
 		"250.ok", " 250 ok", "abc", "199 x", "150 x", "600 x", "999 x",
-		"000 x", "+OK", "-250 x", "25x ok",
-		"250-one\n251 two", "250-one\n550 two", "250-one\ntwo",
-		"550-one\n250 two", "250-one\n", "250\tok" };
+		"000 x", "+OK", "-250 x", "25x ok", "250-one\n251 two",
+		"250-one\n550 two", "250-one\ntwo", "550-one\n250 two",
+		"250-one\n", "250\tok" };
 	struct smtp_reply r;
 	size_t i;
 

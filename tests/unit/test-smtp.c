@@ -31,7 +31,7 @@
 /*
  * A server that serves one connection by a script, a step a line:
  *	S text	send a line
- *	R text	send octets, no line end
+ *	R text	send octets, as one; '|' is a line end
  *	C text	expect this line
  *	c text	expect a line that begins like this
  *	D	expect content and its end, keep it in `content`
@@ -48,8 +48,10 @@ struct server {
 	SSL_CTX *ctx;
 	SSL *ssl;
 	pthread_t thread;
+	char in[4096];
+	size_t next, len; /* in `in`: what has not been looked at */
 	struct buffer content;
-	char failure[400];	/* what was not as the script has it */
+	char failure[400]; /* what was not as the script has it */
 	struct endpoint at;
 	char path[64];
 };
@@ -92,15 +94,21 @@ static int
 server_octet(struct server *v)
 {
 	struct pollfd p = { .fd = v->fd, .events = POLLIN };
-	unsigned char c;
 	ssize_t n;
 
-	if (v->ssl != NULL)
-		return SSL_read(v->ssl, &c, 1) == 1 ? c : -1;
-	if (poll(&p, 1, PATIENCE_MS) <= 0)
-		return -1;
-	n = recv(v->fd, &c, 1, 0);
-	return n == 1 ? c : -1;
+	if (v->next == v->len) {
+		if (v->ssl != NULL)
+			n = SSL_read(v->ssl, v->in, sizeof v->in);
+		else if (poll(&p, 1, PATIENCE_MS) == 1)
+			n = recv(v->fd, v->in, sizeof v->in, 0);
+		else
+			n = -1;
+		if (n <= 0)
+			return -1;
+		v->next = 0;
+		v->len = (size_t)n;
+	}
+	return (unsigned char)v->in[v->next++];
 }
 
 static void
@@ -189,7 +197,10 @@ server_step(struct server *v, char step, const char *text, int *times)
 		*times = 1;
 		break;
 	case 'R':
-		server_send(v, slice_of(text));
+		for (; *text != '\0'; text++)
+			buffer_add_text(&line,
+			    *text == '|' ? "\r\n" : (char[]){ *text, '\0' });
+		server_send(v, buffer_slice(&line));
 		break;
 	case 'C':
 	case 'c':
@@ -412,7 +423,8 @@ helo_is_not_said_where_it_would_not_do(void **state)
 
 	(void)state;
 	open_fails(HELLO "S 500 what?\nE\n", TLS_STARTTLS, ERR_REFUSED, "500");
-	open_fails(HELLO "S 550 go away\nE\n", TLS_NONE, ERR_REFUSED, "go away");
+	open_fails(
+	    HELLO "S 550 go away\nE\n", TLS_NONE, ERR_REFUSED, "go away");
 	open_fails(HELLO "S 450 later\nE\n", TLS_NONE, ERR_BUSY, "later");
 	open_fails(HELLO "S 220 what?\nE\n", TLS_NONE, ERR_PROTOCOL, "220");
 	open_fails(HELLO "S 500 what?\nC HELO me.example\nS 550 no\nE\n",
@@ -436,7 +448,7 @@ a_greeting_other_than_220_ends_it(void **state)
 	open_fails("S 354 hi\nE\n", TLS_NONE, ERR_PROTOCOL, "354 hi");
 	open_fails("S +OK POP3\nE\n", TLS_NONE, ERR_PROTOCOL, "+OK POP3");
 	open_fails("S 220-hi\nS 221 hi\nE\n", TLS_NONE, ERR_PROTOCOL, "221");
-	open_fails("S 220 hi\nS 220 hi\nP 200\nE\n", TLS_NONE, ERR_IO, "unasked");
+	open_fails("R 220 hi|220 hi|\nE\n", TLS_NONE, ERR_IO, "unasked");
 	open_fails("X\n", TLS_NONE, ERR_IO, "");
 	open_fails("R 220 hi\nX\n", TLS_NONE, ERR_IO, "");
 }
@@ -444,11 +456,9 @@ a_greeting_other_than_220_ends_it(void **state)
 static void
 only_whole_and_consistent_replies_count(void **state)
 {
-	char line[600];
-	char script[1300];
-
 	(void)state;
-	open_fails(HELLO "S 250-a\nS 550 b\nE\n", TLS_NONE, ERR_PROTOCOL, "550");
+	open_fails(
+	    HELLO "S 250-a\nS 550 b\nE\n", TLS_NONE, ERR_PROTOCOL, "550");
 	open_fails(HELLO "S 250-a\nS b\nE\n", TLS_NONE, ERR_PROTOCOL, "");
 	open_fails(HELLO "S 250-a\nX\n", TLS_NONE, ERR_IO, "");
 	open_fails(HELLO "R 250 a\nX\n", TLS_NONE, ERR_IO, "");
@@ -456,13 +466,6 @@ only_whole_and_consistent_replies_count(void **state)
 	open_fails(HELLO "S \nE\n", TLS_NONE, ERR_PROTOCOL, "");
 	open_fails(HELLO "L 200\nS 250-a\nP 100\nE\n", TLS_NONE, ERR_PROTOCOL,
 	    "200 lines");
-	memset(line, 'x', sizeof line);
-	line[500] = '\0';
-	snprintf(script, sizeof script,
-	    HELLO "R 250 %s\nR %s\nR %s\nR %s\nR %s\nR %s\nR %s\nR %s\nR %s\n"
-		  "P 100\nE\n",
-	    line, "", "", "", "", "", "", "", "");
-	open_fails(script, TLS_NONE, ERR_IO, "");
 }
 
 static void
@@ -505,7 +508,7 @@ words_injected_before_tls_end_it(void **state)
 {
 	(void)state;
 	open_fails(HELLO "S 250-hi\nS 250 STARTTLS\nC STARTTLS\n"
-			 "R 220 go\r\r\nE\n",
+			 "R 220 go|250 hi|\nE\n",
 	    TLS_STARTTLS, ERR_PROTOCOL, "");
 }
 
@@ -575,9 +578,11 @@ a_login_by_plain_is_one_command(void **state)
 	struct error e;
 
 	(void)state;
-	assert_int_equal(log_in(AUTH_HELLO("LOGIN PLAIN") "C AUTH PLAIN "
-		PLAIN_RESPONSE "\nS 235 2.7.0 ok\nE\n",
-	    AUTH_AUTO, "secret", &e), 0);
+	assert_int_equal(
+	    log_in(AUTH_HELLO("LOGIN PLAIN") "C AUTH PLAIN " PLAIN_RESPONSE
+					     "\nS 235 2.7.0 ok\nE\n",
+		AUTH_AUTO, "secret", &e),
+	    0);
 }
 
 static void
@@ -586,14 +591,20 @@ a_login_by_login_is_three(void **state)
 	struct error e;
 
 	(void)state;
-	assert_int_equal(log_in(AUTH_HELLO("PLAIN LOGIN")
-		"C AUTH LOGIN\nS 334 VXNlcm5hbWU6\nC YW5u\n"
-		"S 334 UGFzc3dvcmQ6\nC c2VjcmV0\nS 235 ok\nE\n",
-	    AUTH_LOGIN, "secret", &e), 0);
-	assert_int_equal(log_in(HELLO "S 250-hi\nS 250 AUTH=LOGIN\n"
-		"C AUTH LOGIN\nS 334 VXNlcm5hbWU6\nC YW5u\n"
-		"S 334 UGFzc3dvcmQ6\nC c2VjcmV0\nS 235 ok\nE\n",
-	    AUTH_AUTO, "secret", &e), 0);
+	assert_int_equal(
+	    log_in(
+		AUTH_HELLO(
+		    "PLAIN LOGIN") "C AUTH LOGIN\nS 334 VXNlcm5hbWU6\nC YW5u\n"
+				   "S 334 UGFzc3dvcmQ6\nC c2VjcmV0\nS 235 "
+				   "ok\nE\n",
+		AUTH_LOGIN, "secret", &e),
+	    0);
+	assert_int_equal(
+	    log_in(HELLO "S 250-hi\nS 250 AUTH=LOGIN\n"
+			 "C AUTH LOGIN\nS 334 VXNlcm5hbWU6\nC YW5u\n"
+			 "S 334 UGFzc3dvcmQ6\nC c2VjcmV0\nS 235 ok\nE\n",
+		AUTH_AUTO, "secret", &e),
+	    0);
 }
 
 static void
@@ -606,21 +617,23 @@ an_initial_response_that_does_not_fit_waits(void **state)
 	(void)state;
 	memset(password, 'x', sizeof password - 1);
 	password[sizeof password - 1] = '\0';
-	rc = log_in(AUTH_HELLO("PLAIN")
-	    "C AUTH PLAIN\nS 334 \nc AGFubgB4eHh4\nS 235 ok\nE\n",
+	rc = log_in(
+	    AUTH_HELLO(
+		"PLAIN") "C AUTH PLAIN\nS 334 \nc AGFubgB4eHh4\nS 235 ok\nE\n",
 	    AUTH_AUTO, password, &e);
 	assert_int_equal(rc, 0);
 	/* "AUTH PLAIN ", 496 of base64, CRLF: 509 octets. */
 	password[367] = '\0';
-	rc = log_in(AUTH_HELLO("PLAIN")
-	    "c AUTH PLAIN AGFubgB4eHh4\nS 235 ok\nE\n",
+	rc = log_in(
+	    AUTH_HELLO("PLAIN") "c AUTH PLAIN AGFubgB4eHh4\nS 235 ok\nE\n",
 	    AUTH_AUTO, password, &e);
 	assert_int_equal(rc, 0);
 	/* Four more: 513. */
 	password[367] = 'x';
 	password[368] = '\0';
-	rc = log_in(AUTH_HELLO("PLAIN")
-	    "C AUTH PLAIN\nS 334\nc AGFubgB4eHh4\nS 235 ok\nE\n",
+	rc = log_in(
+	    AUTH_HELLO(
+		"PLAIN") "C AUTH PLAIN\nS 334\nc AGFubgB4eHh4\nS 235 ok\nE\n",
 	    AUTH_AUTO, password, &e);
 	assert_int_equal(rc, 0);
 }
@@ -664,20 +677,25 @@ an_exchange_that_goes_wrong_is_cancelled(void **state)
 	struct error e;
 
 	(void)state;
-	assert_int_equal(log_in(AUTH_HELLO("PLAIN") "C AUTH PLAIN "
-		PLAIN_RESPONSE "\nS 334 \nC *\nS 501 ok\nE\n",
-	    AUTH_AUTO, "secret", &e), -1);
+	assert_int_equal(
+	    log_in(AUTH_HELLO("PLAIN") "C AUTH PLAIN " PLAIN_RESPONSE
+				       "\nS 334 \nC *\nS 501 ok\nE\n",
+		AUTH_AUTO, "secret", &e),
+	    -1);
 	assert_int_equal(e.kind, ERR_PROTOCOL);
-	assert_int_equal(log_in(AUTH_HELLO("LOGIN")
-		"C AUTH LOGIN\nS 334 !!!\nC *\nS 501 ok\nE\n",
-	    AUTH_AUTO, "secret", &e), -1);
+	assert_int_equal(
+	    log_in(AUTH_HELLO(
+		       "LOGIN") "C AUTH LOGIN\nS 334 !!!\nC *\nS 501 ok\nE\n",
+		AUTH_AUTO, "secret", &e),
+	    -1);
 	assert_int_equal(e.kind, ERR_PROTOCOL);
-	assert_int_equal(log_in(AUTH_HELLO("LOGIN")
-		"C AUTH LOGIN\nL 6\nR 334 \nL 200\nR AAAA\nX\n",
-	    AUTH_AUTO, "secret", &e), -1);
-	assert_int_equal(log_in(AUTH_HELLO("LOGIN")
-		"C AUTH LOGIN\nS 235 already?\nE\n",
-	    AUTH_AUTO, "secret", &e), -1);
+	assert_int_equal(log_in(AUTH_HELLO("LOGIN") "C AUTH LOGIN\nX\n",
+			     AUTH_AUTO, "secret", &e),
+	    -1);
+	assert_int_equal(
+	    log_in(AUTH_HELLO("LOGIN") "C AUTH LOGIN\nS 235 already?\nE\n",
+		AUTH_AUTO, "secret", &e),
+	    -1);
 	assert_int_equal(e.kind, ERR_PROTOCOL);
 }
 
@@ -706,23 +724,24 @@ a_login_needs_a_mechanism_in_common(void **state)
 
 	(void)state;
 	assert_int_equal(log_in(AUTH_HELLO("CRAM-MD5 GSSAPI") "E\n", AUTH_AUTO,
-	    "secret", &e), -1);
+			     "secret", &e),
+	    -1);
 	assert_int_equal(e.kind, ERR_AUTH);
 	assert_non_null(strstr(e.text, "CRAM-MD5"));
-	assert_int_equal(log_in(AUTH_HELLO("PLAIN") "E\n", AUTH_LOGIN, "secret",
-	    &e), -1);
+	assert_int_equal(
+	    log_in(AUTH_HELLO("PLAIN") "E\n", AUTH_LOGIN, "secret", &e), -1);
 	assert_int_equal(e.kind, ERR_AUTH);
-	assert_int_equal(log_in(PLAIN_HELLO "E\n", AUTH_AUTO, "secret", &e), -1);
+	assert_int_equal(
+	    log_in(PLAIN_HELLO "E\n", AUTH_AUTO, "secret", &e), -1);
 	assert_int_equal(e.kind, ERR_AUTH);
 }
 
 static void
 parameters_of_mail_are_sent_only_where_offered(void **state)
 {
-	static const struct smtp_mail all = { .sender = "a@b",
-		.octets = 5120,
-		.eightbit = true,
-		.utf8 = true };
+	static const struct smtp_mail all = {
+		.sender = "a@b", .octets = 5120, .eightbit = true, .utf8 = true
+	};
 	static const struct smtp_mail none = { .sender = "" };
 	struct smtp_mail safe = all;
 	struct smtp_reply r;
@@ -782,7 +801,7 @@ no_address_carries_a_second_command(void **state)
 }
 
 /* Up to the 354, with one recipient. */
-#define TO_DATA \
+#define TO_DATA                                                            \
 	PLAIN_HELLO "C MAIL FROM:<a@b>\nS 250 ok\nC RCPT TO:<c@d>\nS 250 " \
 		    "ok\nC DATA\nS 354 go\n"
 
@@ -818,8 +837,7 @@ content_is_sent_dot_stuffed_at_every_split(void **state)
 
 		server_start(&v, TO_DATA "D\nS 250 2.0.0 kept\nE\n");
 		begin_data(&s, &v);
-		assert_int_equal(
-		    smtp_body(s, slice_make(content, cut), &e), 0);
+		assert_int_equal(smtp_body(s, slice_make(content, cut), &e), 0);
 		assert_int_equal(
 		    smtp_body(s, slice_make(content + cut, rest), &e), 0);
 		assert_int_equal(smtp_end(s, &sent, &e), 0);
@@ -836,7 +854,7 @@ content_is_sent_dot_stuffed_at_every_split(void **state)
 }
 
 static void
-two_messages_with_and_without_content_follow_each_other(void **state)
+messages_with_and_without_content_follow_each_other(void **state)
 {
 	static const struct smtp_mail mail = { .sender = "a@b" };
 	struct smtp_reply r;
@@ -849,7 +867,8 @@ two_messages_with_and_without_content_follow_each_other(void **state)
 	server_start(&v,
 	    TO_DATA "C .\nS 250 ok\nC MAIL FROM:<a@b>\nS 250 ok\n"
 		    "C RCPT TO:<c@d>\nS 250 ok\nC DATA\nS 354 go\nC ..x\nC .\n"
-		    "S 451 4.3.0 later\nC NOOP\nS 250 ok\nC QUIT\nS 221 bye\n"
+		    "S 451 4.3.0 later\nC DATA\nS 354 go\nC ..y\nC .\n"
+		    "S 250 ok\nC NOOP\nS 250 ok\nC QUIT\nS 221 bye\n"
 		    "E\n");
 	begin_data(&s, &v);
 	assert_int_equal(smtp_end(s, &sent, &e), 0);
@@ -857,10 +876,15 @@ two_messages_with_and_without_content_follow_each_other(void **state)
 	replies(smtp_mail(s, &mail, &r, &e), &r, 250);
 	replies(smtp_rcpt(s, "c@d", &r, &e), &r, 250);
 	replies(smtp_data(s, &r, &e), &r, 354);
-	assert_int_equal(smtp_body(s, slice_of(".x\r\n"), &e), 0);
+	/* An open last line leaves nothing behind for the next message. */
+	assert_int_equal(smtp_body(s, slice_of(".x"), &e), 0);
 	assert_int_equal(smtp_end(s, &sent, &e), 0);
 	replies(smtp_verdict(s, &r, &e), &r, 451);
 	assert_int_equal(r.class, 4);
+	replies(smtp_data(s, &r, &e), &r, 354);
+	assert_int_equal(smtp_body(s, slice_of(".y\r\n"), &e), 0);
+	assert_int_equal(smtp_end(s, &sent, &e), 0);
+	replies(smtp_verdict(s, &r, &e), &r, 250);
 	replies(smtp_noop(s, &r, &e), &r, 250);
 	assert_int_equal(smtp_quit(s, &e), 0);
 	assert_false(smtp_usable(s));
@@ -982,7 +1006,6 @@ a_reply_amid_content_keeps_the_end_back(void **state)
 {
 	static const char *const words[] = { "S 552 too big\n",
 		"S 421 going down\n", "S 250 ok\n", "X\n" };
-	struct pollfd arrived = { .fd = -1 };
 	struct error e;
 	struct server v;
 	struct smtp *s;
@@ -999,7 +1022,7 @@ a_reply_amid_content_keeps_the_end_back(void **state)
 		server_start(&v, script);
 		begin_data(&s, &v);
 		assert_int_equal(smtp_body(s, slice_of("A: b\r\n"), &e), 0);
-		assert_int_equal(poll(&arrived, 1, 100), 0);
+		usleep(100 * 1000);
 		assert_int_equal(smtp_end(s, &sent, &e), -1);
 		assert_int_equal(e.kind, ERR_IO);
 		assert_false(sent || smtp_usable(s));
@@ -1073,16 +1096,16 @@ an_extra_reply_ends_the_connection(void **state)
 	bool sent = false;
 
 	(void)state;
-	server_start(&v, TO_DATA "D\nR 250 ok\r\r\nE\n");
+	server_start(&v, TO_DATA "D\nR 250 ok|550 no|\nE\n");
 	begin_data(&s, &v);
 	assert_int_equal(smtp_end(s, &sent, &e), 0);
-	assert_int_equal(pthread_kill(v.thread, 0), 0);
-	(void)smtp_verdict(s, &r, &e);
-	(void)smtp_mail(s, &mail, &r, &e);
+	replies(smtp_verdict(s, &r, &e), &r, 250);
+	assert_int_equal(smtp_mail(s, &mail, &r, &e), -1);
+	assert_int_equal(e.kind, ERR_IO);
+	assert_non_null(strstr(e.text, "550 no"));
+	assert_false(smtp_usable(s));
 	smtp_free(&s);
-	assert_int_equal(pthread_join(v.thread, NULL), 0);
-	buffer_free(&v.content);
-	close(v.listener);
+	server_end(&v);
 }
 
 static void
@@ -1162,8 +1185,7 @@ silence_is_a_timeout(void **state)
 
 		server_start(&v, scripts[i]);
 		v.at.timeout_ms = 200;
-		assert_int_equal(
-		    smtp_open(&s, &v.at, &options, stop, &e), -1);
+		assert_int_equal(smtp_open(&s, &v.at, &options, stop, &e), -1);
 		assert_int_equal(e.kind, ERR_TIMEOUT);
 		assert_in_range(clock_monotonic_ms() - before, 190, 390);
 		server_end(&v);
@@ -1213,8 +1235,7 @@ a_stop_waits_for_the_verdict_unless_it_is_now(void **state)
 	(void)state;
 	assert_int_equal(stop_new(&own, &e), 0);
 	stop = own;
-	server_start(
-	    &v, TO_DATA "D\nP 100\nS 250 ok\nc MAIL\nP 100\nE\n");
+	server_start(&v, TO_DATA "D\nP 100\nS 250 ok\nc MAIL\nP 100\nE\n");
 	begin_data(&s, &v);
 	stop_request(own, STOP_SOON);
 	assert_int_equal(smtp_end(s, &sent, &e), 0);
@@ -1358,8 +1379,8 @@ make_certificate(EVP_PKEY *key)
 	X509_gmtime_adj(X509_getm_notBefore(x), -3600);
 	X509_gmtime_adj(X509_getm_notAfter(x), 3600);
 	name = X509_get_subject_name(x);
-	X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
-	    (const unsigned char *)"test", -1, -1, 0);
+	X509_NAME_add_entry_by_txt(
+	    name, "CN", MBSTRING_ASC, (const unsigned char *)"test", -1, -1, 0);
 	X509_set_issuer_name(x, name);
 	X509_set_pubkey(x, key);
 	X509_add_ext(x, san, -1);
@@ -1417,11 +1438,12 @@ main(void)
 		cmocka_unit_test(an_exchange_that_goes_wrong_is_cancelled),
 		cmocka_unit_test(an_overlong_challenge_is_cancelled),
 		cmocka_unit_test(a_login_needs_a_mechanism_in_common),
-		cmocka_unit_test(parameters_of_mail_are_sent_only_where_offered),
+		cmocka_unit_test(
+		    parameters_of_mail_are_sent_only_where_offered),
 		cmocka_unit_test(no_address_carries_a_second_command),
 		cmocka_unit_test(content_is_sent_dot_stuffed_at_every_split),
 		cmocka_unit_test(
-		    two_messages_with_and_without_content_follow_each_other),
+		    messages_with_and_without_content_follow_each_other),
 		cmocka_unit_test(refusals_are_handed_out_as_replies),
 		cmocka_unit_test(a_421_is_a_reply_and_the_last),
 		cmocka_unit_test(replies_out_of_place_are_protocol_errors),

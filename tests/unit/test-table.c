@@ -80,8 +80,9 @@ static void
 names_that_others_rely_on_are_there(void **state)
 {
 	static const char *const names[SECTIONS] = {
-		[SECTION_GLOBAL] = "state max_polls max_polls_per_server "
-				   "destinations defaults accounts accounts_dir",
+		[SECTION_GLOBAL] =
+		    "state max_polls max_polls_per_server "
+		    "destinations defaults accounts accounts_dir",
 		[SECTION_ACCOUNT] = "name pop3 port tls auth user password "
 				    "password_file password_command ca_file "
 				    "allow_cleartext timeout destination "
@@ -213,7 +214,10 @@ values_at_their_limits(void **state)
 		{ SECTION_ACCOUNT, "pop3", "fe80::1%eth0", true },
 		{ SECTION_ACCOUNT, "pop3", "pop.example:995", false },
 		{ SECTION_ACCOUNT, "pop3", "pops://pop.example", false },
-		{ SECTION_ACCOUNT, "pop3", "b\xc3\xbc" "cher.example", false },
+		{ SECTION_ACCOUNT, "pop3",
+		    "b\xc3\xbc"
+		    "cher.example",
+		    false },
 		{ SECTION_ACCOUNT, "pop3", "pop example", false },
 		{ SECTION_ACCOUNT, "pop3", "", false },
 		{ SECTION_ACCOUNT, "user", "", false },
@@ -232,8 +236,8 @@ values_at_their_limits(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		const struct setting *row
-		    = table_find(rows[i].section, rows[i].name);
+		const struct setting *row =
+		    table_find(rows[i].section, rows[i].name);
 
 		if (accepts(row, rows[i].text) != rows[i].good)
 			fail_msg("%s = \"%s\" should be %s", rows[i].name,
@@ -284,8 +288,8 @@ every_setting_stands_in_the_example(void **state)
 		for (size_t k = 0; k < settings_table_len; k++)
 			rows += strcmp(settings_table[k].name, name) == 0;
 		snprintf(line, sizeof line, "%s = ", name);
-		for (const char *at = b.data;
-		     (at = strstr(at, line)) != NULL; at++)
+		for (const char *at = b.data; (at = strstr(at, line)) != NULL;
+		     at++)
 			if (at == b.data || strchr("\n\t#", at[-1]) != NULL)
 				stands++;
 		if (stands < rows)
@@ -305,8 +309,8 @@ every_setting_stands_in_the_manual(void **state)
 	for (size_t i = 0; i < settings_table_len; i++) {
 		char line[64];
 
-		snprintf(line, sizeof line, ".TP\n.B %s\n",
-		    settings_table[i].name);
+		snprintf(
+		    line, sizeof line, ".TP\n.B %s\n", settings_table[i].name);
 		assert_non_null(strstr(b.data, line));
 	}
 	buffer_free(&b);
