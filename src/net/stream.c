@@ -2,14 +2,12 @@
 #include "net/stream.h"
 
 #include "base/alloc.h"
-#include "net/resolver.h"
+#include "base/wait.h"
+#include "net/dial.h"
 #include "net/tls.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <poll.h>
 #include <stdint.h>
@@ -17,15 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
-
-/* What await() saw. */
-#define PEER 1
-#define OTHER 2
-
-/* How long to leave a unix socket alone whose queue of callers is full. */
-#define BACKLOG_PAUSE_MS 50
 
 struct stream {
 	const struct endpoint *at; /* borrowed */
@@ -50,46 +40,13 @@ struct stream {
 	size_t out_end;
 };
 
-/*
- * Wait for the socket and for another descriptor. Returns PEER, OTHER, both,
- * 0: the deadline has passed, or -1 with ERR_STOPPED, ERR_SYSTEM.
- */
+/* As wait_for(): the peer is its WAIT_FD. */
 static int
 await(const struct stream *s, short events, int other_fd, struct deadline until,
     struct error *e)
 {
-	struct pollfd fds[] = {
-		{ .fd = s->fd, .events = events },
-		{ .fd = other_fd, .events = POLLIN },
-		{ .fd = stop_fd(s->stop, s->stop_at), .events = POLLIN },
-	};
-	int n;
-
-	for (;;) {
-		n = poll(fds, 3, deadline_left(until));
-		if (n < 0 && errno != EINTR)
-			return error_set(
-			    e, ERR_SYSTEM, "poll: %s", strerror(errno));
-		if (n > 0 && fds[2].revents != 0)
-			return error_set(e, ERR_STOPPED, "stopped");
-		if (n > 0)
-			return (fds[0].revents != 0 ? PEER : 0) |
-			    (fds[1].revents != 0 ? OTHER : 0);
-		if (n == 0 && deadline_passed(until))
-			return 0;
-	}
-}
-
-/* since: clock_monotonic_ms() when the silence began. */
-static int
-timed_out(
-    const struct stream *s, const char *what, int64_t since, struct error *e)
-{
-	int64_t ms = clock_monotonic_ms() - since;
-
-	return error_set(e, ERR_TIMEOUT, "%s %s for %lld %s", s->peer, what,
-	    (long long)(ms < 1000 ? ms : (ms + 500) / 1000),
-	    ms < 1000 ? "ms" : "s");
+	return wait_for(
+	    s->fd, events, other_fd, stop_fd(s->stop, s->stop_at), until, e);
 }
 
 /* errnum: errno, or 0 when the peer has closed in good order. */
@@ -201,7 +158,8 @@ fill(struct stream *s, int64_t since, struct deadline until, struct error *e)
 		if (ready < 0)
 			return -1;
 		if (ready == 0)
-			return timed_out(s, "did not answer", since, e);
+			return wait_silence(
+			    s->peer, "did not answer", since, e);
 	}
 }
 
@@ -253,7 +211,7 @@ await_sending(
 	if (ready < 0)
 		return -1;
 	if (ready == 0)
-		return timed_out(s, "took nothing", since, e);
+		return wait_silence(s->peer, "took nothing", since, e);
 	/* The end of what can be read may be no end for sending. */
 	if (make_room(s))
 		(void)receive(s);
@@ -394,7 +352,7 @@ stream_wait(
 	for (;;) {
 		if (has_arrived(s)) {
 			/* Nothing to wait for: the rest is only a look. */
-			arrived = PEER;
+			arrived = WAIT_FD;
 			until = deadline_in(0);
 		}
 		ready = await(s, arrived ? 0 : s->want, other_fd, until, e);
@@ -404,12 +362,12 @@ stream_wait(
 		}
 		if (ready < 0)
 			return -1;
-		if (arrived != 0 || ready != PEER)
+		if (arrived != 0 || ready != WAIT_FD)
 			break;
 	}
-	if (arrived == 0 && (ready & PEER) != 0 && has_arrived(s))
-		arrived = PEER;
-	return arrived | (ready & OTHER);
+	if (arrived == 0 && (ready & WAIT_FD) != 0 && has_arrived(s))
+		arrived = WAIT_FD;
+	return arrived | (ready & WAIT_OTHER);
 }
 
 struct deadline
@@ -476,8 +434,8 @@ handshake(struct stream *s, struct deadline until, struct error *e)
 		if (ready < 0)
 			return -1;
 		if (ready == 0)
-			return timed_out(
-			    s, "was silent in the TLS handshake", since, e);
+			return wait_silence(s->peer,
+			    "was silent in the TLS handshake", since, e);
 	}
 	s->shaken = true;
 	(void)snprintf(s->tls_text, sizeof s->tls_text, "%s %s",
@@ -550,168 +508,24 @@ stream_free(struct stream **stream)
 	*stream = NULL;
 }
 
-/* Small commands must not wait for the reply to earlier ones (RFC 1122). */
-static int
-set_up_socket(struct stream *s, struct error *e)
-{
-	struct sockaddr_storage ours = { 0 };
-	socklen_t len = sizeof ours;
-	const int on = 1;
-	const void *ip = NULL;
-
-	if (getsockname(s->fd, (struct sockaddr *)&ours, &len) < 0)
-		return error_set(
-		    e, ERR_SYSTEM, "getsockname: %s", strerror(errno));
-	if (ours.ss_family == AF_INET)
-		ip = &((struct sockaddr_in *)&ours)->sin_addr;
-	else if (ours.ss_family == AF_INET6)
-		ip = &((struct sockaddr_in6 *)&ours)->sin6_addr;
-	if (ip == NULL)
-		return 0;
-	if (inet_ntop(ours.ss_family, ip, s->local, sizeof s->local) == NULL ||
-	    setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) < 0)
-		return error_set(
-		    e, ERR_SYSTEM, "%s: %s", s->peer, strerror(errno));
-	return 0;
-}
-
-static int
-refused(const struct stream *s, int errnum, struct error *e)
-{
-	if (s->at->path != NULL && (errnum == ECONNREFUSED || errnum == ENOENT))
-		return error_set(e, ERR_CONNECT,
-		    "nobody listens at %s (%s): is that server running?",
-		    s->peer, strerror(errnum));
-	if (s->at->path != NULL)
-		return error_set(e, ERR_CONNECT, "cannot connect to %s: %s",
-		    s->peer, strerror(errnum));
-	if (errnum == ECONNREFUSED)
-		return error_set(e, ERR_CONNECT,
-		    "nobody listens at %s (connection refused): check `port`",
-		    s->peer);
-	return error_set(e, ERR_CONNECT,
-	    "cannot connect to %s: %s: check the host and the network", s->peer,
-	    strerror(errnum));
-}
-
-/* connect(2) of s->fd, which may be called again as long as it says EAGAIN. */
-static int
-connect_socket(struct stream *s, const struct address *to, int64_t since,
-    struct deadline until, struct error *e)
-{
-	int errnum = 0;
-	socklen_t len = sizeof errnum;
-	struct deadline pause;
-	int ready;
-
-	while (connect(s->fd, (const struct sockaddr *)&to->sa, to->len) < 0) {
-		if (errno == EINPROGRESS || errno == EINTR)
-			break;
-		if (errno != EAGAIN || to->sa.ss_family != AF_UNIX)
-			return refused(s, errno, e);
-		if (deadline_passed(until))
-			return timed_out(s, "did not answer", since, e);
-		pause = deadline_sooner(until, deadline_in(BACKLOG_PAUSE_MS));
-		if (await(s, 0, -1, pause, e) < 0)
-			return -1;
-	}
-	ready = await(s, POLLOUT, -1, until, e);
-	if (ready < 0)
-		return -1;
-	if (ready == 0)
-		return timed_out(s, "did not answer", since, e);
-	if (getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &errnum, &len) < 0)
-		errnum = errno;
-	return errnum == 0 ? 0 : refused(s, errnum, e);
-}
-
-static int
-connect_to(struct stream *s, const struct address *to, struct deadline until,
-    struct error *e)
-{
-	s->fd = socket(
-	    to->sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (s->fd < 0 && errno == EAFNOSUPPORT)
-		return refused(s, errno, e);
-	if (s->fd < 0)
-		return error_set(
-		    e, ERR_SYSTEM, "cannot make a socket: %s", strerror(errno));
-	if (connect_socket(s, to, clock_monotonic_ms(), until, e) == 0)
-		return 0;
-	close(s->fd);
-	s->fd = -1;
-	return -1;
-}
-
-static int
-connect_path(struct stream *s, struct deadline until, struct error *e)
-{
-	struct sockaddr_un un = { .sun_family = AF_UNIX };
-	struct address to = { .len = sizeof un };
-
-	if (strlen(s->at->path) >= sizeof un.sun_path)
-		return error_set(e, ERR_CONFIG,
-		    "%s is too long for the path of a socket: at most %zu "
-		    "octets",
-		    s->at->path, sizeof un.sun_path - 1);
-	memcpy(un.sun_path, s->at->path, strlen(s->at->path) + 1);
-	memcpy(&to.sa, &un, sizeof un);
-	return connect_to(s, &to, until, e);
-}
-
-/*
- * Each address gets its share of the time that is left, so that one where
- * nobody answers leaves some for the others. The first failure is the one to
- * tell: it is that of the address which should have worked.
- */
-static int
-connect_host(struct stream *s, struct deadline until, struct error *e)
-{
-	struct address addresses[RESOLVER_MAX];
-	struct error later;
-	int64_t left;
-	int n;
-	int i;
-
-	n = resolver_addresses(
-	    s->at->host, s->at->port, addresses, until, s->stop, e);
-	if (n < 0)
-		return -1;
-	for (i = 0; i < n; i++) {
-		left = until.ms - clock_monotonic_ms();
-		if (connect_to(s, &addresses[i],
-			deadline_sooner(until, deadline_in(left / (n - i))),
-			i == 0 ? e : &later) == 0)
-			return 0;
-		if (i > 0 && later.kind == ERR_STOPPED)
-			*e = later;
-		if (e->kind == ERR_STOPPED || e->kind == ERR_SYSTEM)
-			break;
-	}
-	return -1;
-}
-
 int
 stream_open(struct stream **stream, const struct endpoint *at,
     const struct stop *stop, struct error *e)
 {
 	struct stream *s = stream_make(at, stop);
 	struct deadline until = stream_timeout(s);
-	int rc;
 
 	*stream = NULL;
-	rc = at->path != NULL ? connect_path(s, until, e)
-			      : connect_host(s, until, e);
-	if (rc == 0)
-		rc = set_up_socket(s, e);
-	if (rc == 0 && at->tls == TLS_IMPLICIT)
-		rc = handshake(s, until, e);
-	if (rc < 0) {
-		stream_free(&s);
-		return -1;
-	}
+	s->fd = dial(at, s->peer, stop, until, e);
+	if (s->fd < 0 || dial_set_up(s->fd, s->peer, s->local, e) < 0)
+		goto fail;
+	if (at->tls == TLS_IMPLICIT && handshake(s, until, e) < 0)
+		goto fail;
 	*stream = s;
 	return 0;
+fail:
+	stream_free(&s);
+	return -1;
 }
 
 int
@@ -726,7 +540,7 @@ stream_from_fd(struct stream **stream, int fd, const struct endpoint *at,
 	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
 	    fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
 		error_set(e, ERR_SYSTEM, "fcntl: %s", strerror(errno));
-	else if (set_up_socket(s, e) == 0) {
+	else if (dial_set_up(fd, s->peer, s->local, e) == 0) {
 		*stream = s;
 		return 0;
 	}

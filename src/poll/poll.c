@@ -8,32 +8,10 @@
 #include "poll/session.h"
 #include "poll/top.h"
 
-#include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 /* Sessions that one poll may use up on messages nobody wants. */
 #define SESSIONS_MAX 8
-
-static char host_name[256];
-
-static void
-host_name_make(void)
-{
-	if (gethostname(host_name, sizeof(host_name) - 1) < 0 ||
-	    host_name[0] == '\0')
-		snprintf(host_name, sizeof(host_name), "localhost");
-}
-
-const char *
-poll_host(void)
-{
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-	pthread_once(&once, host_name_make);
-	return host_name;
-}
 
 static void
 phase(const struct session *s, enum poll_phase phase)

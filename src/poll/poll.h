@@ -75,9 +75,4 @@ int poll_look(const struct account *account, const char *password,
     const char *state_dir, const struct stop *stop, struct listing *listing,
     struct rows *rows, struct plan *plan, struct error *e);
 
-/*
- * poll_host - this host's name for Received lines, never empty.
- */
-const char *poll_host(void);
-
 #endif

@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/host.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "delivery/policy.h"
@@ -158,7 +159,7 @@ pass_head(struct message *m, struct error *e)
 	trace_header(
 	    &(struct trace){
 		.from = a->at.host,
-		.by = poll_host(),
+		.by = host_name(),
 		.tls = a->at.tls != TLS_NONE,
 		.id = t->id,
 		.recipient =

@@ -6,13 +6,12 @@ import signal
 import subprocess
 import time
 
-import certificates
 import mail
 import peers
 import postrider
 import tap
-from postrider import (AUTH, CONFIG, LATER, NO_HOST, OK, PROTOCOL, UNAVAILABLE,
-                       USAGE, wait_until)
+from postrider import (AUTH, CONFIG, LATER, OK, UNAVAILABLE, USAGE,
+                       wait_until)
 from tap import contains, each, equal
 
 

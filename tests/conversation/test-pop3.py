@@ -1,5 +1,4 @@
 """POP3 servers as they come: logins, TLS, listings, and mailboxes that misbehave."""
-import base64
 
 import certificates
 import mail

@@ -1,6 +1,10 @@
 """certificates - a throw-away CA and what it signs, good and bad, by openssl(1)."""
 import os
+import shutil
 import subprocess
+import tempfile
+
+import tap
 
 _KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
 
@@ -57,9 +61,6 @@ def shared():
     """Certificates for all tests of a program."""
     global _shared
     if _shared is None:
-        import shutil
-        import tempfile
-        import tap
         folder = tempfile.mkdtemp(prefix="postrider-tls.")
         os.chmod(folder, 0o755)
         tap.at_end(shutil.rmtree, folder, True)

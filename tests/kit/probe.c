@@ -23,6 +23,7 @@ clock_wall(void)
 void
 crash_point(const char *name)
 {
+	static const struct timespec moment = { .tv_nsec = 50000000 };
 	static atomic_ulong passed;
 	const char *wanted = getenv("POSTRIDER_CRASH");
 	size_t len = strlen(name);
@@ -32,6 +33,9 @@ crash_point(const char *name)
 	    (wanted[len] != '\0' && wanted[len] != ':'))
 		return;
 	nth = wanted[len] == ':' ? strtoul(wanted + len + 1, NULL, 10) : 1;
-	if (atomic_fetch_add(&passed, 1) + 1 == nth)
-		raise(SIGKILL);
+	if (atomic_fetch_add(&passed, 1) + 1 != nth)
+		return;
+	/* The other threads get a moment to do what they must not do yet. */
+	nanosleep(&moment, NULL);
+	raise(SIGKILL);
 }

@@ -151,8 +151,7 @@ uids_are_compared_octet_by_octet(void **state)
 		const char *data;
 		size_t len;
 	} uids[] = { { "1", 1 }, { "01", 2 }, { "1\0", 2 }, { "1\0\0", 3 },
-		{ "A", 1 }, { "a", 1 }, { "", 0 }, { "\xff", 1 },
-		{ "1 ", 2 } };
+		{ "A", 1 }, { "a", 1 }, { "", 0 }, { "\xff", 1 }, { "1 ", 2 } };
 	const size_t n = sizeof(uids) / sizeof(uids[0]);
 	struct listing l = { 0 };
 
@@ -163,8 +162,8 @@ uids_are_compared_octet_by_octet(void **state)
 	listing_finish(&l);
 	assert_int_equal(l.count, n);
 	for (size_t i = 0; i < n; i++) {
-		assert_true(slice_equal(l.list[i].uid,
-		    slice_make(uids[i].data, uids[i].len)));
+		assert_true(slice_equal(
+		    l.list[i].uid, slice_make(uids[i].data, uids[i].len)));
 		assert_int_equal(l.list[i].copy, 0);
 		assert_false(l.list[i].copies);
 	}
@@ -174,7 +173,9 @@ uids_are_compared_octet_by_octet(void **state)
 static void
 a_large_listing_keeps_every_uid_with_its_number(void **state)
 {
-	enum { MANY = 20000 };
+	enum {
+		MANY = 20000
+	};
 	struct listing l = { 0 };
 	char uid[80];
 
@@ -182,16 +183,16 @@ a_large_listing_keeps_every_uid_with_its_number(void **state)
 	for (uint32_t i = 0; i < MANY; i++) {
 		uint32_t number = 1 + (i * 7919U) % MANY;
 
-		snprintf(uid, sizeof(uid), "%0*u", (int)(number % 70) + 1,
-		    number);
+		snprintf(
+		    uid, sizeof(uid), "%0*u", (int)(number % 70) + 1, number);
 		listing_add(&l, number, slice_of(uid), number);
 	}
 	listing_finish(&l);
 	assert_int_equal(l.count, MANY);
 	assert_int_equal(l.octets, (uint64_t)MANY * (MANY + 1) / 2);
 	for (uint32_t i = 0; i < MANY; i++) {
-		snprintf(uid, sizeof(uid), "%0*u", (int)((i + 1) % 70) + 1,
-		    i + 1);
+		snprintf(
+		    uid, sizeof(uid), "%0*u", (int)((i + 1) % 70) + 1, i + 1);
 		expect(&l, i, i + 1, uid, 0, false);
 		assert_int_equal(l.list[i].octets, i + 1);
 	}
@@ -201,7 +202,9 @@ a_large_listing_keeps_every_uid_with_its_number(void **state)
 static void
 many_messages_may_share_one_uid(void **state)
 {
-	enum { MANY = 3000 };
+	enum {
+		MANY = 3000
+	};
 	struct listing l = { 0 };
 
 	(void)state;

@@ -52,8 +52,8 @@ world_end(struct world *w)
 static void
 listed(struct world *w, const char *uid, uint64_t octets)
 {
-	listing_add(&w->listing, (uint32_t)w->listing.count + 1, slice_of(uid),
-	    octets);
+	listing_add(
+	    &w->listing, (uint32_t)w->listing.count + 1, slice_of(uid), octets);
 }
 
 /* Rows have to be added in the order of their UIDs, as reader.h says. */
@@ -83,8 +83,7 @@ make(struct world *w)
 	plan_make(&w->plan, &w->in);
 	assert_int_equal(w->plan.count, w->listing.count);
 	for (size_t i = 0; i < w->plan.count; i++) {
-		assert_ptr_equal(
-		    w->plan.list[i].listed, &w->listing.list[i]);
+		assert_ptr_equal(w->plan.list[i].listed, &w->listing.list[i]);
 		assert_non_null(w->plan.list[i].reason);
 	}
 }
@@ -386,8 +385,8 @@ three_deletions_in_vain_are_enough(void **state)
 			one(&w, states[i])->deletions = deletions;
 			w.account.after = AFTER_DELETE;
 			make(&w);
-			assert_int_equal(action(&w, 0),
-			    enough ? PLAN_LEAVE : PLAN_DELETE);
+			assert_int_equal(
+			    action(&w, 0), enough ? PLAN_LEAVE : PLAN_DELETE);
 			assert_int_equal(w.plan.stubborn, enough);
 			assert_int_equal(w.plan.delete_count, !enough);
 			world_end(&w);
@@ -430,8 +429,8 @@ nothing_is_deleted_by_age_after_the_clock_jumped(void **state)
 		w.in.last_poll = table[i].last_poll;
 		make(&w);
 		assert_int_equal(w.plan.clock_jumped, table[i].jumped);
-		assert_int_equal(action(&w, 0),
-		    table[i].jumped ? PLAN_LEAVE : PLAN_DELETE);
+		assert_int_equal(
+		    action(&w, 0), table[i].jumped ? PLAN_LEAVE : PLAN_DELETE);
 		/* These are not deleted for their age. */
 		assert_int_equal(action(&w, 1), PLAN_DELETE);
 		assert_int_equal(action(&w, 2), PLAN_DELETE);
@@ -476,8 +475,8 @@ static void
 expect_seen(const struct world *w, const char *pattern)
 {
 	for (size_t i = 0; i < 5; i++)
-		assert_int_equal(action(w, i),
-		    pattern[i] == 's' ? PLAN_SEEN : PLAN_TAKE);
+		assert_int_equal(
+		    action(w, i), pattern[i] == 's' ? PLAN_SEEN : PLAN_TAKE);
 }
 
 static void
@@ -613,12 +612,12 @@ new_mail_goes_before_retries_and_both_in_the_servers_order(void **state)
 
 	(void)state;
 	world_begin(&w);
-	listed(&w, "a", 100);	/* deferred */
-	listed(&w, "b", 100);	/* new, with a row */
-	listed(&w, "c", 100);	/* in doubt */
-	listed(&w, "d", 100);	/* another message than the row's */
-	listed(&w, "e", 100);	/* unknown */
-	listed(&w, "f", 100);	/* deferred, and returned */
+	listed(&w, "a", 100); /* deferred */
+	listed(&w, "b", 100); /* new, with a row */
+	listed(&w, "c", 100); /* in doubt */
+	listed(&w, "d", 100); /* another message than the row's */
+	listed(&w, "e", 100); /* unknown */
+	listed(&w, "f", 100); /* deferred, and returned */
 	known(&w, "a", 0, STATE_DEFERRED);
 	known(&w, "b", 0, STATE_NEW);
 	known(&w, "c", 0, STATE_IN_DOUBT);
@@ -655,11 +654,11 @@ fetch_limit_counts_only_what_is_taken(void **state)
 
 	(void)state;
 	world_begin(&w);
-	listed(&w, "a", 100);	/* deferred */
-	listed(&w, "b", 100);	/* delivered */
-	listed(&w, "c", 100);	/* held */
+	listed(&w, "a", 100); /* deferred */
+	listed(&w, "b", 100); /* delivered */
+	listed(&w, "c", 100); /* held */
 	listed(&w, "d", 7);
-	listed(&w, "e", 5000);	/* too large */
+	listed(&w, "e", 5000); /* too large */
 	listed(&w, "f", 8);
 	listed(&w, "g", 9);
 	known(&w, "a", 0, STATE_DEFERRED);
@@ -742,8 +741,8 @@ what_this_run_has_tried_is_left_alone(void **state)
 			w.in.run_started = NOW - MINUTE;
 			w.in.impatient = true;
 			make(&w);
-			assert_int_equal(action(&w, 0),
-			    before < 0 ? PLAN_TAKE : PLAN_LEAVE);
+			assert_int_equal(
+			    action(&w, 0), before < 0 ? PLAN_TAKE : PLAN_LEAVE);
 			world_end(&w);
 		}
 }
@@ -922,9 +921,11 @@ two_plans_from_the_same_facts_are_the_same(void **state)
 static void
 a_large_mailbox_is_looked_up_row_by_row(void **state)
 {
-	enum { LARGE = 30000 };
+	enum {
+		LARGE = 30000
+	};
 	struct row *list = xcalloc(LARGE, sizeof(*list));
-	char (*uids)[12] = xcalloc(LARGE, sizeof(*uids));
+	char(*uids)[12] = xcalloc(LARGE, sizeof(*uids));
 	struct world w;
 
 	(void)state;

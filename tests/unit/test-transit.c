@@ -183,7 +183,7 @@ a_part_is_read_in_any_pieces(void **state)
 	struct transit_pool *pool;
 	struct transit *t;
 	struct noise in = { .seed = 2 }, out = { .seed = 2 };
-	char content[40000];
+	char content[40000] = { 0 };
 	struct slice rest = slice_make(content, sizeof(content)), part;
 	size_t step = 1, total = 0;
 
@@ -423,8 +423,8 @@ an_abandoned_transit_gives_its_chunks_back_at_once(void **state)
 struct writer {
 	struct transit *t;
 	const struct stop *stop;
-	uint64_t octets;	/* to write */
-	size_t piece;		/* the largest at once */
+	uint64_t octets; /* to write */
+	size_t piece; /* the largest at once */
 	bool break_off;
 	struct noise noise;
 	int rc;
@@ -487,9 +487,9 @@ static void
 pass(size_t pool_limit, uint64_t octets, size_t write_piece, size_t read_piece)
 {
 	struct transit_pool *pool;
-	struct writer w = { .octets = octets,
-		.piece = write_piece,
-		.noise.seed = octets };
+	struct writer w = {
+		.octets = octets, .piece = write_piece, .noise.seed = octets
+	};
 	struct noise noise = { .seed = octets };
 	struct error e = { 0 };
 	pthread_t thread;
@@ -542,7 +542,9 @@ an_empty_pool_stops_nobody(void **state)
 static void
 transits_that_share_a_small_pool_all_arrive(void **state)
 {
-	enum { PAIRS = 4 };
+	enum {
+		PAIRS = 4
+	};
 	struct transit_pool *pool;
 	struct writer w[PAIRS];
 	pthread_t threads[PAIRS];
@@ -551,9 +553,9 @@ transits_that_share_a_small_pool_all_arrive(void **state)
 	(void)state;
 	transit_pool_new(&pool, 3 * TRANSIT_CHUNK);
 	for (size_t i = 0; i < PAIRS; i++) {
-		w[i] = (struct writer){ .octets = MEGABYTE + i,
-			.piece = 40000,
-			.noise.seed = i };
+		w[i] = (struct writer){
+			.octets = MEGABYTE + i, .piece = 40000, .noise.seed = i
+		};
 		transit_new(&w[i].t, pool, 1);
 		assert_int_equal(transit_open_end(w[i].t, &e), 0);
 		assert_int_equal(
@@ -578,9 +580,9 @@ static void
 a_reader_learns_that_the_message_broke_off(void **state)
 {
 	struct transit_pool *pool;
-	struct writer w = { .octets = 600000,
-		.piece = 50000,
-		.break_off = true };
+	struct writer w = {
+		.octets = 600000, .piece = 50000, .break_off = true
+	};
 	struct noise noise = { 0 };
 	struct error e = { 0 };
 	pthread_t thread;
@@ -591,8 +593,7 @@ a_reader_learns_that_the_message_broke_off(void **state)
 	transit_new(&w.t, pool, 1);
 	assert_int_equal(transit_open_end(w.t, &e), 0);
 	assert_int_equal(pthread_create(&thread, NULL, write_noise, &w), 0);
-	assert_int_equal(
-	    read_noise(w.t, 50000, &noise, &got), TRANSIT_BROKEN);
+	assert_int_equal(read_noise(w.t, 50000, &noise, &got), TRANSIT_BROKEN);
 	assert_true(got <= 600000);
 	assert_int_equal(transit_size(w.t), 0);
 	pthread_join(thread, NULL);
@@ -602,8 +603,8 @@ a_reader_learns_that_the_message_broke_off(void **state)
 
 /* A writer that has filled the pipe and waits. */
 static void
-start_stuck_writer(struct writer *w, struct transit_pool *pool,
-    pthread_t *thread)
+start_stuck_writer(
+    struct writer *w, struct transit_pool *pool, pthread_t *thread)
 {
 	struct error e = { 0 };
 
@@ -673,8 +674,7 @@ stop_ends_the_writers_wait(void **state)
 	(void)state;
 	for (size_t i = 0; i < 2; i++) {
 		struct transit_pool *pool;
-		struct writer w = { .octets = 100 * MEGABYTE,
-			.piece = 50000 };
+		struct writer w = { .octets = 100 * MEGABYTE, .piece = 50000 };
 		struct stop *stop;
 		struct error e = { 0 };
 		struct slice part;

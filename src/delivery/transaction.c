@@ -1,0 +1,334 @@
+/* MAIL, RCPT, DATA, the content, its end, the verdict: in this order. */
+#include "delivery/transaction.h"
+
+#include "base/clock.h"
+#include "base/crash.h"
+#include "base/text.h"
+#include "delivery/policy.h"
+#include "delivery/verdict.h"
+
+#include <stdio.h>
+
+/* So many messages in a row refused at MAIL: it is not the messages. */
+#define SENDERS_REFUSED_MAX 3
+
+static bool
+is_ascii(const char *s)
+{
+	for (; *s != '\0'; s++)
+		if ((unsigned char)*s >= 0x80)
+			return false;
+	return true;
+}
+
+static enum state
+state_after(enum policy_action action)
+{
+	switch (action) {
+	case POLICY_ACCEPTED:
+		return STATE_DELIVERED;
+	case POLICY_HOLD_MESSAGE:
+	case POLICY_HOLD_RECIPIENT:
+		return STATE_HELD;
+	default:
+		return STATE_DEFERRED;
+	}
+}
+
+/*
+ * What a reply to MAIL, DATA or the end of data means for one recipient, or
+ * (NULL) for all that wait for it.
+ */
+static enum attempt
+judge(struct transaction *x, struct transit *t, enum policy_stage stage,
+    struct transit_recipient *r, const struct smtp_reply *reply)
+{
+	enum policy_action action = policy_reply(stage, reply);
+	char words[SMTP_REPLY_TEXT], text[SMTP_REPLY_TEXT + 80];
+
+	smtp_reply_text(reply, words);
+	if (action == POLICY_RECONNECT) {
+		error_set(&t->error, ERR_BUSY, "destination %s: %s",
+		    x->destination, words);
+		return stage < STAGE_END ? ATTEMPT_AGAIN : ATTEMPT_LOST;
+	}
+	if (stage == STAGE_MAIL && reply->code >= 500 &&
+	    ++x->senders_refused >= SENDERS_REFUSED_MAX)
+		action = POLICY_STOP_DESTINATION;
+	if (action == POLICY_STOP_DESTINATION) {
+		error_set(&t->error, ERR_REFUSED,
+		    "destination %s takes no mail from here: %s",
+		    x->destination, words);
+		return ATTEMPT_STOP;
+	}
+	snprintf(text, sizeof(text), "%s", words);
+	if (action == POLICY_HOLD_MESSAGE && policy_is_too_large(reply))
+		snprintf(text, sizeof(text), "too large for %s: %s",
+		    x->destination, words);
+	if (r != NULL)
+		verdict_set(r, state_after(action), text);
+	else
+		verdict_set_rest(t, state_after(action), text);
+	return ATTEMPT_DONE;
+}
+
+/* --- intents --- */
+
+/* Ask the ledger to record that the end of data is about to be sent. */
+static void
+intent_submit(struct transaction *x, struct transit *t)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < t->recipient_count; i++)
+		if (t->recipients[i].accepted)
+			t->outcomes[n++].recipient = t->recipients[i].address;
+	x->change = (struct ledger_change){
+		.kind = CHANGE_INTENT,
+		.message = t->message,
+		.uid = t->uid,
+		.copy = t->copy,
+		.octets = t->octets,
+		.fresh = t->fresh,
+		.destination = x->destination,
+		.outcomes = t->outcomes,
+		.outcome_count = n,
+	};
+	x->intent = (struct ledger_job){
+		.account = t->account,
+		.changes = &x->change,
+		.change_count = 1,
+		.answer = x->recorded,
+	};
+	ledger_submit(x->ledger, &x->intent);
+}
+
+/*
+ * Wait until the intent is durable. The server is listened to meanwhile; if it
+ * hangs up, the intent comes back all the same before we go on.
+ * Returns 0, or -1: the end of data must not be sent. *recorded: the ledger has
+ * the intent, so that it has to be withdrawn.
+ */
+static int
+intent_wait(
+    struct transaction *x, struct transit *t, bool listen, bool *recorded)
+{
+	int rc = 0;
+
+	if (listen)
+		rc = smtp_wait(x->smtp, queue_fd(x->recorded), deadline_never(),
+		    &t->error);
+	queue_wait(x->recorded, -1, deadline_never());
+	*recorded = x->intent.rc == 0;
+	if (*recorded) {
+		t->message = x->change.message;
+		t->fresh = false;
+	} else {
+		t->error = x->intent.error;
+		return -1;
+	}
+	return rc == 2 || !listen ? 0 : -1;
+}
+
+/* --- the conversation --- */
+
+/* What can be known before a word is said. */
+static bool
+held_locally(
+    struct transaction *x, struct transit *t, uint64_t octets, bool utf8)
+{
+	const struct smtp_ehlo *ehlo = smtp_ehlo(x->smtp);
+	char text[200], limit[TEXT_UNIT];
+
+	if (utf8 && !ehlo->smtputf8) {
+		snprintf(text, sizeof(text),
+		    "%s cannot take addresses in UTF-8 (SMTPUTF8)",
+		    x->destination);
+		verdict_set_rest(t, STATE_HELD, text);
+		return true;
+	}
+	if (ehlo->size_limit > 0 && octets > ehlo->size_limit) {
+		snprintf(text, sizeof(text),
+		    "too large for %s, which takes up to %s", x->destination,
+		    text_octets(ehlo->size_limit, limit));
+		verdict_set_rest(t, STATE_HELD, text);
+		return true;
+	}
+	return false;
+}
+
+/* MAIL and RCPT. *accepted: how many recipients the server takes. */
+static enum attempt
+send_envelope(struct transaction *x, struct transit *t, size_t *accepted)
+{
+	uint64_t size = transit_size(t);
+	struct smtp_mail mail = {
+		.sender = t->sender,
+		.octets = size > 0 ? size : t->octets,
+		.eightbit = true,
+		.utf8 = t->sender_utf8,
+	};
+	struct smtp_reply reply = { 0 };
+	enum attempt a;
+
+	*accepted = 0;
+	for (size_t i = 0; i < t->recipient_count; i++) {
+		t->recipients[i].accepted = false;
+		t->recipients[i].state = STATE_NEW;
+		if (!is_ascii(t->recipients[i].address))
+			mail.utf8 = true;
+	}
+	if (held_locally(x, t, mail.octets, mail.utf8))
+		return ATTEMPT_DONE;
+	if (smtp_mail(x->smtp, &mail, &reply, &t->error) < 0)
+		return ATTEMPT_AGAIN;
+	if (reply.code >= 300)
+		return judge(x, t, STAGE_MAIL, NULL, &reply);
+	x->senders_refused = 0;
+	for (size_t i = 0; i < t->recipient_count; i++) {
+		struct transit_recipient *r = &t->recipients[i];
+
+		if (smtp_rcpt(x->smtp, r->address, &reply, &t->error) < 0)
+			return ATTEMPT_AGAIN;
+		if (reply.code < 300) {
+			r->accepted = true;
+			(*accepted)++;
+		} else if ((a = judge(x, t, STAGE_RCPT, r, &reply)) !=
+		    ATTEMPT_DONE) {
+			return a;
+		}
+	}
+	return ATTEMPT_DONE;
+}
+
+/* The content, up to but without the end of data. */
+static int
+send_content(struct transaction *x, struct transit *t)
+{
+	struct slice part;
+
+	for (;;) {
+		switch (transit_peek(t, &part)) {
+		case TRANSIT_PART:
+			if (smtp_body(x->smtp, part, &t->error) < 0)
+				return -1;
+			transit_skip(t, part.len);
+			t->sent += part.len;
+			break;
+		case TRANSIT_WAIT:
+			if (smtp_wait(x->smtp, transit_fd(t), deadline_never(),
+				&t->error) != 2)
+				return -1;
+			break;
+		case TRANSIT_COMPLETE:
+			return 0;
+		case TRANSIT_BROKEN:
+			return error_set(&t->error, ERR_IO,
+			    "the message broke off in the mailbox");
+		}
+	}
+}
+
+/* Of the positive replies only 250 says that the message was taken. */
+static int
+read_verdict(struct transaction *x, struct transit *t, struct smtp_reply *reply)
+{
+	char words[SMTP_REPLY_TEXT];
+
+	if (smtp_verdict(x->smtp, reply, &t->error) < 0)
+		return -1;
+	if (reply->code >= 400 || reply->code == 250)
+		return 0;
+	return error_set(&t->error, ERR_PROTOCOL,
+	    "destination %s answered the message out of place: %s",
+	    x->destination, smtp_reply_text(reply, words));
+}
+
+/* The end of data, and the verdict: one, or in LMTP one a recipient. */
+static enum attempt
+send_end(struct transaction *x, struct transit *t)
+{
+	struct smtp_reply reply = { 0 };
+	enum attempt a = ATTEMPT_DONE, worst = ATTEMPT_DONE;
+	bool sent = false;
+
+	crash_point("before_end");
+	if (smtp_end(x->smtp, &sent, &t->error) < 0)
+		return sent ? ATTEMPT_DOUBT : ATTEMPT_LOST;
+	crash_point("after_end");
+	if (!smtp_is_lmtp(x->smtp)) {
+		if (read_verdict(x, t, &reply) < 0)
+			return ATTEMPT_DOUBT;
+		crash_point("after_reply");
+		return judge(x, t, STAGE_END, NULL, &reply);
+	}
+	for (size_t i = 0; i < t->recipient_count; i++) {
+		struct transit_recipient *r = &t->recipients[i];
+
+		if (!r->accepted)
+			continue;
+		if (read_verdict(x, t, &reply) < 0)
+			return ATTEMPT_DOUBT;
+		a = judge(x, t, STAGE_END, r, &reply);
+		/* 421 concerns this one; what follows it is heard out. */
+		if (a == ATTEMPT_LOST)
+			verdict_set(r, STATE_DEFERRED, t->error.text);
+		else if (a != ATTEMPT_DONE)
+			worst = a;
+	}
+	crash_point("after_reply");
+	return worst;
+}
+
+void
+transaction_reset(struct transaction *x)
+{
+	struct smtp_reply reply = { 0 };
+	struct error ignored = { 0 };
+
+	if (smtp_usable(x->smtp) &&
+	    (smtp_rset(x->smtp, &reply, &ignored) < 0 || reply.code >= 300))
+		smtp_free(&x->smtp);
+}
+
+enum attempt
+transaction_run(struct transaction *x, struct transit *t, bool *recorded)
+{
+	struct smtp_reply reply = { 0 };
+	enum attempt a;
+	size_t accepted;
+
+	*recorded = false;
+	a = send_envelope(x, t, &accepted);
+	if (a != ATTEMPT_DONE)
+		return a;
+	if (accepted == 0) {
+		transaction_reset(x);
+		return ATTEMPT_DONE;
+	}
+	intent_submit(x, t);
+	if (smtp_data(x->smtp, &reply, &t->error) < 0) {
+		intent_wait(x, t, false, recorded);
+		return ATTEMPT_AGAIN;
+	}
+	if (reply.code != 354) {
+		intent_wait(x, t, false, recorded);
+		a = judge(x, t, STAGE_DATA, NULL, &reply);
+		transaction_reset(x);
+		return a;
+	}
+	if (send_content(x, t) < 0) {
+		struct error why = t->error;
+
+		intent_wait(x, t, false, recorded);
+		t->error = why;
+		return ATTEMPT_LOST;
+	}
+	if (intent_wait(x, t, true, recorded) < 0) {
+		/* The data is open, and must never be ended. */
+		smtp_free(&x->smtp);
+		return *recorded ? ATTEMPT_LOST : ATTEMPT_STOP;
+	}
+	crash_point("after_intent");
+	return send_end(x, t);
+}

@@ -1,0 +1,47 @@
+/*
+ * transaction.h - the SMTP or LMTP conversation for one message, with the
+ * intent that the ledger records before the end of data goes out.
+ */
+#ifndef DELIVERY_TRANSACTION_H
+#define DELIVERY_TRANSACTION_H
+
+#include "delivery/transit.h"
+#include "ledger/ledger.h"
+#include "smtp/smtp.h"
+
+#include <stdbool.h>
+
+/* What transactions on one connection after the other share. */
+struct transaction {
+	struct smtp *smtp; /* owned; NULL: not connected */
+	const char *destination; /* borrowed: its name */
+	struct ledger *ledger; /* borrowed */
+	struct queue *recorded; /* borrowed: where intents come back */
+	unsigned senders_refused; /* in a row, for good */
+	struct ledger_job intent; /* of the message under way */
+	struct ledger_change change;
+};
+
+/* What came of one attempt at a transaction. */
+enum attempt {
+	ATTEMPT_DONE, /* each recipient has an outcome */
+	ATTEMPT_AGAIN, /* the connection's fault; the content is untouched */
+	ATTEMPT_LOST, /* the connection's fault; no end of data was sent */
+	ATTEMPT_DOUBT, /* cut between the end of data and its reply */
+	ATTEMPT_STOP /* every message would fare the same */
+};
+
+/*
+ * transaction_run - one attempt at one message, on a connection that is open.
+ * Each recipient of `t` that the server judged has its outcome (verdict.h).
+ * recorded: set when the ledger holds an intent that has to be settled, or
+ * withdrawn where no verdict follows.
+ * The connection may have been closed on return.
+ */
+enum attempt
+transaction_run(struct transaction *x, struct transit *t, bool *recorded);
+
+/* transaction_reset - RSET, on a connection that can serve more messages. */
+void transaction_reset(struct transaction *x);
+
+#endif

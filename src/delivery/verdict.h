@@ -1,0 +1,23 @@
+/*
+ * verdict.h - what has become of a message, recipient by recipient and as a
+ * whole. Pure functions on a transit, but for the clock.
+ */
+#ifndef DELIVERY_VERDICT_H
+#define DELIVERY_VERDICT_H
+
+#include "delivery/transit.h"
+
+/* verdict_set - the outcome for one recipient, with the server's words. */
+void
+verdict_set(struct transit_recipient *r, enum state state, const char *words);
+
+/* verdict_set_rest - for all recipients that have no outcome yet. */
+void verdict_set_rest(struct transit *t, enum state state, const char *words);
+
+/*
+ * verdict_conclude - when every recipient has an outcome: fill in the transit's
+ * end and reply, and the change that records them in the ledger.
+ */
+void verdict_conclude(struct transit *t, const char *destination);
+
+#endif

@@ -1,0 +1,358 @@
+/* test-lock.c - one process at a time, and a ledger that has gone is missed. */
+#include "ledger/lock.h"
+
+#include "base/alloc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char *
+made_directory(void)
+{
+	char *dir = xstrdup("/tmp/postrider-lock.XXXXXX");
+
+	assert_non_null(mkdtemp(dir));
+	return dir;
+}
+
+static void
+remove_file(const char *dir, const char *name)
+{
+	char *path = xasprintf("%s/%s", dir, name);
+
+	if (unlink(path) < 0)
+		assert_int_equal(errno, ENOENT);
+	free(path);
+}
+
+static void
+remove_directory(char *dir)
+{
+	remove_file(dir, "ledger.lock");
+	remove_file(dir, "ledger.marker");
+	remove_file(dir, "ledger.db");
+	assert_int_equal(rmdir(dir), 0);
+	free(dir);
+}
+
+static void
+make_file(const char *dir, const char *name, const char *content)
+{
+	char *path = xasprintf("%s/%s", dir, name);
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	ssize_t len = (ssize_t)strlen(content);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, content, (size_t)len), len);
+	close(fd);
+	free(path);
+}
+
+static int
+mode_of(const char *dir, const char *name)
+{
+	char *path = xasprintf("%s/%s", dir, name);
+	struct stat st;
+
+	assert_int_equal(lstat(path, &st), 0);
+	free(path);
+	return (int)(st.st_mode & 07777);
+}
+
+/* Try to take the lock in another process; what it says goes to *e. */
+static int
+take_in_another_process(const char *dir, struct error *e)
+{
+	int ends[2], status;
+	pid_t child;
+
+	assert_int_equal(pipe(ends), 0);
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		int fd = lock_take(dir, e);
+		ssize_t n = write(ends[1], e, sizeof(*e));
+
+		_exit(fd < 0 || n != (ssize_t)sizeof(*e));
+	}
+	close(ends[1]);
+	assert_int_equal(read(ends[0], e, sizeof(*e)), sizeof(*e));
+	close(ends[0]);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status) == 0 ? 0 : -1;
+}
+
+static void
+a_second_process_is_told_who_holds_the_lock(void **state)
+{
+	char *dir = made_directory();
+	char pid[32];
+	struct error e = { 0 };
+	int fd = lock_take(dir, &e);
+
+	(void)state;
+	assert_true(fd >= 0);
+	snprintf(pid, sizeof(pid), "process %ld)", (long)getpid());
+	assert_int_equal(take_in_another_process(dir, &e), -1);
+	assert_int_equal(e.kind, ERR_LOCKED);
+	assert_non_null(strstr(e.text, pid));
+	/* The refusal has not taken it from us. */
+	error_clear(&e);
+	assert_int_equal(take_in_another_process(dir, &e), -1);
+	assert_int_equal(e.kind, ERR_LOCKED);
+	assert_non_null(strstr(e.text, pid));
+	close(fd);
+	error_clear(&e);
+	assert_int_equal(take_in_another_process(dir, &e), 0);
+	remove_directory(dir);
+}
+
+static void
+one_process_cannot_take_it_twice_either(void **state)
+{
+	char *dir = made_directory();
+	struct error e = { 0 };
+	int fd = lock_take(dir, &e);
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(lock_take(dir, &e), -1);
+	assert_int_equal(e.kind, ERR_LOCKED);
+	close(fd);
+	fd = lock_take(dir, &e);
+	assert_true(fd >= 0);
+	close(fd);
+	remove_directory(dir);
+}
+
+static void
+a_process_that_was_killed_holds_nothing(void **state)
+{
+	char *dir = made_directory();
+	struct error e = { 0 };
+	int ends[2], status, fd;
+	char ready;
+	pid_t child;
+
+	(void)state;
+	assert_int_equal(pipe(ends), 0);
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		ready = lock_take(dir, &e) >= 0 ? 'y' : 'n';
+		if (write(ends[1], &ready, 1) == 1)
+			pause();
+		_exit(1);
+	}
+	assert_int_equal(read(ends[0], &ready, 1), 1);
+	assert_int_equal(ready, 'y');
+	assert_int_equal(lock_take(dir, &e), -1);
+	assert_int_equal(e.kind, ERR_LOCKED);
+	assert_int_equal(kill(child, SIGKILL), 0);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	fd = lock_take(dir, &e);
+	assert_true(fd >= 0);
+	close(fd);
+	close(ends[0]);
+	close(ends[1]);
+	remove_directory(dir);
+}
+
+static void
+a_shorter_process_number_replaces_a_longer_one(void **state)
+{
+	char *dir = made_directory();
+	char pid[32];
+	struct error e = { 0 };
+	int fd;
+
+	(void)state;
+	make_file(dir, "ledger.lock", "99999999999999999999999999\n");
+	fd = lock_take(dir, &e);
+	assert_true(fd >= 0);
+	assert_int_equal(lock_take(dir, &e), -1);
+	snprintf(pid, sizeof(pid), "process %ld)", (long)getpid());
+	assert_non_null(strstr(e.text, pid));
+	close(fd);
+	remove_directory(dir);
+}
+
+static void
+the_directory_and_those_above_it_are_made_and_private(void **state)
+{
+	char *top = made_directory();
+	char *above = xasprintf("%s/above", top);
+	char *dir = xasprintf("%s/above/state", top);
+	struct error e = { 0 };
+	mode_t before = umask(0);
+	int fd = lock_take(dir, &e);
+
+	(void)state;
+	umask(before);
+	assert_true(fd >= 0);
+	assert_int_equal(mode_of(top, "above"), 0700);
+	assert_int_equal(mode_of(above, "state"), 0700);
+	assert_int_equal(mode_of(dir, "ledger.lock"), 0600);
+	close(fd);
+	remove_directory(dir);
+	assert_int_equal(rmdir(above), 0);
+	free(above);
+	remove_directory(top);
+}
+
+static void
+a_slash_at_the_end_is_the_same_directory(void **state)
+{
+	char *dir = made_directory();
+	char *slashes = xasprintf("%s//new///", dir);
+	char *made = xasprintf("%s/new", dir);
+	struct error e = { 0 };
+	int fd = lock_take(slashes, &e);
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(lock_take(made, &e), -1);
+	assert_int_equal(e.kind, ERR_LOCKED);
+	close(fd);
+	remove_directory(made);
+	free(slashes);
+	remove_directory(dir);
+}
+
+static void
+a_path_that_is_a_file_is_an_error_of_the_ledger(void **state)
+{
+	char *dir = made_directory();
+	char *at = xasprintf("%s/ledger.db", dir);
+	char *below = xasprintf("%s/ledger.db/below", dir);
+	struct error e = { 0 };
+
+	(void)state;
+	make_file(dir, "ledger.db", "");
+	assert_int_equal(lock_take(at, &e), -1);
+	assert_int_equal(e.kind, ERR_LEDGER);
+	assert_non_null(strstr(e.text, at));
+	error_clear(&e);
+	assert_int_equal(lock_take(below, &e), -1);
+	assert_int_equal(e.kind, ERR_LEDGER);
+	assert_non_null(strstr(e.text, at));
+	free(at);
+	free(below);
+	remove_directory(dir);
+}
+
+static void
+a_symbolic_link_is_not_followed(void **state)
+{
+	char *dir = made_directory();
+	char *link = xasprintf("%s/ledger.lock", dir);
+	char *target = xasprintf("%s/ledger.db", dir);
+	struct error e = { 0 };
+
+	(void)state;
+	make_file(dir, "ledger.db", "precious");
+	assert_int_equal(symlink(target, link), 0);
+	assert_int_equal(lock_take(dir, &e), -1);
+	assert_int_equal(e.kind, ERR_LEDGER);
+	free(link);
+	free(target);
+	remove_directory(dir);
+}
+
+/* --- the marker --- */
+
+static void
+a_first_ledger_is_no_question(void **state)
+{
+	char *dir = made_directory();
+	struct error e = { 0 };
+
+	(void)state;
+	assert_int_equal(lock_check_marker(dir, false, &e), 0);
+	assert_int_equal(lock_check_marker(dir, true, &e), 0);
+	remove_directory(dir);
+}
+
+static void
+a_ledger_that_has_gone_is_a_question(void **state)
+{
+	char *dir = made_directory();
+	struct error e = { 0 };
+
+	(void)state;
+	make_file(dir, "ledger.db", "some content");
+	assert_int_equal(lock_set_marker(dir, &e), 0);
+	assert_int_equal(mode_of(dir, "ledger.marker"), 0600);
+	assert_int_equal(lock_check_marker(dir, false, &e), 0);
+	assert_int_equal(lock_set_marker(dir, &e), 0);
+	remove_file(dir, "ledger.db");
+	assert_int_equal(lock_check_marker(dir, false, &e), -1);
+	assert_int_equal(e.kind, ERR_QUESTION);
+	assert_non_null(strstr(e.text, "--new-ledger"));
+	assert_non_null(strstr(e.text, dir));
+	assert_int_equal(lock_check_marker(dir, true, &e), 0);
+	remove_directory(dir);
+}
+
+static void
+a_ledger_that_has_become_empty_has_gone(void **state)
+{
+	char *dir = made_directory();
+	struct error e = { 0 };
+
+	(void)state;
+	assert_int_equal(lock_set_marker(dir, &e), 0);
+	make_file(dir, "ledger.db", "");
+	assert_int_equal(lock_check_marker(dir, false, &e), -1);
+	assert_int_equal(e.kind, ERR_QUESTION);
+	assert_int_equal(lock_check_marker(dir, true, &e), 0);
+	remove_directory(dir);
+}
+
+static void
+a_marker_that_cannot_be_set_is_an_error(void **state)
+{
+	struct error e = { 0 };
+
+	(void)state;
+	assert_int_equal(lock_set_marker("/dev/null", &e), -1);
+	assert_int_equal(e.kind, ERR_LEDGER);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_second_process_is_told_who_holds_the_lock),
+		cmocka_unit_test(one_process_cannot_take_it_twice_either),
+		cmocka_unit_test(a_process_that_was_killed_holds_nothing),
+		cmocka_unit_test(
+		    a_shorter_process_number_replaces_a_longer_one),
+		cmocka_unit_test(
+		    the_directory_and_those_above_it_are_made_and_private),
+		cmocka_unit_test(a_slash_at_the_end_is_the_same_directory),
+		cmocka_unit_test(
+		    a_path_that_is_a_file_is_an_error_of_the_ledger),
+		cmocka_unit_test(a_symbolic_link_is_not_followed),
+		cmocka_unit_test(a_first_ledger_is_no_question),
+		cmocka_unit_test(a_ledger_that_has_gone_is_a_question),
+		cmocka_unit_test(a_ledger_that_has_become_empty_has_gone),
+		cmocka_unit_test(a_marker_that_cannot_be_set_is_an_error),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
