@@ -9,7 +9,7 @@
 
 #include <stdio.h>
 
-/* So many messages in a row refused at MAIL: it is not the messages. */
+/* So many messages in a row refused at MAIL: is it the messages? */
 #define SENDERS_REFUSED_MAX 3
 
 static bool
@@ -36,6 +36,26 @@ state_after(enum policy_action action)
 }
 
 /*
+ * Nobody may be refused as the sender of a bounce: a server that does it has
+ * something against us, not against the senders. Leaves it without a
+ * transaction.
+ */
+static bool
+takes_null_sender(struct transaction *x)
+{
+	const struct smtp_mail mail = { .sender = "" };
+	struct smtp_reply reply = { 0 };
+	struct error ignored = { 0 };
+
+	if (!smtp_usable(x->smtp) ||
+	    smtp_mail(x->smtp, &mail, &reply, &ignored) < 0 ||
+	    reply.code >= 300)
+		return false;
+	x->senders_refused = 0;
+	return smtp_rset(x->smtp, &reply, &ignored) == 0;
+}
+
+/*
  * What a reply to MAIL, DATA or the end of data means for one recipient, or
  * (NULL) for all that wait for it.
  */
@@ -53,7 +73,8 @@ judge(struct transaction *x, struct transit *t, enum policy_stage stage,
 		return stage < STAGE_END ? ATTEMPT_AGAIN : ATTEMPT_LOST;
 	}
 	if (stage == STAGE_MAIL && reply->code >= 500 &&
-	    ++x->senders_refused >= SENDERS_REFUSED_MAX)
+	    ++x->senders_refused >= SENDERS_REFUSED_MAX &&
+	    !takes_null_sender(x))
 		action = POLICY_STOP_DESTINATION;
 	if (action == POLICY_STOP_DESTINATION) {
 		error_set(&t->error, ERR_REFUSED,

@@ -23,11 +23,13 @@ static const char *const sql[BOOK_STATEMENTS] = {
 		     "  since = iif(?6, ?2, since),"
 		     "  delivered = iif(?6, NULL, delivered),"
 		     "  attempts = iif(?6, 0, attempts),"
+		     "  first_refused = iif(?6, NULL, first_refused),"
 		     "  next_try = iif(?6, 0, next_try),"
 		     "  deletions = iif(?6, 0, deletions),"
 		     "  reply = iif(?6, '', reply),"
 		     "  intent = iif(?6, NULL, intent)"
 		     " RETURNING id",
+	[BOOK_FORGET_OUTCOMES] = "DELETE FROM outcome WHERE message = ?1",
 	/* ?3 intent */
 	[BOOK_INTENT] =
 	    "UPDATE message SET before = iif(state = 'gone', before, state),"
@@ -35,12 +37,14 @@ static const char *const sql[BOOK_STATEMENTS] = {
 	[BOOK_WITHDRAW] =
 	    "UPDATE message SET state = before, since = ?2,"
 	    " intent = iif(before = 'in_doubt', intent, NULL), before = NULL"
-	    " WHERE id = ?1 AND before IS NOT NULL",
+	    " WHERE id = ?1 AND state = 'in_doubt' AND before IS NOT NULL",
 	/* ?3 state, ?4 reply, ?5 next_try */
 	[BOOK_VERDICT] =
 	    "UPDATE message SET state = ?3, before = NULL, since = ?2,"
 	    " reply = ?4, next_try = ?5,"
 	    " attempts = attempts + (?3 = 'deferred'),"
+	    " first_refused = iif(?3 = 'deferred', ifnull(first_refused, ?2),"
+	    "  first_refused),"
 	    " delivered = iif(?3 IN ('delivered', 'delete_owed'), ?2,"
 	    "  delivered),"
 	    " intent = iif(?3 = 'in_doubt', intent, NULL)"
@@ -66,7 +70,7 @@ static const char *const sql[BOOK_STATEMENTS] = {
 	[BOOK_RETURN] = "UPDATE message SET state = before, before = NULL,"
 			" since = ?2 WHERE id = ?1 AND state = 'gone'",
 	[BOOK_RETRY] = "UPDATE message SET state = 'new', since = ?2,"
-		       " first_seen = ?2, attempts = 0, next_try = 0"
+		       " first_refused = NULL, attempts = 0, next_try = 0"
 		       " WHERE id = ?1 AND state IN ('held', 'dropped')",
 	[BOOK_DROP] = "UPDATE message SET state = 'dropped', since = ?2"
 		      " WHERE id = ?1 AND state = 'held'",
@@ -121,6 +125,17 @@ bind_text(sqlite3_stmt *st, int i, const char *text)
 	sqlite3_bind_text(st, i, text ? text : "", -1, SQLITE_STATIC);
 }
 
+static int
+forget_outcomes(struct book *b, int64_t message, struct error *e)
+{
+	sqlite3_stmt *st = book_statement(b, BOOK_FORGET_OUTCOMES, e);
+
+	if (st == NULL)
+		return -1;
+	sqlite3_bind_int64(st, 1, message);
+	return book_run(b, st, e);
+}
+
 /* Find or make the row that a change names by its UID. */
 static int
 row_for(struct book *b, int64_t account, struct ledger_change *c, int64_t now,
@@ -145,17 +160,21 @@ row_for(struct book *b, int64_t account, struct ledger_change *c, int64_t now,
 	}
 	sqlite3_reset(st);
 	sqlite3_clear_bindings(st);
-	return rc == SQLITE_DONE ? 0 : schema_error(b->db, b->path, e);
+	if (rc != SQLITE_DONE)
+		return schema_error(b->db, b->path, e);
+	/* What somebody accepted was the message before it. */
+	return c->fresh ? forget_outcomes(b, c->message, e) : 0;
 }
 
+/* Kept while they differ. */
 static int
 write_outcomes(
     struct book *b, const struct ledger_change *c, int64_t now, struct error *e)
 {
-	bool done =
-	    c->state == STATE_DELIVERED || c->state == STATE_DELETE_OWED;
 	sqlite3_stmt *st;
 
+	if (c->state == STATE_DELIVERED || c->state == STATE_DELETE_OWED)
+		return forget_outcomes(b, c->message, e);
 	for (size_t i = 0; i < c->outcome_count; i++) {
 		const struct ledger_outcome *o = &c->outcomes[i];
 
@@ -165,7 +184,7 @@ write_outcomes(
 		sqlite3_bind_int64(st, 2, now);
 		bind_text(st, 3, c->destination);
 		bind_text(st, 4, o->recipient);
-		bind_text(st, 5, state_name(done ? STATE_DELIVERED : o->state));
+		bind_text(st, 5, state_name(o->state));
 		bind_text(st, 6, o->reply);
 		if (book_run(b, st, e) < 0)
 			return -1;

@@ -333,6 +333,7 @@ poll_work(struct book *b, struct ledger_job *job)
 	if (prepare(b,
 		"UPDATE account SET last_started = ?2, last_ended = ?3,"
 		" last_success = iif(?4, ?3, last_success),"
+		" last_listed = iif(?7, ?3, last_listed),"
 		" error_kind = ?5, error_text = ?6,"
 		" failures = iif(?4, 0, failures + 1),"
 		" in_mailbox = iif(?7, ?8, in_mailbox), delivered = ?9,"

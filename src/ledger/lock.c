@@ -18,7 +18,7 @@ make_directories(const char *dir, struct error *e)
 	char *path = xstrdup(dir);
 	int rc = 0;
 
-	for (char *p = path + 1; rc == 0; p++) {
+	for (char *p = path + (path[0] == '/'); rc == 0; p++) {
 		char end = *p;
 
 		if (end != '/' && end != '\0')
@@ -90,9 +90,12 @@ lock_check_marker(const char *dir, bool may_be_new, struct error *e)
 {
 	char *marker = xasprintf("%s/ledger.marker", dir);
 	char *db = xasprintf("%s/ledger.db", dir);
+	struct stat st;
 	int rc = 0;
 
-	if (!may_be_new && access(marker, F_OK) == 0 && access(db, F_OK) < 0)
+	/* An empty file has lost it just the same. */
+	if (!may_be_new && access(marker, F_OK) == 0 &&
+	    (stat(db, &st) < 0 || st.st_size == 0))
 		rc = error_set(e, ERR_QUESTION,
 		    "the ledger %s has gone: without it all mail still in the "
 		    "mailboxes would be fetched again. Restore it, or say "

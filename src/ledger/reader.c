@@ -110,7 +110,7 @@ reader_rows(
 		return 0;
 	if (prepare(r,
 		"SELECT id, uid, copy, state, before, attempts, deletions,"
-		" octets, first_seen, since, delivered, next_try"
+		" octets, first_seen, since, delivered, next_try, first_refused"
 		" FROM message WHERE account = ?1 ORDER BY uid, copy",
 		&st, e) < 0)
 		return -1;
@@ -138,6 +138,7 @@ reader_rows(
 			.since = sqlite3_column_int64(st, 9),
 			.delivered = sqlite3_column_int64(st, 10),
 			.next_try = sqlite3_column_int64(st, 11),
+			.first_refused = sqlite3_column_int64(st, 12),
 		};
 		buffer_add_slice(&rows->uids, uid);
 	}
@@ -237,7 +238,8 @@ standing_account(struct reader *r, const char *name, struct standing *out,
 	if (prepare(r,
 		"SELECT id, last_started, last_ended, last_success, failures,"
 		" in_mailbox, delivered, octets, deleted, total_delivered,"
-		" error_kind, error_text, first_poll IS NULL FROM account "
+		" error_kind, error_text, first_poll IS NULL, last_listed FROM "
+		"account "
 		"WHERE name = ?1",
 		&st, e) < 0)
 		return -1;
@@ -257,6 +259,7 @@ standing_account(struct reader *r, const char *name, struct standing *out,
 		out->deleted = (uint64_t)sqlite3_column_int64(st, 8);
 		out->total_delivered = (uint64_t)sqlite3_column_int64(st, 9);
 		out->first = sqlite3_column_int(st, 12) != 0;
+		out->last_listed = sqlite3_column_int64(st, 13);
 		snprintf(out->error_kind, sizeof(out->error_kind), "%s",
 		    text(st, 10));
 		snprintf(out->error_text, sizeof(out->error_text), "%s",

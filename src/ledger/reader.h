@@ -39,6 +39,7 @@ struct row {
 	int64_t since; /* of the state */
 	int64_t delivered; /* 0: never */
 	int64_t next_try;
+	int64_t first_refused; /* 0: never */
 };
 
 struct rows {
@@ -73,7 +74,7 @@ struct waiting {
 
 /*
  * reader_waiting - messages in the states for which a bit (1 << state) is set,
- * oldest first; account: of that one only, or NULL. message: only that one, or
+ * by account, oldest first; account: of that one only, or NULL. message: only that one, or
  * 0. Hands each to `each` and tells in *found how many there were.
  */
 int reader_waiting(struct reader *r, const char *account, int64_t message,
@@ -86,6 +87,7 @@ struct standing {
 	bool polled;
 	bool first; /* no first poll has been planned yet */
 	int64_t last_started, last_ended, last_success; /* 0: never */
+	int64_t last_listed; /* the last time the listing was planned */
 	char error_kind[24]; /* "" when the last poll succeeded */
 	char error_text[400];
 	uint64_t failures; /* polls in a row without success */

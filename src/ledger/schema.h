@@ -11,7 +11,9 @@
  *                                of data went out; gone: what it was
  *             since              when it came into its state
  *             delivered          when the last recipient's server accepted it
- *             attempts, next_try temporary refusals so far; when to try again
+ *             attempts, first_refused, next_try
+ *                                temporary refusals so far; when the first
+ *                                was; when to try again
  *             deletions          DELEs that a QUIT +OK followed
  *             reply              the server's last words, or a reason
  *             intent             in_doubt: "DESTINATION: RECIPIENT…" of the

@@ -156,6 +156,22 @@ list_line(void *arg, uint32_t number, uint64_t octets, struct error *e)
 	return 0;
 }
 
+/* Numbers that LIST repeats are known to it no longer. */
+static void
+drop_repeated(struct sizes *sizes)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0, end; i < sizes->count; i = end) {
+		for (end = i + 1; end < sizes->count &&
+		     sizes->list[end].number == sizes->list[i].number;)
+			end++;
+		if (end == i + 1)
+			sizes->list[kept++] = sizes->list[i];
+	}
+	sizes->count = kept;
+}
+
 /* Give each entry its octets; one that LIST does not know loses its number. */
 static void
 join_sizes(struct listing *l, const struct sizes *sizes)
@@ -222,6 +238,7 @@ listing_read(struct listing *l, struct pop3 *pop3, struct error *e)
 	if (sizes.count > 0)
 		qsort(sizes.list, sizes.count, sizeof(*sizes.list),
 		    size_by_number);
+	drop_repeated(&sizes);
 	rc = pop3_uidl(pop3, uidl_line, l, e);
 	if (rc < 0 && e->kind == ERR_REFUSED && sized)
 		rc = identify_by_header(l, &sizes, pop3, e);

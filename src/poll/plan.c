@@ -58,12 +58,12 @@ plan_new(struct plan_entry *entry, const struct plan_input *in, size_t i)
 
 /* Delivered, and to be deleted, unless it is not what was delivered. */
 static void
-plan_deletion(struct plan *plan, struct plan_entry *entry, const char *reason)
+plan_deletion(struct plan *plan, struct plan_entry *entry,
+    const struct plan_input *in, size_t i, const char *reason)
 {
 	if (sizes_differ(entry)) {
 		entry->fresh = true;
-		set(entry, PLAN_TAKE,
-		    "new: another message had its UID, with other octets");
+		plan_new(entry, in, i);
 	} else if (entry->row->deletions >= DELETIONS_MAX) {
 		plan->stubborn++;
 		set(entry, PLAN_LEAVE,
@@ -74,21 +74,22 @@ plan_deletion(struct plan *plan, struct plan_entry *entry, const char *reason)
 }
 
 static void
-plan_delivered(
-    struct plan *plan, struct plan_entry *entry, const struct plan_input *in)
+plan_delivered(struct plan *plan, struct plan_entry *entry,
+    const struct plan_input *in, size_t i)
 {
 	const struct account *a = in->account;
 
 	if (a->after == AFTER_KEEP)
 		set(entry, PLAN_LEAVE, "delivered, and kept");
 	else if (a->after == AFTER_DELETE)
-		plan_deletion(plan, entry, "delivered");
+		plan_deletion(plan, entry, in, i, "delivered");
 	else if (entry->row->delivered + a->keep_s > in->now)
 		set(entry, PLAN_LEAVE, "delivered, and kept for a while");
 	else if (plan->clock_jumped)
 		set(entry, PLAN_LEAVE, "due, but the clock has jumped");
 	else
-		plan_deletion(plan, entry, "delivered, and kept long enough");
+		plan_deletion(
+		    plan, entry, in, i, "delivered, and kept long enough");
 }
 
 static void
@@ -146,13 +147,13 @@ plan_entry_make(struct plan *plan, struct plan_entry *entry,
 		set(entry, PLAN_LEAVE, "held: its owner decides");
 		break;
 	case STATE_DROPPED:
-		plan_deletion(plan, entry, "dropped by its owner");
+		plan_deletion(plan, entry, in, i, "dropped by its owner");
 		break;
 	case STATE_DELIVERED:
-		plan_delivered(plan, entry, in);
+		plan_delivered(plan, entry, in, i);
 		break;
 	case STATE_DELETE_OWED:
-		plan_deletion(plan, entry, "its deletion is owed");
+		plan_deletion(plan, entry, in, i, "its deletion is owed");
 		break;
 	case STATE_NEW:
 	case STATE_GONE:
@@ -203,6 +204,69 @@ spare_copies(struct plan *plan)
 	free(copies);
 }
 
+static bool
+is_retry(const struct plan_entry *entry)
+{
+	if (entry->row == NULL || entry->fresh)
+		return false;
+	return (entry->returned ? entry->row->before : entry->row->state) !=
+	    STATE_NEW;
+}
+
+static bool
+is_settled(enum state state)
+{
+	return state == STATE_DELIVERED || state == STATE_DELETE_OWED ||
+	    state == STATE_DROPPED || state == STATE_SEEN;
+}
+
+/*
+ * Of several messages with the same UID some are no longer listed. Which ones
+ * is anybody's guess; where it matters, the owner has to decide.
+ * rows from `from` to before `end` have the same UID.
+ */
+static bool
+is_guesswork(
+    const struct rows *rows, size_t from, size_t end, const bool *listed)
+{
+	size_t settled = 0, open = 0, lost = 0;
+
+	for (size_t i = from; i < end; i++) {
+		if (rows->list[i].state == STATE_GONE)
+			continue;
+		settled += is_settled(rows->list[i].state);
+		open += !is_settled(rows->list[i].state);
+		lost += !listed[i];
+	}
+	return lost > 0 && settled > 0 && open > 0;
+}
+
+static void
+hold_survivors(struct plan *plan, const struct rows *rows, const bool *listed)
+{
+	bool *guess = xcalloc(rows->count, sizeof(*guess));
+	size_t end;
+
+	for (size_t from = 0; from < rows->count; from = end) {
+		for (end = from + 1; end < rows->count &&
+		     slice_equal(rows->list[end].uid, rows->list[from].uid);)
+			end++;
+		if (end > from + 1 && is_guesswork(rows, from, end, listed))
+			for (size_t i = from; i < end; i++)
+				guess[i] = true;
+	}
+	for (size_t i = 0; i < plan->count; i++) {
+		struct plan_entry *entry = &plan->list[i];
+
+		if (entry->row != NULL && guess[entry->row - rows->list] &&
+		    entry->row->state != STATE_HELD)
+			set(entry, PLAN_HOLD,
+			    "one of several messages with its UID has gone, "
+			    "and nobody can tell which");
+	}
+	free(guess);
+}
+
 /* New mail goes before retries, so that these never keep it waiting. */
 static void
 order_takes(struct plan *plan, const struct plan_input *in)
@@ -213,8 +277,7 @@ order_takes(struct plan *plan, const struct plan_input *in)
 	for (int retries = 0; retries <= 1; retries++) {
 		for (size_t i = 0; i < plan->count; i++) {
 			struct plan_entry *entry = &plan->list[i];
-			bool retry = entry->row != NULL && !entry->fresh &&
-			    entry->row->state != STATE_NEW;
+			bool retry = is_retry(entry);
 
 			if (entry->action != PLAN_TAKE || retry != retries)
 				continue;
@@ -261,6 +324,7 @@ plan_make(struct plan *plan, const struct plan_input *in)
 			listed[entry->row - rows->list] = true;
 		plan_entry_make(plan, entry, in, i);
 	}
+	hold_survivors(plan, rows, listed);
 	spare_copies(plan);
 	order_takes(plan, in);
 	for (size_t i = 0; i < plan->count; i++)

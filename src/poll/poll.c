@@ -78,7 +78,7 @@ look(struct pop3 *pop3, struct reader *reader, struct plan_input *in,
 		return -1;
 	in->listing = listing;
 	in->rows = rows;
-	in->last_poll = standing.last_ended;
+	in->last_poll = standing.last_listed;
 	in->arrivals = arrivals;
 	plan_make(plan, in);
 	in->arrivals = NULL;
@@ -150,7 +150,9 @@ record_plan(struct session *s, struct error *e)
 
 	if (s->first)
 		changes[n++] = (struct ledger_change){ .kind = CHANGE_FIRST };
-	for (size_t i = 0; i < plan->gone_count; i++)
+	/* Only a listing without contradictions tells what is not there. */
+	for (size_t i = 0; s->listing.left_out == 0 && i < plan->gone_count;
+	     i++)
 		changes[n++] = (struct ledger_change){ .kind = CHANGE_GONE,
 			.message = plan->gone[i]->message };
 	for (size_t i = 0; i < plan->count; i++) {

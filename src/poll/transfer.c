@@ -70,11 +70,6 @@ pending_recipients(struct session *s, const struct plan_entry *entry,
 	if (reader_delivered(s->reader, entry->row->message, strike_out, p, e) <
 	    0)
 		return -1;
-	/* All have it, and the settings have lost one that had not. */
-	if (p->count == 0) {
-		memcpy(p->list, all, n * sizeof(*p->list));
-		p->count = n;
-	}
 	return 0;
 }
 
@@ -102,8 +97,7 @@ make_transit(struct session *s, struct plan_entry *entry, struct transit **out,
 	t->uid = entry->listed->uid;
 	t->copy = entry->listed->copy;
 	t->octets = entry->listed->octets;
-	t->first_failed =
-	    row != NULL && row->attempts > 0 ? row->first_seen : 0;
+	t->first_failed = row != NULL ? row->first_refused : 0;
 	t->attempts = row != NULL ? row->attempts : 0;
 	t->delete_after = a->after == AFTER_DELETE;
 	trace_id(a->at.host, a->login.user, t->uid, t->copy, t->octets, t->id);
@@ -254,7 +248,8 @@ defer_unreadable(struct session *s, const struct plan_entry *entry,
 		.state = STATE_DEFERRED,
 		.reply = why->text,
 		.next_try = policy_next_try(row != NULL ? row->attempts + 1 : 1,
-		    row != NULL && row->attempts > 0 ? row->first_seen : now,
+		    row != NULL && row->first_refused > 0 ? row->first_refused
+							  : now,
 		    now),
 	};
 
@@ -269,6 +264,21 @@ defer_unreadable(struct session *s, const struct plan_entry *entry,
 	return ledger_change(s->job->ledger, s->account, &change, 1, e);
 }
 
+/* The settings have lost the one recipient that did not have it yet. */
+static int
+record_accepted_by_all(struct session *s, struct transit *t, struct error *e)
+{
+	struct ledger_change change = {
+		.kind = CHANGE_VERDICT,
+		.message = t->message,
+		.state = t->delete_after ? STATE_DELETE_OWED : STATE_DELIVERED,
+		.reply = "accepted by every recipient that is left",
+	};
+
+	transit_free(&t);
+	return ledger_change(s->job->ledger, s->account, &change, 1, e);
+}
+
 /* 0; 1: the session has to be given up; -1. */
 static int
 take(struct session *s, struct plan_entry *entry, struct error *e)
@@ -278,14 +288,17 @@ take(struct session *s, struct plan_entry *entry, struct error *e)
 	struct slice raw;
 	int more, rc = -1;
 
+	if (make_transit(s, entry, &m.t, e) < 0)
+		return -1;
+	if (m.t->recipient_count == 0)
+		return record_accepted_by_all(s, m.t, e);
 	if (pop3_retr(s->pop3, entry->listed->number, &why) < 0) {
+		transit_free(&m.t);
 		if (why.kind == ERR_REFUSED)
 			return defer_unreadable(s, entry, &why, e);
 		*e = why;
 		return -1;
 	}
-	if (make_transit(s, entry, &m.t, e) < 0)
-		return -1;
 	while ((more = pop3_content(s->pop3, &raw, e)) > 0)
 		if (pass_run(&m, raw, e) < 0)
 			goto out;

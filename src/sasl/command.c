@@ -1,5 +1,5 @@
-/* command.c - a password from the output of a command. */
-#include "sasl/source.h"
+/* command.c - /bin/sh, listened to and sure to end. */
+#include "sasl/command.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,8 +19,7 @@
 
 struct child {
 	pid_t pid;
-	pid_t
-	    signalled; /* for kill(2): the process, or less than 0 its group */
+	pid_t signalled; /* for kill(2): itself, or below 0 its group */
 	int out; /* its standard output, read by us */
 };
 
@@ -169,7 +168,7 @@ listen_to(const struct child *child, const struct stop *stop,
 	int n;
 
 	do {
-		n = password_read(child->out, stop, until, out, e);
+		n = secret_read(child->out, stop, until, out, e);
 	} while (n > 0);
 	if (n < 0)
 		return -1;
@@ -178,20 +177,20 @@ listen_to(const struct child *child, const struct stop *stop,
 }
 
 int
-source_command(const struct login *l, const struct stop *stop,
+secret_from_command(const char *command, const struct stop *stop,
     struct buffer *out, struct error *e)
 {
 	struct child child;
 	int status = 0;
 	int rc;
 
-	if (start(&child, l->password_command, e) < 0)
-		return error_prefix(e, "password_command: ");
+	if (start(&child, command, e) < 0)
+		return -1;
 	rc = listen_to(&child, stop, out, &status, e);
 	close(child.out);
-	if (rc < 0)
+	if (rc < 0) {
 		end(&child);
-	else
-		rc = judge(status, e);
-	return rc < 0 ? error_prefix(e, "password_command: ") : 0;
+		return -1;
+	}
+	return judge(status, e);
 }

@@ -2,62 +2,20 @@
 #include "sasl/password.h"
 
 #include "base/alloc.h"
-#include "sasl/source.h"
+#include "base/text.h"
+#include "sasl/command.h"
+#include "sasl/prompt.h"
+#include "sasl/secret.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/crypto.h>
-#include <poll.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-/* Readable: 0. Else -1. */
-static int
-wait_readable(
-    int fd, const struct stop *stop, struct deadline until, struct error *e)
-{
-	struct pollfd fds[2] = {
-		{ .fd = fd, .events = POLLIN },
-		{ .fd = stop_fd(stop, STOP_SOON), .events = POLLIN },
-	};
-	int n;
-
-	do {
-		n = poll(fds, 2, deadline_left(until));
-		if (n < 0 && errno != EINTR)
-			return error_set(
-			    e, ERR_SYSTEM, "poll: %s", strerror(errno));
-		if (n > 0 && fds[1].revents != 0)
-			return error_set(e, ERR_STOPPED, "stopped");
-		if (n > 0)
-			return 0;
-	} while (!deadline_passed(until));
-	return error_set(e, ERR_SECRET, "took too long");
-}
-
-int
-password_read(int fd, const struct stop *stop, struct deadline until,
-    struct buffer *out, struct error *e)
-{
-	ssize_t n;
-
-	if (out->len >= SOURCE_MAX)
-		return error_set(
-		    e, ERR_SECRET, "more than %zu octets", SOURCE_MAX);
-	do {
-		if (wait_readable(fd, stop, until, e) < 0)
-			return -1;
-		n = read(fd, out->data + out->len, SOURCE_MAX - out->len);
-	} while (n < 0 && (errno == EINTR || errno == EAGAIN));
-	if (n < 0)
-		return error_set(e, ERR_SECRET, "%s", strerror(errno));
-	out->len += (size_t)n;
-	out->data[out->len] = '\0';
-	return (int)n;
-}
 
 static bool
 has_line(const struct buffer *b)
@@ -102,7 +60,7 @@ read_file(int fd, const char *path, struct buffer *out, struct error *e)
 	if (check_file(fd, path, e) < 0)
 		return -1;
 	do {
-		n = password_read(fd, NULL, deadline_never(), out, e);
+		n = secret_read(fd, NULL, deadline_never(), out, e);
 	} while (n > 0 && !has_line(out));
 	return n < 0 ? error_prefix(e, "%s: ", path) : 0;
 }
@@ -144,6 +102,27 @@ credential_path(const struct login *l)
 }
 
 static int
+source_command(const char *command, const struct stop *stop, struct buffer *out,
+    struct error *e)
+{
+	if (secret_from_command(command, stop, out, e) < 0)
+		return error_prefix(e, "password_command: ");
+	return 0;
+}
+
+static int
+source_prompt(const struct login *l, const struct stop *stop,
+    struct buffer *out, struct error *e)
+{
+	char user[200], question[400];
+
+	text_harmless(slice_of(l->user), user, sizeof user);
+	snprintf(question, sizeof question,
+	    "Password for %s (%s %.100s): ", user, l->kind, l->name);
+	return secret_from_prompt(question, stop, out, e);
+}
+
+static int
 source_any(const struct login *l, const struct stop *stop, struct buffer *out,
     struct error *e)
 {
@@ -153,7 +132,7 @@ source_any(const struct login *l, const struct stop *stop, struct buffer *out,
 	if (l->password_file != NULL)
 		return source_file(l->password_file, out, e);
 	if (l->password_command != NULL)
-		return source_command(l, stop, out, e);
+		return source_command(l->password_command, stop, out, e);
 	path = credential_path(l);
 	if (path == NULL)
 		return source_prompt(l, stop, out, e);
@@ -187,7 +166,7 @@ password_get(
 	int rc = -1;
 
 	*out = NULL;
-	buffer_reserve(&raw, SOURCE_MAX + 1);
+	secret_reserve(&raw);
 	if (l->password != NULL)
 		buffer_add_text(&raw, l->password);
 	else if (source_any(l, stop, &raw, e) < 0)

@@ -1,11 +1,9 @@
-/* prompt.c - a password typed on the terminal, unseen. */
-#include "base/text.h"
-#include "sasl/source.h"
+/* prompt.c - a question on the terminal, and the terminal put back. */
+#include "sasl/prompt.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <string.h>
 #include <termios.h>
 #include <unistd.h>
@@ -51,7 +49,7 @@ read_line(int tty, const struct stop *stop, struct buffer *out, struct error *e)
 	int n;
 
 	do {
-		n = password_read(tty, stop, deadline_never(), out, e);
+		n = secret_read(tty, stop, deadline_never(), out, e);
 	} while (n > 0 && out->data[out->len - 1] != '\n');
 	return n < 0 ? -1 : 0;
 }
@@ -82,11 +80,10 @@ ask(int tty, const char *question, const struct stop *stop, struct buffer *out,
 }
 
 int
-source_prompt(const struct login *l, const struct stop *stop,
+secret_from_prompt(const char *question, const struct stop *stop,
     struct buffer *out, struct error *e)
 {
 	int tty = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
-	char user[200], question[400];
 	int rc;
 
 	/* A background job that asks would be stopped by the kernel. */
@@ -97,9 +94,6 @@ source_prompt(const struct login *l, const struct stop *stop,
 		    "there is none, and no terminal to ask on; set "
 		    "password_file or password_command");
 	}
-	text_harmless(slice_of(l->user), user, sizeof user);
-	snprintf(question, sizeof question,
-	    "Password for %s (%s %.100s): ", user, l->kind, l->name);
 	pthread_mutex_lock(&terminal);
 	rc = ask(tty, question, stop, out, e);
 	pthread_mutex_unlock(&terminal);

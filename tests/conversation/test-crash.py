@@ -57,6 +57,9 @@ def survive(crash):
     if first.status != KILLED:
         equal(first.status, 0, "exit status")
         return False
+    durable = sum(rider.counts().get(state, 0)
+                  for state in ("delivered", "delete_owed"))
+    assert box.verbs().count("DELE") <= durable, "deleted before it was durable"
     rider.run("fetch", probe=True)
     rider.run("fetch", probe=True)
     delivered_and_not_lost(box, sink)

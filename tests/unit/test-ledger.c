@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <sqlite3.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -1332,6 +1333,40 @@ closing_writes_what_waits(void **state)
 }
 
 static void
+what_was_durable_outlives_a_killed_process(void **state)
+{
+	struct world w;
+	struct rows rows;
+	int status;
+	pid_t child;
+
+	(void)state;
+	world_begin(&w);
+	ledger_close(&w.l);
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		world_open(&w);
+		row_in(&w, "delivered", STATE_DELIVERED);
+		intent(&w, 0, "on its way");
+		raise(SIGKILL);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	/* First for one who only reads, then for the next who writes. */
+	for (int round = 0; round < 2; round++) {
+		read_rows(&w, &rows);
+		assert_int_equal(rows.count, 2);
+		assert_int_equal(rows.list[0].state, STATE_DELIVERED);
+		assert_int_equal(rows.list[1].state, STATE_IN_DOUBT);
+		rows_free(&rows);
+		if (round == 0)
+			world_open(&w);
+	}
+	world_end(&w);
+}
+
+static void
 no_changes_are_durable_at_once(void **state)
 {
 	struct world w;
@@ -1713,6 +1748,7 @@ main(void)
 		cmocka_unit_test(
 		    threads_submit_at_once_and_each_gets_its_own_back),
 		cmocka_unit_test(closing_writes_what_waits),
+		cmocka_unit_test(what_was_durable_outlives_a_killed_process),
 		cmocka_unit_test(no_changes_are_durable_at_once),
 		cmocka_unit_test(after_an_error_nothing_is_recorded_any_more),
 		cmocka_unit_test(a_message_of_an_unknown_account_is_refused),
