@@ -18,12 +18,6 @@ struct standings {
 	struct standing s;
 };
 
-static uint64_t
-to_delete(const struct standing *s)
-{
-	return s->counts[STATE_DELETE_OWED] + s->counts[STATE_DROPPED];
-}
-
 static int
 standing_status(const struct standing *s)
 {
@@ -69,7 +63,7 @@ table_print(const struct standings *list, size_t count)
 		columns_add(&c, "%" PRIu64, s->counts[STATE_DEFERRED]);
 		columns_add(&c, "%" PRIu64, s->counts[STATE_HELD]);
 		columns_add(&c, "%" PRIu64, s->counts[STATE_IN_DOUBT]);
-		columns_add(&c, "%" PRIu64, to_delete(s));
+		columns_add(&c, "%" PRIu64, s->to_delete);
 	}
 	columns_print(&c);
 }
@@ -151,6 +145,7 @@ standing_json(struct json *j, const struct standings *one)
 	json_number(j, "octets", (int64_t)s->octets);
 	json_number(j, "deleted", (int64_t)s->deleted);
 	json_number(j, "total_delivered", (int64_t)s->total_delivered);
+	json_number(j, "to_delete", (int64_t)s->to_delete);
 	json_open(j, "counts", '{');
 	for (state = 0; state < STATES; state++)
 		json_number(j, state_name((enum state)state),

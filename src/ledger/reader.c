@@ -287,14 +287,19 @@ reader_standing(struct reader *r, const char *account, struct standing *out,
 	if (!out->known)
 		return 0;
 	if (prepare(r,
-		"SELECT state, count(*) FROM message WHERE account = ?1"
+		"SELECT state, count(*), sum(deletions = 0)"
+		" FROM message WHERE account = ?1"
 		" GROUP BY state",
 		&st, e) < 0)
 		return -1;
 	sqlite3_bind_int64(st, 1, id);
-	while ((step = sqlite3_step(st)) == SQLITE_ROW)
-		out->counts[state(st, 0)] +=
-		    (uint64_t)sqlite3_column_int64(st, 1);
+	while ((step = sqlite3_step(st)) == SQLITE_ROW) {
+		enum state s = state(st, 0);
+
+		out->counts[s] += (uint64_t)sqlite3_column_int64(st, 1);
+		if (s == STATE_DELETE_OWED || s == STATE_DROPPED)
+			out->to_delete += (uint64_t)sqlite3_column_int64(st, 2);
+	}
 	sqlite3_finalize(st);
 	return step == SQLITE_DONE ? 0 : fail(r, e);
 }

@@ -94,6 +94,7 @@ struct standing {
 	uint64_t in_mailbox; /* listed by the last poll */
 	uint64_t delivered, octets, deleted; /* by the last poll */
 	uint64_t total_delivered; /* ever */
+	uint64_t to_delete; /* owed, and no QUIT has followed a DELE yet */
 	uint64_t counts[STATES];
 };
 

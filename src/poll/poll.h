@@ -36,7 +36,8 @@ struct poll_progress {
 
 /* What a poll did. */
 struct poll_report {
-	uint64_t in_mailbox, taken, delivered, octets, deleted, deferred, held;
+	uint64_t in_mailbox; /* listed, less what was deleted */
+	uint64_t taken, delivered, octets, deleted, deferred, held;
 	uint64_t resent; /* delivered ones that were in doubt before */
 	uint64_t seen, in_doubt, left_for_later, stubborn;
 	uint64_t waiting_held; /* held before and still there */

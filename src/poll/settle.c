@@ -75,6 +75,7 @@ record_deletions(struct session *s, struct error *e)
 	    s->job->ledger, s->account, changes, s->deleted_count, e);
 	free(changes);
 	s->report->deleted += s->deleted_count;
+	s->report->in_mailbox -= s->deleted_count;
 	s->deleted_count = 0;
 	return rc;
 }
