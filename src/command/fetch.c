@@ -95,9 +95,18 @@ say(const struct fetch *f, const struct account *a, const struct poll_report *r,
 	fwrite(line.data, 1, line.len, stdout);
 	fflush(stdout);
 	buffer_free(&line);
-	if (r->trouble[0] != '\0')
-		log_warning("%s: %s%s", a->name, r->trouble,
-		    r->held > 0 ? " (see: postrider held)" : "");
+}
+
+/* What is held waits for its owner, who must hear of it even with -q. */
+static void
+say_trouble(const struct account *a, const struct poll_report *r)
+{
+	if (r->trouble[0] == '\0')
+		return;
+	if (r->held > 0)
+		log_error("%s: %s (see: postrider held)", a->name, r->trouble);
+	else
+		log_warning("%s: %s", a->name, r->trouble);
 }
 
 /* --- the polls --- */
@@ -145,6 +154,7 @@ fetch_account(struct fetch *f, size_t i, const struct stop *stop)
 	}
 	password_free(&password);
 	say(f, a, &report, rc == 0);
+	say_trouble(a, &report);
 	f->status = command_worse(f->status, status_of(&report, rc, &e));
 	if (rc < 0 && e.kind != ERR_STOPPED)
 		log_error("%s: %s", a->name, e.text);
