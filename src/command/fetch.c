@@ -80,7 +80,7 @@ say(const struct fetch *f, const struct account *a, const struct poll_report *r,
 		    text_octets(r->octets, octets), a->destination,
 		    (double)r->took_ms / 1000);
 	else
-		buffer_add_text(&line, "no new mail delivered");
+		buffer_add_text(&line, "no new mail");
 	say_count(&line, r->resent, "sent again after being in doubt");
 	say_count(&line, r->deleted, "deleted");
 	say_count(&line, r->seen, "marked as seen");
@@ -116,7 +116,7 @@ status_of(const struct poll_report *r, int rc, const struct error *e)
 {
 	int status = rc < 0 ? error_exit_status(e->kind) : EX_OK;
 
-	if (r->held + r->stubborn > 0)
+	if (r->held + r->waiting_held + r->stubborn > 0)
 		status = command_worse(status, EX_UNAVAILABLE);
 	if (r->deferred + r->in_doubt > 0)
 		status = command_worse(status, EX_TEMPFAIL);

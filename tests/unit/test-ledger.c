@@ -856,13 +856,14 @@ a_retried_message_begins_anew(void **state)
 	m = row_in(&w, "u", STATE_DEFERRED);
 	verdict(&w, m, "u", STATE_HELD, "given up");
 	assert_int_equal(row_of(&w, m).attempts, 1);
+	assert_int_equal(row_of(&w, m).first_refused, START);
 	atomic_fetch_add(&wall, 6 * DAY);
 	apply_to(&w, CHANGE_RETRY, m);
 	r = row_of(&w, m);
 	assert_int_equal(r.state, STATE_NEW);
 	assert_int_equal(r.attempts, 0);
 	assert_int_equal(r.next_try, 0);
-	assert_int_equal(r.first_seen, START + 6 * DAY);
+	assert_int_equal(r.first_refused, 0);
 	world_end(&w);
 }
 

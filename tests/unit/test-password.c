@@ -308,6 +308,8 @@ on_terminal(int slave, bool stopped)
 		pthread_create(&thread, NULL, stop_soon, stop) != 0))
 		_exit(11);
 	rc = password_get(&l, stop, &password, &e);
+	if (stopped)
+		pthread_join(thread, NULL);
 	if (stopped && (rc == 0 || e.kind != ERR_STOPPED))
 		_exit(12);
 	if (!stopped && (rc < 0 || strcmp(password, "s3cret") != 0))
