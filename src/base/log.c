@@ -63,6 +63,22 @@ write_line(struct slice line)
 	pthread_mutex_unlock(&lock);
 }
 
+void
+log_claim_terminal(void)
+{
+	pthread_mutex_lock(&lock);
+	if (line_hook != NULL)
+		line_hook(true);
+}
+
+void
+log_release_terminal(void)
+{
+	if (line_hook != NULL)
+		line_hook(false);
+	pthread_mutex_unlock(&lock);
+}
+
 static void line(struct buffer *raw, const char *fmt, va_list ap)
     __attribute__((format(printf, 2, 0)));
 

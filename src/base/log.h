@@ -34,6 +34,14 @@ void log_trace(const char *who, bool towards_peer, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
 /*
+ * log_claim_terminal - the terminal is wanted for a question: no line is
+ * written, and none of progress drawn, until log_release_terminal(). One
+ * thread at a time; the others wait.
+ */
+void log_claim_terminal(void);
+void log_release_terminal(void);
+
+/*
  * log_set_line_hook - called with true before and false after each line is
  * written, so that a progress line can be taken away and drawn again. NULL
  * for none. Set before threads start.

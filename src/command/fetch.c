@@ -20,6 +20,7 @@ struct fetch {
 	const struct invocation *in;
 	struct settings *settings;
 	const struct account **accounts; /* NULL-terminated */
+	const char **names; /* of all in the settings, NULL-terminated */
 	struct ledger *ledger;
 	struct transit_pool *pool;
 	struct delivery **deliveries; /* as settings->destinations; at use */
@@ -136,6 +137,7 @@ fetch_account(struct fetch *f, size_t i, const struct stop *stop)
 		.ledger = f->ledger,
 		.pool = f->pool,
 		.stop = stop,
+		.names = f->names,
 		.moved = f->in->same_mailbox,
 		.impatient = true,
 		.progress = &f->progress[i],
@@ -207,6 +209,9 @@ run(const struct invocation *in)
 	}
 	while (f.accounts[n] != NULL)
 		n++;
+	f.names = xcalloc(f.settings->account_count + 1, sizeof(*f.names));
+	for (size_t i = 0; i < f.settings->account_count; i++)
+		f.names[i] = f.settings->accounts[i].name;
 	f.progress = xcalloc(n, sizeof(*f.progress));
 	f.deliveries =
 	    xcalloc(f.settings->destination_count, sizeof(*f.deliveries));
@@ -217,6 +222,7 @@ run(const struct invocation *in)
 	status = session_run(work, tick, &f);
 	transit_pool_free(&f.pool);
 	free(f.deliveries);
+	free(f.names);
 	free(f.progress);
 	free(f.accounts);
 	settings_free(&f.settings);

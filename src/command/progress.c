@@ -8,13 +8,14 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 static struct {
 	pthread_mutex_t lock; /* guards what follows, and the terminal */
 	bool enabled;
 	bool drawn;
-	char line[160];
+	char line[200];
 	const void *of; /* whose rate is being measured */
 	int64_t since_ms;
 } the = { .lock = PTHREAD_MUTEX_INITIALIZER };
@@ -107,18 +108,35 @@ describe(char *out, size_t room, struct poll_progress *p)
 	}
 }
 
+/* Beyond its width a terminal wraps, and \r no longer finds the beginning. */
+static int
+columns(void)
+{
+	struct winsize size;
+
+	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_col < 20)
+		return 80;
+	return size.ws_col;
+}
+
 void
 progress_show(const char *name, struct poll_progress *p)
 {
-	char text[120], line[sizeof(the.line)];
+	char text[120], whole[sizeof(text) + 40], line[sizeof(the.line)];
 
-	pthread_mutex_lock(&the.lock);
+	/* Held while a question is asked; then nobody minds the progress. */
+	if (pthread_mutex_trylock(&the.lock) != 0)
+		return;
 	if (the.of != p || atomic_load(&p->phase) != POLL_MOVING) {
 		the.of = p;
 		the.since_ms = clock_monotonic_ms();
 	}
 	describe(text, sizeof(text), p);
-	snprintf(line, sizeof(line), "\r%.30s: %s\033[K", name, text);
+	snprintf(line, sizeof(line), "\r%.*s\033[K",
+	    snprintf(whole, sizeof(whole), "%.30s: %s", name, text) < columns()
+		? (int)sizeof(whole)
+		: columns() - 1,
+	    whole);
 	if (the.enabled && (!the.drawn || strcmp(line, the.line) != 0)) {
 		put(line);
 		memcpy(the.line, line, sizeof(line));

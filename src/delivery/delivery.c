@@ -101,6 +101,21 @@ connect_if_needed(struct delivery *d, struct error *e)
 	return -1;
 }
 
+/*
+ * Has the connection failed under this message, and neither the mailbox nor we
+ * given up? That counts as a refusal for now: a message that breaks one
+ * connection after the other must not stand before the others for ever.
+ */
+static bool
+broke_connection(struct transit *t, enum attempt a)
+{
+	struct slice part;
+
+	return (a == ATTEMPT_AGAIN || a == ATTEMPT_LOST) &&
+	    t->error.kind != ERR_STOPPED && t->error.kind != ERR_LEDGER &&
+	    transit_peek(t, &part) != TRANSIT_BROKEN;
+}
+
 static void
 carry(struct delivery *d, struct transit *t)
 {
@@ -109,6 +124,7 @@ carry(struct delivery *d, struct transit *t)
 	enum attempt a;
 
 	do {
+		error_clear(&t->error);
 		if (connect_if_needed(d, &t->error) < 0) {
 			t->destination_down = true;
 			untried(d, t, recorded);
@@ -130,7 +146,11 @@ carry(struct delivery *d, struct transit *t)
 	} while (a == ATTEMPT_AGAIN && was_used);
 
 	t->took_ms = clock_monotonic_ms() - started;
-	if (a == ATTEMPT_AGAIN || a == ATTEMPT_LOST || a == ATTEMPT_STOP) {
+	if (broke_connection(t, a)) {
+		verdict_set_rest(t, STATE_DEFERRED, t->error.text);
+	} else if (a == ATTEMPT_DOUBT) {
+		verdict_set_rest(t, STATE_IN_DOUBT, t->error.text);
+	} else if (a != ATTEMPT_DONE) {
 		t->destination_down = a == ATTEMPT_STOP;
 		if (a == ATTEMPT_STOP) {
 			take_down(d, &t->error);
@@ -140,8 +160,6 @@ carry(struct delivery *d, struct transit *t)
 		untried(d, t, recorded);
 		return;
 	}
-	if (a == ATTEMPT_DOUBT)
-		verdict_set_rest(t, STATE_IN_DOUBT, t->error.text);
 	verdict_conclude(t, d->to->name);
 	finish(d, t, true);
 }

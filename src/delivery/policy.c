@@ -28,6 +28,7 @@ static const struct rule {
 
 	/* This sender is not wanted, or we are not: later messages tell. */
 	{ STAGE_MAIL, 550, 554, 7, 1, POLICY_DEFER_MESSAGE },
+	{ STAGE_RCPT, 550, 554, 7, 1, POLICY_DEFER_RECIPIENT },
 
 	/* Mailbox full, and too many recipients: later. */
 	{ STAGE_RCPT, 500, 599, 2, 2, POLICY_DEFER_RECIPIENT },

@@ -51,7 +51,10 @@ struct transit_pipe; /* private */
 struct transit {
 	struct queue_item item; /* on the delivery's queue */
 
-	/* Who: set by the poll before it submits, then read only. */
+	/*
+	 * Who: set by the poll before it submits. The delivery notes the row
+	 * that the ledger made (message, fresh), and reads the rest only.
+	 */
 	const char *account_name; /* borrowed */
 	int64_t account; /* the ledger's row */
 	int64_t message; /* the ledger's row; 0: none yet */
@@ -68,12 +71,14 @@ struct transit {
 	struct transit_recipient *recipients; /* owned */
 	size_t recipient_count;
 	struct queue *answer; /* where the poll gets it back */
-	void *plan_entry; /* the poll's own */
+	void *plan_entry; /* the poll's own, as is the next */
+	bool broken_off; /* by the poll, which has dealt with it */
 
 	/* What became of it: set by the delivery, read by the poll after. */
 	enum transit_end end;
 	char reply[560]; /* the words that decided it */
-	struct error error; /* of TRANSIT_UNTRIED, IN_DOUBT */
+	/* UNTRIED, IN_DOUBT, and DEFERRED when the connection failed: why. */
+	struct error error;
 	bool destination_down; /* the next message would fare no better */
 	uint64_t sent; /* content octets that were sent */
 	int64_t took_ms;
@@ -99,8 +104,8 @@ void transit_free(struct transit **t);
  * transit_try_write - take as much of *in as fits now, cutting it off.
  * transit_open_end - before a transit is submitted that is not complete: the
  *	two sides may have to wait for each other from now on. ERR_SYSTEM.
- * transit_write - after transit_open_end(): take all of it, waiting for room up to `until`.
- *	ERR_TIMEOUT, ERR_STOPPED; ERR_REFUSED: the reader gave up, nothing
+ * transit_write - after transit_open_end(): take all of it, waiting for room
+ *	up to `until`. ERR_TIMEOUT, ERR_STOPPED; ERR_REFUSED: the reader gave up, nothing
  *	more is wanted.
  * transit_complete - the message is complete.
  * transit_break - the rest will never come; the message must not be accepted.

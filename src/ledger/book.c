@@ -25,15 +25,18 @@ static const char *const sql[BOOK_STATEMENTS] = {
 		     "  attempts = iif(?6, 0, attempts),"
 		     "  first_refused = iif(?6, NULL, first_refused),"
 		     "  next_try = iif(?6, 0, next_try),"
+		     "  doubts = iif(?6, 0, doubts),"
 		     "  deletions = iif(?6, 0, deletions),"
 		     "  reply = iif(?6, '', reply),"
 		     "  intent = iif(?6, NULL, intent)"
 		     " RETURNING id",
 	[BOOK_FORGET_OUTCOMES] = "DELETE FROM outcome WHERE message = ?1",
-	/* ?3 intent */
+	/* ?3 intent, ?4 octets: of what is sent, for what is deleted later */
 	[BOOK_INTENT] =
 	    "UPDATE message SET before = iif(state = 'gone', before, state),"
-	    " state = 'in_doubt', since = ?2, intent = ?3 WHERE id = ?1",
+	    " doubts = doubts + (state = 'in_doubt'),"
+	    " state = 'in_doubt', since = ?2, intent = ?3,"
+	    " octets = iif(?4 > 0, ?4, octets) WHERE id = ?1",
 	[BOOK_WITHDRAW] =
 	    "UPDATE message SET state = before, since = ?2,"
 	    " intent = iif(before = 'in_doubt', intent, NULL), before = NULL"
@@ -70,7 +73,8 @@ static const char *const sql[BOOK_STATEMENTS] = {
 	[BOOK_RETURN] = "UPDATE message SET state = before, before = NULL,"
 			" since = ?2 WHERE id = ?1 AND state = 'gone'",
 	[BOOK_RETRY] = "UPDATE message SET state = 'new', since = ?2,"
-		       " first_refused = NULL, attempts = 0, next_try = 0"
+		       " first_refused = NULL, attempts = 0, doubts = 0,"
+		       " next_try = 0"
 		       " WHERE id = ?1 AND state IN ('held', 'dropped')",
 	[BOOK_DROP] = "UPDATE message SET state = 'dropped', since = ?2"
 		      " WHERE id = ?1 AND state = 'held'",
@@ -241,6 +245,7 @@ book_change(
 	case CHANGE_INTENT:
 		intent = intent_text(c);
 		bind_text(st, 3, intent);
+		sqlite3_bind_int64(st, 4, (int64_t)c->octets);
 		break;
 	case CHANGE_VERDICT:
 		bind_text(st, 3, state_name(c->state));

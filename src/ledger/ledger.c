@@ -197,6 +197,7 @@ ledger_change(struct ledger *l, int64_t account, struct ledger_change *changes,
 struct account_job {
 	struct ledger_job job;
 	const char *name, *server, *user;
+	const char *const *names;
 	bool moved;
 	int64_t *out;
 };
@@ -269,29 +270,102 @@ account_select(struct book *b, struct account_job *a, bool *found, bool *same)
 	return rc;
 }
 
+static bool
+is_among(const char *name, const char *const *names)
+{
+	for (; *names != NULL; names++)
+		if (strcmp(name, *names) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * Does the ledger have this maildrop under a name that is no longer in use? Then
+ * the account was renamed; as a new one it would fetch all of its mail again.
+ */
+static int
+account_renamed(struct book *b, struct account_job *a, int64_t *id)
+{
+	struct error *e = &a->job.error;
+	sqlite3_stmt *st = NULL;
+	int step, rc = 0;
+
+	*id = 0;
+	if (prepare(b,
+		"SELECT id, name FROM account"
+		" WHERE lower(server) = lower(?1) AND user = ?2",
+		&st, e) < 0)
+		return -1;
+	sqlite3_bind_text(st, 1, a->server, -1, SQLITE_STATIC);
+	sqlite3_bind_text(st, 2, a->user, -1, SQLITE_STATIC);
+	while ((step = sqlite3_step(st)) == SQLITE_ROW) {
+		const char *name = (const char *)sqlite3_column_text(st, 1);
+
+		if (is_among(name, a->names))
+			continue;
+		*id = sqlite3_column_int64(st, 0);
+		if (!a->moved)
+			a->job.rc = error_set(e, ERR_QUESTION,
+			    "the mailbox of account %s was that of account %s "
+			    "before. If you have renamed it, say "
+			    "--same-mailbox once; if not, restore its name",
+			    a->name, name);
+		break;
+	}
+	if (step != SQLITE_ROW && step != SQLITE_DONE)
+		rc = schema_error(b->db, b->path, e);
+	sqlite3_finalize(st);
+	return rc;
+}
+
+static int
+account_rename(struct book *b, struct account_job *a, int64_t id)
+{
+	struct error *e = &a->job.error;
+	sqlite3_stmt *st = NULL;
+	int rc = -1;
+
+	if (prepare(b, "UPDATE account SET name = ?2 WHERE id = ?1", &st, e) ==
+	    0) {
+		sqlite3_bind_int64(st, 1, id);
+		sqlite3_bind_text(st, 2, a->name, -1, SQLITE_STATIC);
+		rc = book_run(b, st, e);
+	}
+	sqlite3_finalize(st);
+	return rc;
+}
+
 static int
 account_work(struct book *b, struct ledger_job *job)
 {
 	struct account_job *a = (struct account_job *)job;
 	bool found, same = false;
+	int64_t renamed = 0;
 
 	if (account_select(b, a, &found, &same) < 0)
 		return -1;
 	if ((found && same) || job->rc < 0)
 		return 0;
-	if (account_insert(b, a) < 0)
+	if (!found && a->names != NULL && account_renamed(b, a, &renamed) < 0)
+		return -1;
+	if (job->rc < 0)
+		return 0;
+	if ((renamed != 0 ? account_rename(b, a, renamed)
+			  : account_insert(b, a)) < 0)
 		return -1;
 	return found ? 0 : account_select(b, a, &found, &same);
 }
 
 int
 ledger_account(struct ledger *l, const char *name, const char *server,
-    const char *user, bool moved, int64_t *account, struct error *e)
+    const char *user, const char *const *names, bool moved, int64_t *account,
+    struct error *e)
 {
 	struct account_job a = { .job.work = account_work,
 		.name = name,
 		.server = server,
 		.user = user,
+		.names = names,
 		.moved = moved,
 		.out = account };
 

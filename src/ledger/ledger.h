@@ -47,7 +47,8 @@ struct ledger_outcome {
 enum change_kind {
 	/*
 	 * End of data is about to be sent to `destination` for `outcomes`
-	 * (recipients only). Makes the row if need be and fills in `message`.
+	 * (recipients only). Makes the row if need be, fills in `message`, and
+	 * notes `octets` as the size of what is sent.
 	 */
 	CHANGE_INTENT,
 	/* No end of data went out after all: the row is as before the intent. */
@@ -106,11 +107,15 @@ int ledger_change(struct ledger *l, int64_t account,
 /*
  * ledger_account - *account is the row for the account of that name, made if
  * missing.
- * moved: take a new server or user as the same maildrop at a new address;
- * without it a difference is ERR_QUESTION, with a text that says how to answer.
+ * names: of all accounts in the settings, NULL at the end, to recognise one that
+ * was renamed; NULL: do not.
+ * moved: take a new server or user, or a new name for the same ones, as the same
+ * maildrop; without it a difference is ERR_QUESTION, with a text that says how
+ * to answer.
  */
 int ledger_account(struct ledger *l, const char *name, const char *server,
-    const char *user, bool moved, int64_t *account, struct error *e);
+    const char *user, const char *const *names, bool moved, int64_t *account,
+    struct error *e);
 
 /* One poll's outcome, for `status`. */
 struct ledger_poll {

@@ -36,6 +36,22 @@ make_directories(const char *dir, struct error *e)
 	return rc;
 }
 
+/* Who can write here can make us forget, or delete, what he likes. */
+static int
+check_private(const char *dir, struct error *e)
+{
+	struct stat st;
+
+	if (stat(dir, &st) < 0)
+		return error_set(e, ERR_LEDGER, "%s: %s", dir, strerror(errno));
+	if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+		return error_set(e, ERR_LEDGER,
+		    "others may write to the state directory %s: say "
+		    "\"chmod 700 %s\"",
+		    dir, dir);
+	return 0;
+}
+
 static int
 held_by(int fd, const char *path, struct error *e)
 {
@@ -56,7 +72,7 @@ lock_take(const char *dir, struct error *e)
 	char pid[32];
 	int fd = -1, n;
 
-	if (make_directories(dir, e) < 0)
+	if (make_directories(dir, e) < 0 || check_private(dir, e) < 0)
 		goto out;
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0) {

@@ -17,7 +17,7 @@
 int lock_take(const char *dir, struct error *e);
 
 /*
- * lock_check_marker - has a ledger that was here gone? With the lock held.
+ * lock_check_marker - has a ledger that was here gone?
  * Returns 0, or -1 with ERR_QUESTION.
  */
 int lock_check_marker(const char *dir, bool may_be_new, struct error *e);

@@ -2,6 +2,7 @@
 #include "ledger/reader.h"
 
 #include "base/alloc.h"
+#include "ledger/lock.h"
 #include "ledger/schema.h"
 
 #include <stdio.h>
@@ -18,7 +19,8 @@ reader_open(struct reader **r, const char *dir, struct error *e)
 	sqlite3 *db;
 
 	*r = NULL;
-	if (schema_open(&db, dir, false, e) < 0)
+	if (lock_check_marker(dir, false, e) < 0 ||
+	    schema_open(&db, dir, false, e) < 0)
 		return -1;
 	if (db != NULL) {
 		*r = xcalloc(1, sizeof(**r));
@@ -110,7 +112,9 @@ reader_rows(
 		return 0;
 	if (prepare(r,
 		"SELECT id, uid, copy, state, before, attempts, deletions,"
-		" octets, first_seen, since, delivered, next_try, first_refused"
+		" octets, first_seen, since, delivered, next_try, "
+		"first_refused,"
+		" doubts"
 		" FROM message WHERE account = ?1 ORDER BY uid, copy",
 		&st, e) < 0)
 		return -1;
@@ -139,6 +143,7 @@ reader_rows(
 			.delivered = sqlite3_column_int64(st, 10),
 			.next_try = sqlite3_column_int64(st, 11),
 			.first_refused = sqlite3_column_int64(st, 12),
+			.doubts = (uint32_t)sqlite3_column_int64(st, 13),
 		};
 		buffer_add_slice(&rows->uids, uid);
 	}

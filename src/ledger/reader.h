@@ -17,7 +17,8 @@ struct reader;
 /*
  * reader_open - *r is NULL and 0 is returned when there is no ledger yet in
  * `dir`; all functions below take that NULL as an empty ledger.
- * ERR_LEDGER: unreadable, damaged, from a newer version.
+ * ERR_LEDGER: unreadable, damaged, from a newer version. ERR_QUESTION: there was
+ * one, and it has gone.
  */
 int reader_open(struct reader **r, const char *dir, struct error *e);
 void reader_free(struct reader **r);
@@ -33,8 +34,9 @@ struct row {
 	enum state state;
 	enum state before; /* of a gone one: what it was */
 	uint32_t attempts; /* temporary refusals so far */
+	uint32_t doubts; /* times it was sent again being in doubt */
 	uint32_t deletions; /* DELEs answered by QUIT +OK so far */
-	uint64_t octets; /* as listed when it was recorded */
+	uint64_t octets; /* as listed when it was recorded or last sent */
 	int64_t first_seen; /* wall clock, as are the others */
 	int64_t since; /* of the state */
 	int64_t delivered; /* 0: never */
@@ -74,8 +76,8 @@ struct waiting {
 
 /*
  * reader_waiting - messages in the states for which a bit (1 << state) is set,
- * by account, oldest first; account: of that one only, or NULL. message: only that one, or
- * 0. Hands each to `each` and tells in *found how many there were.
+ * by account, oldest first. account: of that one only, or NULL. message: only
+ * that one, or 0. Hands each to `each` and tells in *found how many there were.
  */
 int reader_waiting(struct reader *r, const char *account, int64_t message,
     unsigned states, void (*each)(void *arg, const struct waiting *w),

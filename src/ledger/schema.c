@@ -49,6 +49,7 @@ static const char *const migrations[] = {
 	" attempts INTEGER NOT NULL DEFAULT 0,"
 	" first_refused INTEGER,"
 	" next_try INTEGER NOT NULL DEFAULT 0,"
+	" doubts INTEGER NOT NULL DEFAULT 0,"
 	" deletions INTEGER NOT NULL DEFAULT 0,"
 	" reply TEXT NOT NULL DEFAULT '',"
 	" intent TEXT,"

@@ -14,6 +14,7 @@
  *             attempts, first_refused, next_try
  *                                temporary refusals so far; when the first
  *                                was; when to try again
+ *             doubts             times it was sent again being in doubt
  *             deletions          DELEs that a QUIT +OK followed
  *             reply              the server's last words, or a reason
  *             intent             in_doubt: "DESTINATION: RECIPIENT…" of the

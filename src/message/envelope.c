@@ -10,7 +10,6 @@
  * RFC 5321 section 4.5.3.1, without the brackets of a path, whose limit leaves
  * no domain more than its own 255 octets.
  */
-#define LOCAL_MAX 64
 #define LABEL_MAX 63
 #define MAILBOX_MAX (ENVELOPE_ADDRESS - 2)
 
@@ -57,22 +56,18 @@ is_atext(char c)
 	    (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", c) != NULL);
 }
 
-/* Dot-string: how long it is, or 0 when there is none. */
+/*
+ * Dot-string: how long it is, or 0 when there is none. Dots anywhere: addresses
+ * like john..doe.@example.com exist, and do no harm.
+ */
 static size_t
 dot_string(struct slice s)
 {
 	size_t n = 0;
-	bool atom = false;
 
-	for (; n < s.len; n++) {
-		if (is_atext(s.data[n]))
-			atom = true;
-		else if (s.data[n] == '.' && atom)
-			atom = false;
-		else
-			break;
-	}
-	return atom ? n : 0;
+	while (n < s.len && (is_atext(s.data[n]) || s.data[n] == '.'))
+		n++;
+	return n;
 }
 
 /* Quoted-string: how long it is, or 0 when there is none. */
@@ -151,7 +146,7 @@ is_mailbox(struct slice s)
 	if (has_eightbit(s) && !text_is_utf8(s))
 		return false;
 	local = s.data[0] == '"' ? quoted_string(s) : dot_string(s);
-	if (local == 0 || local > LOCAL_MAX)
+	if (local == 0)
 		return false;
 	if (local == s.len)
 		return true;

@@ -127,6 +127,7 @@ header_find(struct slice header, const char *name, struct header_field *field)
 	while (header_next(&header, field))
 		if (slice_is_nocase(field->name, name))
 			return true;
+	*field = (struct header_field){ 0 };
 	return false;
 }
 

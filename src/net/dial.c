@@ -42,12 +42,11 @@ refused(const struct call *c, int errnum, struct error *e)
 	    strerror(errnum));
 }
 
-/* 0 when the deadline has passed; events: POLLOUT, or 0 to let time pass. */
+/* 0 when the deadline has passed. fd: to be connected, or -1: time is to pass. */
 static int
-await(const struct call *c, int fd, short events, struct deadline until,
-    struct error *e)
+await(const struct call *c, int fd, struct deadline until, struct error *e)
 {
-	return wait_for(fd, events, -1, stop_fd(c->stop, STOP_SOON), until, e);
+	return wait_for(fd, POLLOUT, -1, stop_fd(c->stop, STOP_SOON), until, e);
 }
 
 /* connect(2), which may be called again as long as it says EAGAIN. */
@@ -70,10 +69,11 @@ connect_socket(const struct call *c, int fd, const struct address *to,
 			return wait_silence(
 			    c->peer, "did not answer", since, e);
 		pause = deadline_sooner(until, deadline_in(BACKLOG_PAUSE_MS));
-		if (await(c, fd, 0, pause, e) < 0)
+		/* Not on fd: poll(2) calls an unconnected one hung up. */
+		if (await(c, -1, pause, e) < 0)
 			return -1;
 	}
-	ready = await(c, fd, POLLOUT, until, e);
+	ready = await(c, fd, until, e);
 	if (ready < 0)
 		return -1;
 	if (ready == 0)
@@ -143,8 +143,10 @@ dial_host(const struct call *c, struct deadline until, struct error *e)
 		left = until.ms - clock_monotonic_ms();
 		share = deadline_sooner(until, deadline_in(left / (n - i)));
 		fd = dial_address(c, &addresses[i], share, i == 0 ? e : &later);
-		if (fd >= 0)
+		if (fd >= 0) {
+			error_clear(e);
 			return fd;
+		}
 		if (i > 0 && later.kind == ERR_STOPPED)
 			*e = later;
 		if (e->kind == ERR_STOPPED || e->kind == ERR_SYSTEM)

@@ -10,6 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What UIDs may take up in memory: more than any maildrop needs. */
+#define UIDS_MAX ((size_t)128 * 1024 * 1024)
+
 /* The answer to LIST. */
 struct sizes {
 	struct size {
@@ -137,8 +140,13 @@ listing_free(struct listing *l)
 static int
 uidl_line(void *arg, uint32_t number, struct slice uid, struct error *e)
 {
-	(void)e;
-	listing_add(arg, number, uid, 0);
+	struct listing *l = arg;
+
+	if (l->uids.len + uid.len > UIDS_MAX)
+		return error_set(e, ERR_PROTOCOL,
+		    "the server lists UIDs without end: more than %zu octets",
+		    UIDS_MAX);
+	listing_add(l, number, uid, 0);
 	return 0;
 }
 
@@ -249,6 +257,9 @@ listing_read(struct listing *l, struct pop3 *pop3, struct error *e)
 	if (sized)
 		join_sizes(l, &sizes);
 	listing_finish(l);
+	/* What STAT counts must be there, or what is missing only seems gone. */
+	if (count > l->count + l->left_out)
+		l->left_out = count - l->count;
 out:
 	free(sizes.list);
 	if (rc < 0)

@@ -33,7 +33,8 @@ struct listing {
 /*
  * listing_read - STAT, UIDL and LIST; without UIDL, TOP n 0 for each message
  * and the digest of its header as UID. Numbers that repeat, are 0, or are in
- * one answer only are left out, never guessed.
+ * one answer only, and lines without a proper UID or size, are left out, never
+ * guessed.
  * Returns 0, or -1 with the session's error, or ERR_PROTOCOL: the server has
  * neither UIDL nor TOP.
  */

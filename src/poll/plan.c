@@ -7,6 +7,8 @@
 
 /* A deletion that has not worked so often is not tried again. */
 #define DELETIONS_MAX 3
+/* Sent again so often, a message in doubt may have arrived as often. */
+#define DOUBTS_MAX 3
 /* Between two polls the clock may move forward by so much unsuspected. */
 #define CLOCK_FORWARD_S ((int64_t)7 * 86400)
 /* And back by so much: a correction. */
@@ -61,9 +63,17 @@ static void
 plan_deletion(struct plan *plan, struct plan_entry *entry,
     const struct plan_input *in, size_t i, const char *reason)
 {
-	if (sizes_differ(entry)) {
+	if (entry->returned && entry->row->deletions > 0) {
+		set(entry, PLAN_HOLD,
+		    "it was deleted, and its UID is listed again: perhaps "
+		    "another message");
+	} else if (sizes_differ(entry)) {
 		entry->fresh = true;
 		plan_new(entry, in, i);
+	} else if (entry->listed->octets == 0 || entry->row->octets == 0) {
+		set(entry, PLAN_LEAVE,
+		    "to be deleted, but the server does not tell its size, "
+		    "which would prove that it is the same message");
 	} else if (entry->row->deletions >= DELETIONS_MAX) {
 		plan->stubborn++;
 		set(entry, PLAN_LEAVE,
@@ -111,6 +121,10 @@ plan_in_doubt(struct plan_entry *entry, const struct plan_input *in)
 	else if (in->account->hold_in_doubt)
 		set(entry, PLAN_HOLD,
 		    "in doubt: it may have been delivered already");
+	else if (entry->row->doubts >= DOUBTS_MAX)
+		set(entry, PLAN_HOLD,
+		    "in doubt again and again: it may have been delivered "
+		    "several times");
 	else
 		set(entry, PLAN_TAKE, "in doubt: sent again");
 }

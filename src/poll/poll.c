@@ -187,7 +187,7 @@ report_plan(struct session *s)
 	s->listed = true;
 	s->report->in_mailbox = s->listing.count;
 	s->report->left_for_later = plan->left_for_later;
-	s->report->stubborn = plan->stubborn;
+	s->report->stubborn += plan->stubborn;
 	s->report->waiting_held = plan->held;
 	if (progress != NULL) {
 		atomic_fetch_add(&progress->messages, plan->take_count);
@@ -244,8 +244,7 @@ run_session(struct session *s, struct error *e)
 	report_plan(s);
 	phase(s, POLL_MOVING);
 	rc = transfer_run(s, e);
-	settle_all(s, e);
-	if (e->kind != ERR_NONE)
+	if (settle_all(s, e) < 0)
 		rc = -1;
 	phase(s, POLL_SETTLING);
 	if (rc == 0)
@@ -265,14 +264,20 @@ run_sessions(struct session *s, struct error *e)
 		if (rc <= 0 || s->give_up)
 			break;
 	}
-	if (rc == 0 && s->trouble.kind != ERR_NONE) {
+	if (rc >= 0 && s->trouble.kind != ERR_NONE) {
 		*e = s->trouble;
-		rc = -1;
+		return -1;
 	}
-	return rc < 0 ? -1 : 0;
+	if (rc > 0)
+		return error_set(e, ERR_IO,
+		    "the mailbox broke off %u sessions; what is left waits "
+		    "for the next time",
+		    s->sessions);
+	return rc;
 }
 
-static void
+/* What the poll came to is told by e; only if it was well, by the ledger. */
+static int
 record_poll(struct session *s, int rc, struct error *e)
 {
 	const struct poll_report *r = s->report;
@@ -292,8 +297,11 @@ record_poll(struct session *s, int rc, struct error *e)
 
 	if (rc < 0)
 		poll.error = *e;
-	if (ledger_poll(s->job->ledger, &poll, &another) < 0 && rc == 0)
+	if (ledger_poll(s->job->ledger, &poll, &another) == 0)
+		return 0;
+	if (rc == 0)
 		*e = another;
+	return -1;
 }
 
 int
@@ -310,14 +318,13 @@ poll_run(
 	*report = (struct poll_report){ 0 };
 	error_clear(e);
 	if (ledger_account(job->ledger, a->name, a->at.host, a->login.user,
-		job->moved, &s.account, e) < 0)
+		job->names, job->moved, &s.account, e) < 0)
 		return -1;
 	if (queue_new(&s.answers, e) < 0 ||
 	    reader_open(&s.reader, job->state_dir, e) < 0)
 		goto out;
 	rc = run_sessions(&s, e);
-	record_poll(&s, rc, e);
-	if (rc == 0 && e->kind != ERR_NONE)
+	if (record_poll(&s, rc, e) < 0)
 		rc = -1;
 out:
 	phase(&s, POLL_DONE);

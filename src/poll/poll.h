@@ -54,7 +54,8 @@ struct poll_job {
 	struct delivery *delivery;
 	struct transit_pool *pool;
 	const struct stop *stop;
-	bool moved; /* see ledger_account() */
+	const char *const *names; /* see ledger_account(), as is the next */
+	bool moved;
 	bool impatient; /* see plan.h */
 	struct poll_progress *progress; /* or NULL */
 };

@@ -26,7 +26,7 @@ struct session {
 	struct queue *answers; /* owned: jobs of transits that come back */
 	size_t in_flight; /* transits that have not come back */
 	uint64_t in_flight_octets;
-	unsigned untried; /* in a row */
+	unsigned failed; /* messages in a row that a connection failed under */
 	bool give_up; /* the destination takes nothing more */
 	struct error trouble; /* why */
 
@@ -51,8 +51,11 @@ int transfer_run(struct session *s, struct error *e);
 int settle_arrivals(struct session *s, struct error *e);
 int settle_wait(struct session *s, struct error *e);
 
-/* settle_all - wait for all, whatever happens to the POP3 session. */
-void settle_all(struct session *s, struct error *e);
+/*
+ * settle_all - wait for all, whatever happens to the POP3 session. Returns 0, or
+ * -1 with the first error, unless e holds one already.
+ */
+int settle_all(struct session *s, struct error *e);
 
 /* settle_deletions - DELE what the plan says, then QUIT. */
 int settle_deletions(struct session *s, struct error *e);

@@ -14,7 +14,7 @@
 /* How long it is kept open (RFC 1939 section 3 allows servers 10 minutes). */
 #define PATIENCE_MS (5 * 60 * 1000)
 /* Messages in a row that the destination's connection failed under. */
-#define UNTRIED_MAX 3
+#define FAILED_MAX 3
 
 void
 settle_trouble(
@@ -50,6 +50,7 @@ dele(struct session *s, uint32_t number, int64_t message, struct error *e)
 	if (pop3_dele(s->pop3, number, e) < 0) {
 		if (e->kind != ERR_REFUSED)
 			return -1;
+		s->report->stubborn++;
 		log_warning("%s: message %lu cannot be deleted: %s",
 		    s->job->account->name, (unsigned long)number, e->text);
 		error_clear(e);
@@ -135,6 +136,16 @@ log_delivered(struct session *s, const struct transit *t)
 }
 
 static void
+count_failure(struct session *s, const struct transit *t)
+{
+	s->failed++;
+	if (!t->destination_down && s->failed < FAILED_MAX)
+		return;
+	s->trouble = t->error;
+	s->give_up = true;
+}
+
+static void
 untried(struct session *s, const struct transit *t)
 {
 	char uid[80];
@@ -143,9 +154,7 @@ untried(struct session *s, const struct transit *t)
 	log_event("account=%s uid=%s event=not_sent reason=\"%s\"",
 	    t->account_name, uid, t->error.text);
 	s->trouble = t->error;
-	s->untried++;
-	if (t->destination_down || s->untried >= UNTRIED_MAX)
-		s->give_up = true;
+	count_failure(s, t);
 }
 
 static int
@@ -164,10 +173,14 @@ settle(struct session *s, struct transit *t, struct error *e)
 		goto out;
 	}
 	if (t->end == TRANSIT_UNTRIED) {
-		untried(s, t);
+		if (!t->broken_off)
+			untried(s, t);
 		goto out;
 	}
-	s->untried = 0;
+	if (t->end == TRANSIT_DEFERRED && t->error.kind != ERR_NONE)
+		count_failure(s, t);
+	else
+		s->failed = 0;
 	if (s->job->progress != NULL)
 		atomic_fetch_add(&s->job->progress->messages_done, 1);
 	switch (t->end) {
@@ -236,19 +249,22 @@ settle_wait(struct session *s, struct error *e)
 	}
 }
 
-void
+int
 settle_all(struct session *s, struct error *e)
 {
 	struct error another = { 0 };
 	struct ledger_job *job;
+	int rc = 0;
 
 	while (s->in_flight > 0) {
 		job = queue_wait(s->answers, -1, deadline_never());
-		if (settle(s, job->context, &another) < 0 &&
-		    e->kind == ERR_NONE)
+		if (settle(s, job->context, &another) == 0)
+			continue;
+		if (rc == 0 && e->kind == ERR_NONE)
 			*e = another;
+		rc = -1;
 		/* A session that has failed once is asked nothing more. */
-		if (another.kind != ERR_NONE)
-			pop3_free(&s->pop3);
+		pop3_free(&s->pop3);
 	}
+	return rc;
 }

@@ -31,6 +31,7 @@ struct message {
 	struct canon canon;
 	struct buffer head; /* the header, while it is being gathered */
 	bool has_head; /* it has been passed on */
+	bool unwanted; /* the delivery has given up on it */
 };
 
 /* --- the transit's envelope --- */
@@ -130,8 +131,11 @@ pass_on(struct message *m, struct slice content, struct error *e)
 			return -1;
 		submit(m);
 	}
-	return transit_write(
-	    m->t, content, deadline_never(), m->s->job->stop, e);
+	if (transit_write(
+		m->t, content, deadline_never(), m->s->job->stop, e) == 0)
+		return 0;
+	m->unwanted = e->kind == ERR_REFUSED;
+	return -1;
 }
 
 /* Our trace header, and the message's header without its Return-Path. */
@@ -150,6 +154,9 @@ pass_head(struct message *m, struct error *e)
 	    header_find(slice_make(head.data, header_length(head, &complete)),
 		"Return-Path", &path);
 	envelope_sender(path.value, t->sender, &t->sender_utf8);
+	if (path.value.len > 2 && t->sender[0] == '\0')
+		log_event(
+		    "account=%s id=%s event=sender_unusable", a->name, t->id);
 	trace_header(
 	    &(struct trace){
 		.from = a->at.host,
@@ -229,9 +236,19 @@ pass_end(struct message *m, struct error *e)
 	return 0;
 }
 
+/*
+ * Sizes in listings are estimates, but not that bad: what ends so early was cut
+ * off inside the server, whatever it says.
+ */
+static bool
+is_cut_short(uint64_t listed, uint64_t read)
+{
+	return read < listed && (read == 0 || read + 1024 < listed / 2);
+}
+
 /* --- one message --- */
 
-/* The mailbox does not give it out: a refusal like any other. */
+/* The mailbox does not give it out whole: a refusal like any other. */
 static int
 defer_unreadable(struct session *s, const struct plan_entry *entry,
     const struct error *why, struct error *e)
@@ -279,43 +296,81 @@ record_accepted_by_all(struct session *s, struct transit *t, struct error *e)
 	return ledger_change(s->job->ledger, s->account, &change, 1, e);
 }
 
+/* From RETR to the last octet in the transit. */
+static int
+retrieve(struct message *m, const struct listing_entry *listed, struct error *e)
+{
+	struct pop3 *pop3 = m->s->pop3;
+	struct slice raw;
+	int more;
+
+	if (pop3_retr(pop3, listed->number, e) < 0)
+		return -1;
+	while ((more = pop3_content(pop3, &raw, e)) > 0)
+		if (pass_run(m, raw, e) < 0)
+			return -1;
+	if (more < 0)
+		return -1;
+	if (is_cut_short(listed->octets, m->read))
+		return error_set(e, ERR_REFUSED,
+		    "the mailbox lists %llu octets and gave %llu",
+		    (unsigned long long)listed->octets,
+		    (unsigned long long)m->read);
+	return pass_end(m, e);
+}
+
+/* What a failure means for the message and the session; returns as take(). */
+static int
+give_up_message(struct session *s, const struct plan_entry *entry,
+    bool unwanted, struct error *e)
+{
+	struct error why = *e;
+	int rc;
+
+	if (why.kind == ERR_STOPPED || why.kind == ERR_SYSTEM ||
+	    why.kind == ERR_LEDGER)
+		return -1;
+	error_clear(e);
+	if (unwanted) {
+		rc = pop3_drain(s->pop3, DRAIN_OCTETS, e);
+		if (rc < 0 && e->kind == ERR_STOPPED)
+			return -1;
+		error_clear(e);
+		return rc == 0 ? 0 : 1;
+	}
+	/* A message that breaks the session must not block those behind it. */
+	if (defer_unreadable(s, entry, &why, e) < 0)
+		return -1;
+	return why.kind == ERR_REFUSED ? 0 : 1;
+}
+
 /* 0; 1: the session has to be given up; -1. */
 static int
 take(struct session *s, struct plan_entry *entry, struct error *e)
 {
 	struct message m = { .s = s };
-	struct error why = { 0 };
-	struct slice raw;
-	int more, rc = -1;
+	int rc;
 
 	if (make_transit(s, entry, &m.t, e) < 0)
 		return -1;
 	if (m.t->recipient_count == 0)
 		return record_accepted_by_all(s, m.t, e);
-	if (pop3_retr(s->pop3, entry->listed->number, &why) < 0) {
-		transit_free(&m.t);
-		if (why.kind == ERR_REFUSED)
-			return defer_unreadable(s, entry, &why, e);
-		*e = why;
-		return -1;
-	}
-	while ((more = pop3_content(s->pop3, &raw, e)) > 0)
-		if (pass_run(&m, raw, e) < 0)
-			goto out;
-	if (more < 0 || pass_end(&m, e) < 0)
-		goto out;
-	s->report->taken++;
-	rc = 0;
-out:
+	rc = retrieve(&m, entry->listed, e);
 	buffer_free(&m.head);
-	if (rc < 0 && m.submitted)
-		transit_break(m.t);
-	else if (rc < 0)
-		transit_free(&m.t);
-	if (rc < 0 && e->kind == ERR_REFUSED) {
-		error_clear(e);
-		rc = pop3_drain(s->pop3, DRAIN_OCTETS, e);
+	if (rc == 0) {
+		s->report->taken++;
+		return 0;
 	}
+	if (m.submitted) {
+		m.t->broken_off = !m.unwanted;
+		transit_break(m.t);
+	} else {
+		transit_free(&m.t);
+	}
+	rc = give_up_message(s, entry, m.unwanted, e);
+	/* No verdict that comes now may ask anything of a broken session. */
+	if (rc != 0)
+		pop3_free(&s->pop3);
 	return rc;
 }
 

@@ -261,5 +261,7 @@ pop3_login(struct pop3 *p, const struct login *l, const char *password,
 			return login_refused(p, l, e);
 		a.method = login_next(p, a.method);
 	}
+	/* Of a mechanism that was not known, before the one that was. */
+	error_clear(e);
 	return pop3_ask_capa(p, e);
 }

@@ -159,6 +159,8 @@ struct uidl {
 	int (*line)(
 	    void *arg, uint32_t number, struct slice uid, struct error *e);
 	void *arg;
+	bool good; /* a line made sense */
+	struct error bad; /* of one that made none */
 };
 
 struct list {
@@ -166,6 +168,8 @@ struct list {
 	int (*line)(
 	    void *arg, uint32_t number, uint64_t octets, struct error *e);
 	void *arg;
+	bool good; /* a line made sense */
+	struct error bad; /* of one that made none */
 };
 
 static int
@@ -180,25 +184,41 @@ bad_line(const struct pop3 *p, struct slice line, struct error *e)
 static int
 take_uidl(void *arg, struct slice line, struct error *e)
 {
-	const struct uidl *u = arg;
+	struct uidl *u = arg;
 	uint32_t number;
 	struct slice uid;
 
-	if (pop3_uidl_line(line, &number, &uid) < 0)
-		return bad_line(u->pop3, line, e);
+	if (pop3_uidl_line(line, &number, &uid) < 0) {
+		bad_line(u->pop3, line, &u->bad);
+		return u->line(u->arg, 0, slice_of(""), e);
+	}
+	u->good = true;
 	return u->line(u->arg, number, uid, e);
 }
 
 static int
 take_list(void *arg, struct slice line, struct error *e)
 {
-	const struct list *l = arg;
+	struct list *l = arg;
 	uint32_t number;
 	uint64_t octets;
 
-	if (pop3_list_line(line, &number, &octets) < 0)
-		return bad_line(l->pop3, line, e);
+	if (pop3_list_line(line, &number, &octets) < 0) {
+		bad_line(l->pop3, line, &l->bad);
+		return l->line(l->arg, 0, 0, e);
+	}
+	l->good = true;
 	return l->line(l->arg, number, octets, e);
+}
+
+/* One line that makes no sense is a slip; nothing but such lines is no answer. */
+static int
+understood(bool good, const struct error *bad, struct error *e)
+{
+	if (good || bad->kind == ERR_NONE)
+		return 0;
+	*e = *bad;
+	return -1;
 }
 
 int
@@ -208,7 +228,9 @@ pop3_uidl(struct pop3 *p,
 {
 	struct uidl u = { .pop3 = p, .line = line, .arg = arg };
 
-	return pop3_ask_lines(p, "UIDL", POP3_LINES_MAX, take_uidl, &u, e);
+	if (pop3_ask_lines(p, "UIDL", POP3_LINES_MAX, take_uidl, &u, e) < 0)
+		return -1;
+	return understood(u.good, &u.bad, e);
 }
 
 int
@@ -218,7 +240,9 @@ pop3_list(struct pop3 *p,
 {
 	struct list l = { .pop3 = p, .line = line, .arg = arg };
 
-	return pop3_ask_lines(p, "LIST", POP3_LINES_MAX, take_list, &l, e);
+	if (pop3_ask_lines(p, "LIST", POP3_LINES_MAX, take_list, &l, e) < 0)
+		return -1;
+	return understood(l.good, &l.bad, e);
 }
 
 static void

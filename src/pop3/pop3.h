@@ -60,7 +60,8 @@ pop3_stat(struct pop3 *p, uint32_t *count, uint64_t *octets, struct error *e);
  * pop3_uidl, pop3_list - the whole listing; each line is handed to `line`,
  * which returns 0, or -1 with its error to break off (the session is then
  * unusable). Not more than POP3_LINES_MAX lines (ERR_PROTOCOL).
- * A line that cannot be parsed is ERR_PROTOCOL.
+ * A line that cannot be parsed is handed over as number 0, with nothing else;
+ * when there are only such lines, ERR_PROTOCOL.
  */
 #define POP3_LINES_MAX 5000000
 int pop3_uidl(struct pop3 *p,

@@ -180,7 +180,7 @@ int
 secret_from_command(const char *command, const struct stop *stop,
     struct buffer *out, struct error *e)
 {
-	struct child child;
+	struct child child = { 0 };
 	int status = 0;
 	int rc;
 

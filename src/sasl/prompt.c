@@ -1,15 +1,13 @@
 /* prompt.c - a question on the terminal, and the terminal put back. */
 #include "sasl/prompt.h"
 
+#include "base/log.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <string.h>
 #include <termios.h>
 #include <unistd.h>
-
-/* One question at a time: the terminal is one for all threads. */
-static pthread_mutex_t terminal = PTHREAD_MUTEX_INITIALIZER;
 
 static int
 terminal_write(int tty, const char *text, struct error *e)
@@ -94,9 +92,9 @@ secret_from_prompt(const char *question, const struct stop *stop,
 		    "there is none, and no terminal to ask on; set "
 		    "password_file or password_command");
 	}
-	pthread_mutex_lock(&terminal);
+	log_claim_terminal();
 	rc = ask(tty, question, stop, out, e);
-	pthread_mutex_unlock(&terminal);
+	log_release_terminal();
 	close(tty);
 	return rc;
 }

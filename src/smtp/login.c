@@ -68,7 +68,9 @@ auth(struct smtp *s, struct sasl *sasl, struct smtp_reply *reply,
 		buffer_add_text(&line, " ");
 		buffer_add_slice(&line, buffer_slice(&first));
 	}
+	s->secret = buffer_slice(&first);
 	rc = smtp_ask_line(s, &line, shown, reply, e);
+	s->secret = slice_of("");
 out:
 	buffer_wipe(&first);
 	return rc;
@@ -81,6 +83,7 @@ exchange(struct smtp *s, struct sasl *sasl, struct smtp_reply *reply,
 {
 	while (reply->code == 334) {
 		struct buffer response = { 0 };
+		int rc;
 
 		/* Cut short in the reply, it would be another challenge. */
 		if (strlen(reply->text) + 1 >= sizeof reply->text) {
@@ -93,7 +96,12 @@ exchange(struct smtp *s, struct sasl *sasl, struct smtp_reply *reply,
 			buffer_wipe(&response);
 			return cancel(s);
 		}
-		if (smtp_ask_line(s, &response, "****", reply, e) < 0)
+		/* Room for the line end first, or the secret would move. */
+		buffer_reserve(&response, strlen("\r\n"));
+		s->secret = buffer_slice(&response);
+		rc = smtp_ask_line(s, &response, "****", reply, e);
+		s->secret = slice_of("");
+		if (rc < 0)
 			return -1;
 	}
 	return reply->code == 235 && sasl_done(sasl)

@@ -4,10 +4,13 @@
 #include "base/log.h"
 
 #include <stdarg.h>
+#include <string.h>
 
 /* RFC 5321 section 4.5.3.1.5 allows 512 octets; servers say more. */
 #define REPLY_LINE ((size_t)4096)
 #define REPLY_LINES 200
+/* Three digits, and what tells the last line from the others. */
+#define CODE ((size_t)4)
 
 /* What has come unasked is there already, but perhaps not its line end. */
 #define UNASKED_MS 1000
@@ -25,12 +28,23 @@ smtp_broken(struct smtp *s)
 	return -1;
 }
 
+/* Of a line that repeats what is secret only the code is kept. */
+static void
+less_secret(const struct smtp *s, struct slice *line)
+{
+	if (s->secret.len > 0 && line->len > CODE &&
+	    memmem(line->data, line->len, s->secret.data, s->secret.len) !=
+		NULL)
+		line->len = CODE;
+}
+
 static int
 receive_line(
     struct smtp *s, struct slice *line, struct deadline until, struct error *e)
 {
 	if (stream_line(s->stream, REPLY_LINE, line, until, e) < 0)
 		return smtp_broken(s);
+	less_secret(s, line);
 	log_trace(s->at->name, false, "%.*s", (int)line->len, line->data);
 	return 0;
 }

@@ -21,6 +21,9 @@ struct smtp {
 	struct dot_encoder dots;
 	uint64_t content; /* octets of it, in this transaction */
 	bool usable;
+	/* What was last sent and must not be shown, should the server repeat
+	 * it. Borrowed, empty when there is none. */
+	struct slice secret;
 };
 
 /* smtp_peer - the server's name, for messages. */

@@ -51,7 +51,7 @@ world_open(struct world *w)
 	if (ledger_open(&w->l, w->dir, false, &e) < 0)
 		fail_msg("%s", e.text);
 	assert_int_equal(ledger_account(w->l, "isp", "pop.isp.example", "ann",
-			     false, &w->account, &e),
+			     NULL, false, &w->account, &e),
 	    0);
 }
 
@@ -984,11 +984,11 @@ an_account_is_known_by_its_name(void **state)
 	world_begin(&w);
 	assert_true(w.account > 0);
 	assert_int_equal(ledger_account(w.l, "isp", "POP.ISP.example", "ann",
-			     false, &again, &e),
+			     NULL, false, &again, &e),
 	    0);
 	assert_int_equal(again, w.account);
 	assert_int_equal(ledger_account(w.l, "club", "pop.isp.example", "ann",
-			     false, &other, &e),
+			     NULL, false, &other, &e),
 	    0);
 	assert_int_not_equal(other, w.account);
 	/* The same UID in another account is another message. */
@@ -1016,7 +1016,7 @@ another_server_or_user_is_a_question(void **state)
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		error_clear(&e);
 		assert_int_equal(ledger_account(w.l, "isp", table[i].server,
-				     table[i].user, false, &id, &e),
+				     table[i].user, NULL, false, &id, &e),
 		    -1);
 		assert_int_equal(e.kind, ERR_QUESTION);
 		assert_non_null(strstr(e.text, "--same-mailbox"));
@@ -1026,24 +1026,24 @@ another_server_or_user_is_a_question(void **state)
 	/* A question is no failure: the ledger goes on. */
 	error_clear(&e);
 	intent(&w, 0, "u");
-	assert_int_equal(
-	    ledger_account(w.l, "isp", "pop.new.example", "bob", true, &id, &e),
+	assert_int_equal(ledger_account(w.l, "isp", "pop.new.example", "bob",
+			     NULL, true, &id, &e),
 	    0);
 	assert_int_equal(id, w.account);
 	/* And the answer holds. */
 	assert_int_equal(ledger_account(w.l, "isp", "pop.new.example", "bob",
-			     false, &id, &e),
+			     NULL, false, &id, &e),
 	    0);
 	assert_int_equal(id, w.account);
 	assert_int_equal(ledger_account(w.l, "isp", "pop.isp.example", "ann",
-			     false, &id, &e),
+			     NULL, false, &id, &e),
 	    -1);
-	assert_int_equal(
-	    ledger_account(w.l, "isp", "pop.isp.example", "ann", true, &id, &e),
+	assert_int_equal(ledger_account(w.l, "isp", "pop.isp.example", "ann",
+			     NULL, true, &id, &e),
 	    0);
 	/* A new account has not moved, whatever is said. */
 	assert_int_equal(
-	    ledger_account(w.l, "new", "h", "u", true, &id, &e), 0);
+	    ledger_account(w.l, "new", "h", "u", NULL, true, &id, &e), 0);
 	assert_int_not_equal(id, w.account);
 	world_end(&w);
 }
@@ -1132,8 +1132,9 @@ what_has_been_gone_for_more_than_90_days_is_forgotten(void **state)
 	    &w, gone, STATE_DEFERRED, STATE_DELIVERED, STATE_DEFERRED);
 	apply_to(&w, CHANGE_GONE, gone);
 	kept = row_in(&w, "kept", STATE_DELIVERED);
-	assert_int_equal(
-	    ledger_account(w.l, "club", "h", "u", false, &poll.account, &e), 0);
+	assert_int_equal(ledger_account(w.l, "club", "h", "u", NULL, false,
+			     &poll.account, &e),
+	    0);
 	atomic_fetch_add(&wall, 1);
 	other = row_in(&w, "gone later", STATE_GONE);
 
@@ -1415,7 +1416,7 @@ after_an_error_nothing_is_recorded_any_more(void **state)
 	assert_int_equal(ledger_change(w.l, w.account, &good, 1, &e), -1);
 	assert_int_equal(e.kind, ERR_LEDGER);
 	assert_int_equal(
-	    ledger_account(w.l, "isp", "h", "u", false, &id, &e), -1);
+	    ledger_account(w.l, "isp", "h", "u", NULL, false, &id, &e), -1);
 	assert_int_equal(e.kind, ERR_LEDGER);
 	read_rows(&w, &rows);
 	assert_int_equal(rows.count, 1);
