@@ -48,9 +48,10 @@ world_begin(struct world *w)
 	assert_non_null(mkdtemp(w->dir));
 	assert_int_equal(ledger_open(&w->l, w->dir, false, &e), 0);
 	assert_int_equal(
-	    ledger_account(w->l, "isp", "h", "u", false, &w->isp, &e), 0);
+	    ledger_account(w->l, "isp", "h", "u", NULL, false, &w->isp, &e), 0);
 	assert_int_equal(
-	    ledger_account(w->l, "club", "h", "v", false, &w->club, &e), 0);
+	    ledger_account(w->l, "club", "h", "v", NULL, false, &w->club, &e),
+	    0);
 	assert_int_equal(reader_open(&w->r, w->dir, &e), 0);
 	assert_non_null(w->r);
 }
