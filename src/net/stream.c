@@ -38,6 +38,9 @@ struct stream {
 	char *out; /* owned, STREAM_ROOM */
 	size_t out_start;
 	size_t out_end;
+	/* Since we last sent something: how long we waited, for what. */
+	int64_t waited_ms;
+	uint64_t came;
 };
 
 /* As wait_for(): the peer is its WAIT_FD. */
@@ -122,6 +125,7 @@ receive(struct stream *s)
 			return cut_off(s, n < 0 ? errno : 0, &s->end);
 	}
 	s->in_end += (size_t)n;
+	s->came += (uint64_t)n;
 	return n;
 }
 
@@ -144,6 +148,7 @@ static int
 fill(struct stream *s, int64_t since, struct deadline until, struct error *e)
 {
 	ssize_t n;
+	int64_t from;
 	int ready;
 
 	for (;;) {
@@ -154,13 +159,34 @@ fill(struct stream *s, int64_t since, struct deadline until, struct error *e)
 			*e = s->end;
 			return -1;
 		}
+		from = clock_monotonic_ms();
 		ready = await(s, s->want, -1, until, e);
+		s->waited_ms += clock_monotonic_ms() - from;
 		if (ready < 0)
 			return -1;
 		if (ready == 0)
 			return wait_silence(
 			    s->peer, "did not answer", since, e);
 	}
+}
+
+/* A timeout's grace, then so much time as the octets may take. */
+static int
+check_pace(
+    const struct stream *s, int64_t waited_ms, uint64_t octets, struct error *e)
+{
+	if (waited_ms <
+	    s->at->timeout_ms + (int64_t)(octets * 1000 / STREAM_RATE_MIN))
+		return 0;
+	return error_set(e, ERR_TIMEOUT,
+	    "%s is too slow: %llu octets in %lld s of waiting for them",
+	    s->peer, (unsigned long long)octets, (long long)waited_ms / 1000);
+}
+
+int
+stream_check_pace(const struct stream *s, struct error *e)
+{
+	return check_pace(s, s->waited_ms, s->came, e);
 }
 
 /* Send once. Returns how many octets went, 0: none yet, or -1. */
@@ -222,15 +248,21 @@ int
 stream_flush(struct stream *s, struct error *e)
 {
 	struct deadline until = stream_timeout(s);
-	int64_t since = clock_monotonic_ms();
+	int64_t began = clock_monotonic_ms(), since = began;
 	ssize_t n;
 
+	if (s->out_start < s->out_end) {
+		s->waited_ms = 0;
+		s->came = 0;
+	}
 	while (s->out_start < s->out_end) {
 		n = send_some(s, e);
 		if (n < 0)
 			return -1;
 		if (n == 0) {
-			if (await_sending(s, since, until, e) < 0)
+			if (await_sending(s, since, until, e) < 0 ||
+			    check_pace(s, clock_monotonic_ms() - began,
+				s->out_start, e) < 0)
 				return -1;
 			continue;
 		}
@@ -273,7 +305,8 @@ stream_peek(
 {
 	if (stream_buffered(s) == 0) {
 		make_room(s);
-		if (fill(s, clock_monotonic_ms(), until, e) < 0)
+		if (fill(s, clock_monotonic_ms(), until, e) < 0 ||
+		    stream_check_pace(s, e) < 0)
 			return -1;
 	}
 	*in = slice_make(s->in + s->in_start, stream_buffered(s));

@@ -72,6 +72,14 @@ size_t stream_buffered(const struct stream *s); /* octets a peek would show */
 int stream_line(struct stream *s, size_t max, struct slice *line,
     struct deadline until, struct error *e);
 
+/*
+ * stream_check_pace - has the peer kept up STREAM_RATE_MIN octets a second, of
+ * the time that we waited since we last sent something, less one timeout?
+ * stream_peek does it by itself; ERR_TIMEOUT.
+ */
+#define STREAM_RATE_MIN 100
+int stream_check_pace(const struct stream *s, struct error *e);
+
 /* stream_write - queue octets; sends when STREAM_ROOM have gathered. */
 int stream_write(struct stream *s, struct slice out, struct error *e);
 

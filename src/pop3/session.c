@@ -239,6 +239,8 @@ pop3_ask_lines(struct pop3 *p, const char *command, size_t limit,
 			return error_set(e, ERR_PROTOCOL,
 			    "%s answers %s with more than %zu lines",
 			    pop3_peer(p), command, limit);
+		if (stream_check_pace(p->stream, e) < 0)
+			return -1;
 		trace_listing(p, count++, line);
 		if (take(arg, line, e) < 0)
 			return -1;
