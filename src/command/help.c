@@ -26,9 +26,9 @@ static const struct {
 	{ COMMAND_NEW_LEDGER,
 	    "      --new-ledger    begin a new ledger though there was one\n" },
 	{ COMMAND_SAME_MAILBOX,
-	    "      --same-mailbox  the account's new server or user is the "
-	    "same\n"
-	    "                      mailbox at a new address\n" },
+	    "      --same-mailbox  the account's new server, user or name "
+	    "stands for\n"
+	    "                      the same mailbox as before\n" },
 };
 
 static void

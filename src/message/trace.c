@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "message/digest.h"
+#include "message/header.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -198,4 +199,30 @@ trace_header(const struct trace *t, struct buffer *out)
 	}
 	fold_word(&f, clock_rfc5322(t->when, date));
 	buffer_add_text(out, "\r\n");
+}
+
+/* "… with POP3S id TAG.…", the tag being that of the maildrop. */
+static bool
+is_ours(struct slice received, const char *id)
+{
+	char mark[TRACE_ID + 8];
+	size_t tag = strcspn(id, ".") + 1;
+
+	snprintf(mark, sizeof(mark), " id %.*s", (int)tag, id);
+	return memmem(received.data, received.len, mark, strlen(mark)) != NULL;
+}
+
+bool
+trace_loops(struct slice header, const char *id)
+{
+	struct header_field field;
+	unsigned hops = 0;
+
+	while (header_next(&header, &field)) {
+		if (!slice_is_nocase(field.name, "Received"))
+			continue;
+		if (++hops > TRACE_HOPS_MAX || is_ours(field.value, id))
+			return true;
+	}
+	return false;
 }

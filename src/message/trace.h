@@ -23,6 +23,14 @@
 void trace_id(const char *server, const char *user, struct slice uid,
     uint32_t copy, uint64_t octets, char out[TRACE_ID]);
 
+/*
+ * trace_loops - has a message with this header gone round? It has more than
+ * TRACE_HOPS_MAX Received fields (RFC 5321 section 6.3), or one that we wrote for
+ * the same maildrop. id: what trace_id() gives for it.
+ */
+#define TRACE_HOPS_MAX 100
+bool trace_loops(struct slice header, const char *id);
+
 struct trace {
 	const char *from; /* the POP3 server's name */
 	const char *by; /* this host's name */

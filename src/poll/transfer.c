@@ -3,16 +3,11 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
-#include "base/host.h"
-#include "base/log.h"
-#include "base/text.h"
 #include "delivery/policy.h"
-#include "message/canon.h"
-#include "message/envelope.h"
-#include "message/header.h"
+#include "ledger/state.h"
 #include "message/trace.h"
+#include "poll/intake.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,18 +16,6 @@
 #define WINDOW_OCTETS ((uint64_t)1024 * 1024)
 /* What is left of a message that nobody wants is read, if it is not more. */
 #define DRAIN_OCTETS ((uint64_t)1024 * 1024)
-
-/* A message on its way from RETR into its transit. */
-struct message {
-	struct session *s;
-	struct transit *t; /* owned until it is submitted */
-	bool submitted;
-	uint64_t read; /* octets from the mailbox so far */
-	struct canon canon;
-	struct buffer head; /* the header, while it is being gathered */
-	bool has_head; /* it has been passed on */
-	bool unwanted; /* the delivery has given up on it */
-};
 
 /* --- the transit's envelope --- */
 
@@ -108,153 +91,15 @@ make_transit(struct session *s, struct plan_entry *entry, struct transit **out,
 	return 0;
 }
 
-static void
-submit(struct message *m)
-{
-	m->s->in_flight++;
-	m->s->in_flight_octets += m->t->octets;
-	m->submitted = true;
-	delivery_submit(m->s->job->delivery, m->t);
-}
-
-/* --- content --- */
-
-/* Into the pipe; the delivery learns of the message when that is full. */
-static int
-pass_on(struct message *m, struct slice content, struct error *e)
-{
-	if (!m->submitted) {
-		transit_try_write(m->t, &content);
-		if (content.len == 0)
-			return 0;
-		if (transit_open_end(m->t, e) < 0)
-			return -1;
-		submit(m);
-	}
-	if (transit_write(
-		m->t, content, deadline_never(), m->s->job->stop, e) == 0)
-		return 0;
-	m->unwanted = e->kind == ERR_REFUSED;
-	return -1;
-}
-
-/* Our trace header, and the message's header without its Return-Path. */
-static int
-pass_head(struct message *m, struct error *e)
-{
-	const struct account *a = m->s->job->account;
-	struct slice head = buffer_slice(&m->head), before = head, after;
-	struct transit *t = m->t;
-	struct header_field path = { 0 };
-	struct buffer trace = { 0 };
-	bool complete, found;
-	int rc;
-
-	found =
-	    header_find(slice_make(head.data, header_length(head, &complete)),
-		"Return-Path", &path);
-	envelope_sender(path.value, t->sender, &t->sender_utf8);
-	if (path.value.len > 2 && t->sender[0] == '\0')
-		log_event(
-		    "account=%s id=%s event=sender_unusable", a->name, t->id);
-	trace_header(
-	    &(struct trace){
-		.from = a->at.host,
-		.by = host_name(),
-		.tls = a->at.tls != TLS_NONE,
-		.id = t->id,
-		.recipient =
-		    t->recipient_count == 1 ? t->recipients[0].address : NULL,
-		.when = clock_wall(),
-	    },
-	    &trace);
-	after = slice_make(NULL, 0);
-	if (found) {
-		before.len = (size_t)(path.whole.data - head.data);
-		after = slice_skip(head, before.len + path.whole.len);
-	}
-	m->has_head = true;
-	rc = pass_on(m, buffer_slice(&trace), e);
-	if (rc == 0)
-		rc = pass_on(m, before, e);
-	if (rc == 0)
-		rc = pass_on(m, after, e);
-	buffer_free(&trace);
-	buffer_free(&m->head);
-	return rc;
-}
-
-static int
-pass_content(struct message *m, struct slice content, struct error *e)
-{
-	bool complete;
-
-	if (m->has_head)
-		return pass_on(m, content, e);
-	buffer_add_slice(&m->head, content);
-	header_length(buffer_slice(&m->head), &complete);
-	if (complete || m->head.len >= HEADER_MAX)
-		return pass_head(m, e);
-	return 0;
-}
-
-static int
-pass_run(struct message *m, struct slice raw, struct error *e)
-{
-	struct slice content;
-
-	m->read += raw.len;
-	if (m->s->job->progress != NULL)
-		atomic_fetch_add(&m->s->job->progress->octets_done, raw.len);
-	while (raw.len > 0) {
-		canon_next(&m->canon, &raw, &content);
-		if (content.len > 0 && pass_content(m, content, e) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-static int
-pass_end(struct message *m, struct error *e)
-{
-	struct slice rest = canon_end(&m->canon);
-
-	if (rest.len > 0 && pass_content(m, rest, e) < 0)
-		return -1;
-	if (!m->has_head && pass_head(m, e) < 0)
-		return -1;
-	transit_complete(m->t);
-	if (!m->submitted)
-		submit(m);
-	if (m->canon.bare_cr + m->canon.bare_lf > 0)
-		log_event(
-		    "account=%s id=%s event=line_ends_mended bare_lf=%llu "
-		    "bare_cr=%llu",
-		    m->t->account_name, m->t->id,
-		    (unsigned long long)m->canon.bare_lf,
-		    (unsigned long long)m->canon.bare_cr);
-	return 0;
-}
-
-/*
- * Sizes in listings are estimates, but not that bad: what ends so early was cut
- * off inside the server, whatever it says.
- */
-static bool
-is_cut_short(uint64_t listed, uint64_t read)
-{
-	return read < listed && (read == 0 || read + 1024 < listed / 2);
-}
-
 /* --- one message --- */
 
-/* The mailbox does not give it out whole: a refusal like any other. */
+/* Keep a message back, for now (why) or until its owner has decided (hold). */
 static int
-defer_unreadable(struct session *s, const struct plan_entry *entry,
-    const struct error *why, struct error *e)
+record_trouble(struct session *s, const struct plan_entry *entry,
+    const char *hold, const struct error *why, struct error *e)
 {
 	const struct row *row = entry->fresh ? NULL : entry->row;
-	int64_t now = clock_wall();
+	int64_t now = clock_wall(), first = now, next_try = 0;
 	struct ledger_change change = {
 		.kind = CHANGE_VERDICT,
 		.message = row != NULL ? row->message : 0,
@@ -262,22 +107,22 @@ defer_unreadable(struct session *s, const struct plan_entry *entry,
 		.copy = entry->listed->copy,
 		.octets = entry->listed->octets,
 		.fresh = entry->fresh,
-		.state = STATE_DEFERRED,
-		.reply = why->text,
-		.next_try = policy_next_try(row != NULL ? row->attempts + 1 : 1,
-		    row != NULL && row->first_refused > 0 ? row->first_refused
-							  : now,
-		    now),
+		.reply = hold != NULL ? hold : why->text,
 	};
 
-	if (change.next_try == 0)
-		change.state = STATE_HELD;
+	if (row != NULL && row->first_refused > 0)
+		first = row->first_refused;
+	if (hold == NULL)
+		next_try = policy_next_try(
+		    row != NULL ? row->attempts + 1 : 1, first, now);
+	change.next_try = next_try;
+	change.state = next_try > 0 ? STATE_DEFERRED : STATE_HELD;
 	if (change.state == STATE_HELD)
 		s->report->held++;
 	else
 		s->report->deferred++;
-	settle_trouble(s, entry->listed->uid,
-	    change.state == STATE_HELD ? "held" : "deferred", why->text);
+	settle_trouble(
+	    s, entry->listed->uid, state_name(change.state), change.reply);
 	return ledger_change(s->job->ledger, s->account, &change, 1, e);
 }
 
@@ -296,51 +141,36 @@ record_accepted_by_all(struct session *s, struct transit *t, struct error *e)
 	return ledger_change(s->job->ledger, s->account, &change, 1, e);
 }
 
-/* From RETR to the last octet in the transit. */
+/* Get past the rest of a message; returns as take(). */
 static int
-retrieve(struct message *m, const struct listing_entry *listed, struct error *e)
+skip_rest(struct session *s, struct error *e)
 {
-	struct pop3 *pop3 = m->s->pop3;
-	struct slice raw;
-	int more;
+	int rc = pop3_drain(s->pop3, DRAIN_OCTETS, e);
 
-	if (pop3_retr(pop3, listed->number, e) < 0)
+	if (rc < 0 && e->kind == ERR_STOPPED)
 		return -1;
-	while ((more = pop3_content(pop3, &raw, e)) > 0)
-		if (pass_run(m, raw, e) < 0)
-			return -1;
-	if (more < 0)
-		return -1;
-	if (is_cut_short(listed->octets, m->read))
-		return error_set(e, ERR_REFUSED,
-		    "the mailbox lists %llu octets and gave %llu",
-		    (unsigned long long)listed->octets,
-		    (unsigned long long)m->read);
-	return pass_end(m, e);
+	error_clear(e);
+	return rc == 0 ? 0 : 1;
 }
 
 /* What a failure means for the message and the session; returns as take(). */
 static int
-give_up_message(struct session *s, const struct plan_entry *entry,
-    bool unwanted, struct error *e)
+give_up_message(
+    const struct intake *m, const struct plan_entry *entry, struct error *e)
 {
 	struct error why = *e;
-	int rc;
 
 	if (why.kind == ERR_STOPPED || why.kind == ERR_SYSTEM ||
 	    why.kind == ERR_LEDGER)
 		return -1;
 	error_clear(e);
-	if (unwanted) {
-		rc = pop3_drain(s->pop3, DRAIN_OCTETS, e);
-		if (rc < 0 && e->kind == ERR_STOPPED)
-			return -1;
-		error_clear(e);
-		return rc == 0 ? 0 : 1;
-	}
+	if (m->unwanted)
+		return skip_rest(m->s, e);
 	/* A message that breaks the session must not block those behind it. */
-	if (defer_unreadable(s, entry, &why, e) < 0)
+	if (record_trouble(m->s, entry, m->hold, &why, e) < 0)
 		return -1;
+	if (m->hold != NULL)
+		return skip_rest(m->s, e);
 	return why.kind == ERR_REFUSED ? 0 : 1;
 }
 
@@ -348,14 +178,14 @@ give_up_message(struct session *s, const struct plan_entry *entry,
 static int
 take(struct session *s, struct plan_entry *entry, struct error *e)
 {
-	struct message m = { .s = s };
+	struct intake m = { .s = s };
 	int rc;
 
 	if (make_transit(s, entry, &m.t, e) < 0)
 		return -1;
 	if (m.t->recipient_count == 0)
 		return record_accepted_by_all(s, m.t, e);
-	rc = retrieve(&m, entry->listed, e);
+	rc = intake_run(&m, entry->listed, e);
 	buffer_free(&m.head);
 	if (rc == 0) {
 		s->report->taken++;
@@ -367,7 +197,7 @@ take(struct session *s, struct plan_entry *entry, struct error *e)
 	} else {
 		transit_free(&m.t);
 	}
-	rc = give_up_message(s, entry, m.unwanted, e);
+	rc = give_up_message(&m, entry, e);
 	/* No verdict that comes now may ask anything of a broken session. */
 	if (rc != 0)
 		pop3_free(&s->pop3);
