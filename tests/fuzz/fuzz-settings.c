@@ -26,39 +26,53 @@ __lsan_default_suppressions(void)
 #define DIVIDER "\n%%\n"
 
 /* Where the files are. */
-static struct place {
-	char *folder, *accounts, *main, *account, *printed;
-} place;
+static struct paths {
+	char *folder, *accounts, *main, *account, *printed, *said;
+} paths;
 
 static void
-remove_place(void)
+remove_files(void)
 {
-	(void)unlink(place.main);
-	(void)unlink(place.account);
-	(void)unlink(place.printed);
-	(void)rmdir(place.accounts);
-	(void)rmdir(place.folder);
-	free(place.main);
-	free(place.account);
-	free(place.printed);
-	free(place.accounts);
-	free(place.folder);
+	(void)unlink(paths.main);
+	(void)unlink(paths.account);
+	(void)unlink(paths.printed);
+	(void)unlink(paths.said);
+	(void)rmdir(paths.accounts);
+	(void)rmdir(paths.folder);
+	free(paths.main);
+	free(paths.account);
+	free(paths.printed);
+	free(paths.said);
+	free(paths.accounts);
+	free(paths.folder);
+}
+
+/* In memory where that can be had: each input is some files. */
+static const char *
+temporary_folder(void)
+{
+	const char *set = getenv("TMPDIR");
+
+	if (set != NULL && set[0] == '/')
+		return set;
+	return access("/dev/shm", W_OK | X_OK) == 0 ? "/dev/shm" : "/tmp";
 }
 
 static void
-make_place(void)
+make_files(void)
 {
-	const char *temporary = getenv("TMPDIR");
-
-	place.folder = xasprintf("%s/postrider-fuzz-XXXXXX",
-	    temporary != NULL && temporary[0] == '/' ? temporary : "/tmp");
-	fuzz_must(mkdtemp(place.folder) != NULL, "a folder can be made");
-	place.accounts = xasprintf("%s/accounts.d", place.folder);
-	place.main = xasprintf("%s/postrider.conf", place.folder);
-	place.account = xasprintf("%s/one.conf", place.accounts);
-	place.printed = xasprintf("%s/printed.conf", place.folder);
-	fuzz_must(mkdir(place.accounts, 0700) == 0, "a folder can be made");
-	atexit(remove_place);
+	paths.folder =
+	    xasprintf("%s/postrider-fuzz-XXXXXX", temporary_folder());
+	fuzz_must(mkdtemp(paths.folder) != NULL, "a folder can be made");
+	paths.accounts = xasprintf("%s/accounts.d", paths.folder);
+	paths.main = xasprintf("%s/postrider.conf", paths.folder);
+	paths.account = xasprintf("%s/one.conf", paths.accounts);
+	paths.printed = xasprintf("%s/printed.conf", paths.folder);
+	paths.said = xasprintf("%s/stdout", paths.folder);
+	fuzz_must(mkdir(paths.accounts, 0700) == 0, "a folder can be made");
+	fuzz_must(freopen(paths.said, "we", stdout) == stdout,
+	    "standard output can be seen");
+	atexit(remove_files);
 }
 
 static void
@@ -175,8 +189,8 @@ check_printed(const struct settings *s)
 	int rc;
 
 	values_of(s, &values);
-	write_file(place.printed, buffer_slice(&values));
-	rc = settings_read(&read, place.printed, NULL, &problems, &e);
+	write_file(paths.printed, buffer_slice(&values));
+	rc = settings_read(&read, paths.printed, NULL, &problems, &e);
 	if (rc < 0)
 		fprintf(stderr, "%s%s", values.data, problems.data);
 	fuzz_must(rc == 0, "settings that were printed can be read");
@@ -191,6 +205,17 @@ check_printed(const struct settings *s)
 	buffer_free(&values);
 }
 
+/* A library that does would spoil what a command prints, as JSON too. */
+static void
+check_nothing_said(void)
+{
+	struct stat st;
+
+	fuzz_must(fflush(stdout) == 0 && fstat(STDOUT_FILENO, &st) == 0,
+	    "standard output can be seen");
+	fuzz_must(st.st_size == 0, "who reads settings prints nothing");
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -201,8 +226,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct error e = { 0 };
 	const char *divider;
 
-	if (place.folder == NULL)
-		make_place();
+	if (paths.folder == NULL)
+		make_files();
 	divider =
 	    size > 0 ? memmem(data, size, DIVIDER, strlen(DIVIDER)) : NULL;
 	if (divider != NULL) {
@@ -211,9 +236,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		account = slice_skip(whole, n - 1 + strlen(DIVIDER));
 		whole.len = n;
 	}
-	write_file(place.main, whole);
-	write_file(place.account, account);
-	if (settings_read(&s, place.main, NULL, &problems, &e) == 0) {
+	write_file(paths.main, whole);
+	write_file(paths.account, account);
+	if (settings_read(&s, paths.main, NULL, &problems, &e) == 0) {
 		fuzz_must(problems.len == 0, "good settings have no problems");
 		check_settings(s);
 		check_printed(s);
@@ -222,6 +247,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		fuzz_must(s == NULL, "wrong settings are none");
 		check_problems(buffer_slice(&problems), &e);
 	}
+	check_nothing_said();
 	buffer_free(&problems);
 	return 0;
 }

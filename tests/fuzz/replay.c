@@ -30,6 +30,7 @@
 
 /* What the child does; the parent reads it when the child has died. */
 struct progress {
+	bool done;
 	size_t inputs, mutations;
 	size_t len;
 	char input[INPUT_MAX];
@@ -243,6 +244,7 @@ run_all(struct progress *p, const struct corpus *c, size_t mutations)
 		run_one(p, buffer_slice(&b));
 		p->mutations++;
 	}
+	p->done = true;
 	buffer_free(&b);
 }
 
@@ -265,7 +267,7 @@ static int
 report(
     const struct progress *p, int status, const char *program, const char *name)
 {
-	bool ok = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+	bool ok = p->done && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 
 	printf("%sok 1 - %s survives its corpus and %zu mutations of it\n",
 	    ok ? "" : "not ", name, p->mutations);

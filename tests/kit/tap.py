@@ -41,6 +41,11 @@ def cleanup(function, *args):
     _after_test.append((function, args))
 
 
+def undo():
+    """What was registered so far, now: for a test that begins anew many times."""
+    _undo(_after_test)
+
+
 def at_end(function, *args):
     """Have function called when all tests have ended."""
     _after_all.append((function, args))
