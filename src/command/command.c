@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #define COMMANDS 8
 
@@ -60,6 +61,19 @@ problems_show(struct buffer *problems)
 			log_error("%s", line);
 }
 
+/* Somebody's first steps: say how to begin. */
+static void
+explain_missing_file(const struct invocation *in)
+{
+	char *path = in->config == NULL ? settings_default_file() : NULL;
+
+	if (path != NULL && access(path, F_OK) < 0)
+		log_error("to begin: postrider config example >%s, and fill in "
+			  "your servers",
+		    path);
+	free(path);
+}
+
 int
 command_settings(const struct invocation *in, struct settings **s)
 {
@@ -76,6 +90,7 @@ command_settings(const struct invocation *in, struct settings **s)
 		problems_show(&problems);
 	else
 		log_error("%s", e.text);
+	explain_missing_file(in);
 	buffer_free(&problems);
 	return error_exit_status(e.kind);
 }
