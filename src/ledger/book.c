@@ -39,6 +39,7 @@ static const char *const sql[BOOK_STATEMENTS] = {
 	    " octets = iif(?4 > 0, ?4, octets) WHERE id = ?1",
 	[BOOK_WITHDRAW] =
 	    "UPDATE message SET state = before, since = ?2,"
+	    " doubts = doubts - (before = 'in_doubt'),"
 	    " intent = iif(before = 'in_doubt', intent, NULL), before = NULL"
 	    " WHERE id = ?1 AND state = 'in_doubt' AND before IS NOT NULL",
 	/* ?3 state, ?4 reply, ?5 next_try */

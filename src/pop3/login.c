@@ -181,6 +181,7 @@ login_sasl(struct pop3 *p, struct attempt *a, struct error *e)
 	int rc = -1;
 
 	sasl_begin(&sasl, a->method, a->login->user, a->password);
+	p->password = a->password;
 	if (send_auth(p, &sasl, a, &response, e) < 0 ||
 	    pop3_receive(p, CHALLENGE_LINE_MAX, &line, e) < 0)
 		goto out;
@@ -191,6 +192,7 @@ login_sasl(struct pop3 *p, struct attempt *a, struct error *e)
 	rc = exchange_end(p, &sasl, e);
 out:
 	p->secret = slice_of("");
+	p->password = NULL;
 	buffer_wipe(&response);
 	return rc;
 }

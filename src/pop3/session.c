@@ -51,10 +51,17 @@ pop3_trace(const struct pop3 *p, const char *fmt, ...)
 }
 
 static bool
+repeats(struct slice line, struct slice secret)
+{
+	return secret.len > 0 &&
+	    memmem(line.data, line.len, secret.data, secret.len) != NULL;
+}
+
+static bool
 repeats_secret(const struct pop3 *p, struct slice line)
 {
-	return p->secret.len > 0 &&
-	    memmem(line.data, line.len, p->secret.data, p->secret.len) != NULL;
+	return repeats(line, p->secret) ||
+	    (p->password != NULL && repeats(line, slice_of(p->password)));
 }
 
 /* A line of the server, fit for messages and the trace. */

@@ -21,6 +21,8 @@ struct pop3 {
 	/* What was last sent and must not be shown, should the server repeat
 	 * it. Borrowed, empty when there is none. */
 	struct slice secret;
+	/* The same in clear, while logging in; NULL otherwise. Borrowed. */
+	const char *password;
 	struct dot_decoder dot;
 	bool in_content;
 	size_t lent; /* octets behind the content handed out last */

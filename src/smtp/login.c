@@ -116,6 +116,7 @@ smtp_login(struct smtp *s, const struct login *l, const char *password,
 	enum auth_method method = sasl_choose(l->auth, slice_of(s->ehlo.auth));
 	struct smtp_reply reply;
 	struct sasl sasl;
+	int rc;
 
 	if (s->ehlo.auth[0] == '\0')
 		return error_set(e, ERR_AUTH, "%s offers no AUTH%s",
@@ -127,7 +128,10 @@ smtp_login(struct smtp *s, const struct login *l, const char *password,
 		    "offers: %s",
 		    smtp_peer(s), s->ehlo.auth);
 	sasl_begin(&sasl, method, l->user, password);
-	if (auth(s, &sasl, &reply, e) < 0)
-		return -1;
-	return exchange(s, &sasl, &reply, e);
+	s->password = password;
+	rc = auth(s, &sasl, &reply, e);
+	if (rc == 0)
+		rc = exchange(s, &sasl, &reply, e);
+	s->password = NULL;
+	return rc;
 }

@@ -28,13 +28,21 @@ smtp_broken(struct smtp *s)
 	return -1;
 }
 
+static bool
+repeats(struct slice line, struct slice secret)
+{
+	return secret.len > 0 &&
+	    memmem(line.data, line.len, secret.data, secret.len) != NULL;
+}
+
 /* Of a line that repeats what is secret only the code is kept. */
 static void
 less_secret(const struct smtp *s, struct slice *line)
 {
-	if (s->secret.len > 0 && line->len > CODE &&
-	    memmem(line->data, line->len, s->secret.data, s->secret.len) !=
-		NULL)
+	if (line->len > CODE &&
+	    (repeats(*line, s->secret) ||
+		(s->password != NULL &&
+		    repeats(slice_skip(*line, CODE), slice_of(s->password)))))
 		line->len = CODE;
 }
 

@@ -24,6 +24,8 @@ struct smtp {
 	/* What was last sent and must not be shown, should the server repeat
 	 * it. Borrowed, empty when there is none. */
 	struct slice secret;
+	/* The same in clear, while logging in; NULL otherwise. Borrowed. */
+	const char *password;
 };
 
 /* smtp_peer - the server's name, for messages. */

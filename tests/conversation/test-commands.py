@@ -10,7 +10,7 @@ import mail
 import peers
 import postrider
 import tap
-from postrider import (AUTH, CONFIG, LATER, OK, UNAVAILABLE, USAGE,
+from postrider import (AUTH, CONFIG, IO_ERROR, LATER, OK, UNAVAILABLE, USAGE,
                        wait_until)
 from tap import contains, each, equal
 
@@ -191,6 +191,93 @@ def test_the_trace_shows_both_conversations_and_no_secret(method):
         contains(result.err, words)
 
 
+def repeat_as_sent(session, argument):
+    """Refuse a login with the words that came."""
+    if argument.upper().startswith(b"LOGIN"):
+        session.reply("334 VXNlcm5hbWU6")
+        session.line()
+        session.reply("334 UGFzc3dvcmQ6")
+        argument = b"LOGIN " + session.line().rstrip()
+    return "535 5.7.8 wrong: " + argument.decode().partition(" ")[2]
+
+
+def repeat_decoded(session, argument):
+    words = repeat_as_sent(session, argument).rpartition(" ")[2]
+    password = base64.b64decode(words).rpartition(b"\0")[2].decode()
+    return f"535-5.7.8 you said {password}\n535 5.7.8 is {password} right?"
+
+
+@each(("as sent", repeat_as_sent), ("decoded", repeat_decoded))
+def test_a_password_that_the_destination_repeats_is_not_quoted(_, reply):
+    for method in ("plain", "login"):
+        box = peers.Pop3Server([mail.simple(1)])
+        sink = peers.SmtpSink(users={"ann": "other"}, tls="implicit",
+                              keywords=("AUTH PLAIN LOGIN",),
+                              replies={"AUTH": reply})
+        rider = postrider.between(box, sink, destination={
+            "user": "ann", "auth": method, "password": "hush-hush"})
+        shown = ""
+        for words in (("fetch",), ("fetch", "-vv"), ("check",), ("status",),
+                      ("status", "--json")):
+            result = rider.run(*words)
+            shown += result.out + result.err
+        equal(rider.fetch(status=AUTH).status, AUTH)
+        shown += str(rider.query("SELECT error_text FROM account"))
+        shown += str(rider.query("SELECT reply, intent FROM message"))
+        contains(shown, "535")
+        for secret in ("hush-hush", base64.b64encode(b"hush-hush").decode(),
+                       base64.b64encode(b"\0ann\0hush-hush").decode()):
+            assert secret not in shown, f"{secret!r} is shown with {method}"
+        for name in os.listdir(rider.state):
+            with open(os.path.join(rider.state, name), "rb") as file:
+                assert b"hush-hush" not in file.read(), f"it is in {name}"
+
+
+def refuse_in_the_mailbox(session, argument):
+    """As repeat_decoded(), in the words of POP3."""
+    mechanism, _, words = argument.partition(b" ")
+    if mechanism.upper() == b"LOGIN":
+        session.challenge("Username:")
+        password = session.challenge("Password:")
+    else:
+        password = base64.b64decode(words).rpartition(b"\0")[2]
+    return f"-ERR [AUTH] is {password.decode()} right?"
+
+
+@each("plain", "login", "user")
+def test_a_password_that_the_mailbox_repeats_is_not_quoted(method):
+    box = peers.Pop3Server([], replies={
+        "AUTH": refuse_in_the_mailbox,
+        "PASS": lambda _, argument: f"-ERR {argument.decode()} is wrong"})
+    rider = postrider.between(box, peers.SmtpSink(), auth=method,
+                              password="hush-hush")
+    shown = ""
+    for words in (("fetch",), ("fetch", "-vv"), ("check",), ("list",),
+                  ("status",), ("status", "--json")):
+        result = rider.run(*words)
+        shown += result.out + result.err
+    contains(box.verbs(), "PASS" if method == "user" else "AUTH")
+    assert "hush-hush" not in shown, "the password is shown"
+
+
+def test_a_question_for_a_password_is_not_overwritten_by_progress():
+    box = peers.Pop3Server([mail.simple(n) for n in range(3)])
+    sink = peers.SmtpSink(users={"ann": "secret"}, tls="implicit",
+                          keywords=("AUTH PLAIN",))
+    rider = postrider.between(box, sink, destination={"user": "ann"})
+    running = rider.start("fetch", terminal=True)
+    wait_until(lambda: "Password for ann" in running.shown(), what="the question")
+    time.sleep(1)  # enough for several ticks of the progress
+    asked = running.shown()
+    equal(asked[asked.index("Password for ann"):],
+          "Password for ann (destination home): ")
+    running.type("secret")
+    result = running.wait()
+    equal((result.status, len(sink.accepted)), (OK, 3))
+    assert "secret" not in result.out
+    contains(result.out, "3 messages")
+
+
 def test_words_of_a_peer_cannot_command_the_terminal():
     box, sink, rider = scene(replies={"RCPT": "550 \x1b[2J\x07 go away \x9b"})
     result = rider.fetch("-vv", status=UNAVAILABLE)
@@ -290,8 +377,10 @@ def test_a_ledger_that_has_gone_is_missed():
     for name in os.listdir(rider.state):
         if name.startswith("ledger.db"):
             os.unlink(os.path.join(rider.state, name))
-    result = rider.fetch(status=CONFIG)
-    contains(result.err, "--new-ledger")
+    for command in ("fetch", "status", "plan"):
+        result = rider.run(command).expect(CONFIG)
+        contains(result.err, "--new-ledger")
+        equal(result.out, "")
     equal(len(sink.accepted), 3)
     rider.fetch("--new-ledger")
     equal(len(sink.accepted), 6)
@@ -306,6 +395,32 @@ def test_the_ledger_is_for_its_owner_only():
     for name in os.listdir(rider.state):
         mode = os.stat(os.path.join(rider.state, name)).st_mode & 0o777
         equal(mode & 0o077, 0, f"mode of {name} for others")
+
+
+@each(0o770, 0o702, 0o777)
+def test_a_state_directory_that_others_may_write_to_is_refused(mode):
+    box, sink, rider = scene()
+    rider.fetch()
+    os.chmod(rider.state, mode)
+    result = rider.fetch(status=IO_ERROR)
+    contains(result.err, f"chmod 700 {rider.state}")
+    equal((box.connections, len(sink.accepted)), (1, 3))
+    os.chmod(rider.state, 0o700)
+    rider.fetch()
+
+
+def test_an_account_that_was_renamed_is_asked_about():
+    box, sink, rider = scene()
+    rider.fetch()
+    rider.write([box.account("annie")], {"home": sink.destination()})
+    result = rider.fetch(status=CONFIG)
+    for words in ("--same-mailbox", "annie", "account ann "):
+        contains(result.err, words)
+    equal(box.connections, 1)
+    rider.fetch("--same-mailbox")
+    rider.fetch()
+    equal((len(sink.accepted), rider.counts("annie")), (3, {"delivered": 3}))
+    equal(rider.counts("ann"), {})
 
 
 def test_a_mailbox_that_moved_is_asked_about():

@@ -1,10 +1,13 @@
 """The process is killed at every harmful place, as a power cut would do it, and
 started again: nothing may be lost, nothing deleted early, nothing twice in
 silence."""
+import sqlite3
+
 import mail
 import peers
 import postrider
 import tap
+from postrider import LATER, UNAVAILABLE
 from tap import each, equal
 
 POINTS = ("after_intent", "before_end", "after_end", "after_reply",
@@ -105,13 +108,57 @@ def test_a_crash_before_the_end_of_data_repeats_nothing():
         equal(len(sink.accepted), COUNT)
 
 
+def run_and_account_for_repeats(rider, sink, *args, **how):
+    """What arrives once more must have been in doubt before, or be repeated
+    because its owner said so."""
+    digest = {peers.Message(m).uid: mail.digest(m)
+              for m in (mail.simple(n) for n in range(COUNT))}
+    try:
+        before = rider.states()
+    except sqlite3.OperationalError:  # killed before there were tables
+        before = {}
+    may = {digest[uid] for uid, state in before.items()
+           if state in ("in_doubt", "new")}
+    arrived = [a.digest() for a in sink.accepted]
+    result = rider.run(*args, **how)
+    for accepted in sink.accepted[len(arrived):]:
+        assert accepted.digest() not in arrived or accepted.digest() in may, \
+            "a message that was not in doubt was repeated"
+    return result
+
+
 def test_twenty_crashes_in_a_row_lose_nothing():
     box, sink, rider = scene()
     for n in range(20):
-        rider.run("fetch", crash=f"{POINTS[n % len(POINTS)]}:{n % 3 + 1}")
+        run_and_account_for_repeats(
+            rider, sink, "fetch",
+            crash=f"{POINTS[n % len(POINTS)]}:{n % 3 + 1}")
         delivered_and_not_lost(box, sink)
     rider.run("fetch", probe=True)
+    # What was sent again and again being in doubt waits for its owner.
+    equal(rider.counts().get("held", 0), len(box.messages))
+    if box.messages:
+        rider.run("held", "retry", "all").expect(0)
+        run_and_account_for_repeats(rider, sink, "fetch", probe=True).expect(0)
     equal(box.messages, [])
+    delivered_and_not_lost(box, sink)
+
+
+def test_a_message_sent_again_three_times_in_doubt_is_held():
+    box = peers.Pop3Server([mail.simple(0)])
+    sink = peers.SmtpSink(replies={"END": [peers.LOST_REPLY] * 4 + [None]})
+    rider = postrider.between(box, sink, after_delivery="delete")
+    for times in range(1, 5):
+        rider.fetch(status=LATER)
+        equal(len(sink.accepted), times)
+    result = rider.fetch(status=UNAVAILABLE)
+    tap.contains(result.err, "in doubt again and again")
+    equal((len(sink.accepted), rider.counts()), (4, {"held": 1}))
+    rider.fetch(status=UNAVAILABLE)
+    equal(len(sink.accepted), 4)
+    rider.run("held", "retry", "all").expect(0)
+    rider.fetch()
+    equal((len(sink.accepted), box.messages), (5, []))
 
 
 if __name__ == "__main__":

@@ -102,6 +102,30 @@ def test_a_message_over_max_size_is_held_and_not_fetched():
     tap.contains(held[0]["reply"], "max_size")
 
 
+def test_a_message_larger_than_max_size_that_is_listed_smaller_is_held():
+    big = mail.simple(1, (b"x" * 70 + b"\r\n") * 1000)
+    box, sink, rider = scene([Message(big, octets=500), mail.simple(2)],
+                             max_size="10K", after_delivery="delete")
+    result = rider.fetch(status=UNAVAILABLE)
+    tap.contains(result.err, "max_size")
+    equal(sink.digests(), [mail.digest(mail.simple(2))])
+    equal([m.content for m in box.messages], [big])
+    equal(rider.states()[Message(big).uid], "held")
+
+
+def test_a_message_that_comes_round_again_is_held():
+    box, sink, rider = scene(some(1))
+    rider.fetch()
+    # The destination has forwarded it into the mailbox it came from.
+    again = b"Received: by elsewhere; x\r\n" + sink.accepted[0].data
+    many = mail.simple(2, extra=b"Received: by somebody; x\r\n" * 100)
+    box.messages += [Message(again), Message(many)]
+    result = rider.fetch(status=UNAVAILABLE)
+    tap.contains(result.err, "mail loop")
+    equal(len(sink.accepted), 1)
+    equal(rider.counts(), {"delivered": 1, "held": 2})
+
+
 def test_keep_for_a_time_deletes_when_it_is_over():
     box, sink, rider = scene(some(2), after_delivery="keep 14d")
     rider.fetch(probe=True)
@@ -111,6 +135,18 @@ def test_keep_for_a_time_deletes_when_it_is_over():
     rider.fetch(shift=15 * DAY)
     equal(box.messages, [])
     equal(len(sink.accepted), 2)
+
+
+def test_a_size_that_changed_while_refused_makes_no_new_message_later():
+    box, sink, rider = scene([mail.simple(1)],
+                             {"RCPT": ["450 4.2.0 later", None]},
+                             after_delivery="keep 14d")
+    rider.fetch(status=LATER, probe=True)
+    box.messages[0].octets += 30  # its server has added a field, say
+    rider.fetch(probe=True)
+    for days in (6, 12, 15, 16):
+        rider.fetch(shift=days * DAY)
+    equal((len(sink.accepted), box.messages), (1, []))
 
 
 def test_a_clock_that_went_back_deletes_nothing_by_age():

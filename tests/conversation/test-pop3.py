@@ -6,7 +6,7 @@ import peers
 import postrider
 import tap
 from peers import DROP, SILENCE, Message
-from postrider import AUTH, LATER, NO_HOST, OK, PROTOCOL
+from postrider import AUTH, LATER, NO_HOST, OK, PROTOCOL, UNAVAILABLE
 from tap import each, equal
 
 
@@ -19,6 +19,7 @@ def scene(contents=None, account=None, **how):
 
 
 DELETE = {"after_delivery": "delete"}
+DAY = 86400
 
 # --- logging in -------------------------------------------------------------------
 
@@ -43,6 +44,21 @@ def test_a_server_without_capa_is_asked_for_user_and_pass():
     box, sink, rider = scene(replies={"CAPA": "-ERR what"})
     rider.fetch()
     equal(len(sink.accepted), 2)
+
+
+def test_a_mechanism_that_was_not_known_is_forgotten_once_user_and_pass_work():
+    box, sink, rider = scene([], replies={"AUTH": "-ERR unknown command"},
+                             capabilities=("USER", "SASL LOGIN", "UIDL"))
+    result = rider.fetch()
+    equal((result.out, result.err), ("", ""))
+    verbs = box.verbs()
+    assert verbs.index("AUTH") < verbs.index("USER"), verbs
+
+
+def test_an_empty_mailbox_is_no_trouble():
+    box, sink, rider = scene([])
+    result = rider.fetch()
+    equal((result.out, result.err), ("", ""))
 
 
 def test_a_named_method_is_not_swapped_for_another():
@@ -174,6 +190,51 @@ def test_silence_ends_in_time(command):
         equal(sink.accepted, [])
 
 
+@each(("hangs up", DROP), ("stays silent", SILENCE),
+      ("garbles its reply", "what?"), ("breaks off", None))
+def test_a_message_that_breaks_the_session_does_not_keep_the_others(_, what):
+    def break_off(session, argument):
+        session.send(b"+OK\r\nReceived: from")
+        return DROP
+
+    def second(session, argument):
+        if session.maildrop[int(argument) - 1].content != mail.simple(1):
+            return None
+        return what or break_off(session, argument)
+    box, sink, rider = scene([mail.simple(n) for n in range(5)],
+                             {"timeout": "1s", **DELETE},
+                             replies={"RETR": second})
+    for arrived in (4, 5, 6):
+        rider.fetch(status=LATER, probe=True)
+        equal(len(sink.accepted), arrived)
+        equal(rider.states()[Message(mail.simple(1)).uid], "deferred")
+        equal([m.content for m in box.messages], [mail.simple(1)])
+        box.messages.append(Message(mail.simple(arrived + 10)))
+    rider.fetch(shift=6 * DAY, status=UNAVAILABLE)
+    equal(rider.states()[Message(mail.simple(1)).uid], "held")
+    equal([m.content for m in box.messages], [mail.simple(1)])
+    equal(len(sink.accepted), 7)
+    equal(len(set(sink.digests())), 7)
+    # Its owner can have it taken again.
+    box.replies = {}
+    rider.run("held", "retry", "all").expect(OK)
+    rider.fetch(shift=6 * DAY)
+    equal((len(sink.accepted), box.messages), (8, []))
+
+
+@each("UIDL", "RETR")
+def test_a_server_that_drips_is_given_up(command):
+    def drip(session, _):
+        session.send(b"+OK\r\n")
+        while not session.server.stopped.wait(0.05):
+            session.send(b"1")
+    box, sink, rider = scene(replies={command: drip},
+                             account={"timeout": "1s"})
+    result = rider.run("fetch")
+    assert result.status in (LATER, PROTOCOL), result.status
+    equal(sink.accepted, [])
+
+
 @each("CAPA", "AUTH", "STAT", "UIDL", "RETR")
 def test_a_server_that_hangs_up_is_polled_later(command):
     box, sink, rider = scene(replies={command: DROP})
@@ -265,12 +326,84 @@ def test_a_listing_that_makes_no_sense_deletes_nothing(_, line):
     equal(sink.accepted, [])
 
 
-@each(0, 1, 10 ** 6, 2 ** 40)
-def test_the_size_that_a_server_tells_is_not_relied_on(octets):
-    message = mail.simple(1, b"some words\r\n" * 100)
-    box, sink, rider = scene([Message(message, octets=octets)])
+WORDS = mail.simple(1, b"some words\r\n" * 1000)
+
+
+@each(0, 1, len(WORDS) // 100, 2 * len(WORDS))
+def test_the_size_that_a_server_tells_is_an_estimate(octets):
+    box, sink, rider = scene([Message(WORDS, octets=octets)])
     rider.fetch()
-    equal(sink.digests(), [mail.digest(message)])
+    equal(sink.digests(), [mail.digest(WORDS)])
+
+
+@each(("in the body", WORDS[:5000]), ("in the header", WORDS[:100]),
+      ("at once", b""))
+def test_a_message_cut_short_in_the_server_is_not_delivered(_, part):
+    # All is well but for the octets: what is sent ends as it should.
+    def cut(session, argument):
+        if argument != b"2":
+            return None
+        session.send(b"+OK\r\n" + part + b"\r\n.\r\n" if part else
+                     b"+OK\r\n.\r\n")
+        return True
+    box, sink, rider = scene([mail.simple(0), WORDS, mail.simple(2)], DELETE,
+                             replies={"RETR": cut})
+    result = rider.fetch(status=LATER)
+    tap.contains(result.err, f"the mailbox lists {len(WORDS)} octets and gave")
+    # The session goes on.
+    equal(box.connections, 1)
+    equal(sink.digests(), sorted(mail.digest(mail.simple(n)) for n in (0, 2)))
+    equal([m.content for m in box.messages], [WORDS])
+    equal(rider.states()[Message(WORDS).uid], "deferred")
+    box.replies = {}
+    rider.fetch()
+    equal((len(sink.accepted), box.messages), (3, []))
+
+
+@each(2 ** 20, 2 ** 40)
+def test_a_message_far_smaller_than_listed_counts_as_cut_short(octets):
+    box, sink, rider = scene([Message(WORDS, octets=octets)], DELETE)
+    rider.fetch(status=LATER)
+    equal((sink.accepted, rider.counts()), ([], {"deferred": 1}))
+    equal(len(box.messages), 1)
+
+
+def test_a_small_message_in_a_mailbox_that_rounds_sizes_up_is_no_short_one():
+    small = mail.simple(1)
+    box, sink, rider = scene([Message(small, octets=2048)])
+    rider.fetch()
+    equal(sink.digests(), [mail.digest(small)])
+
+
+@each("UIDL", "LIST")
+def test_one_odd_line_of_a_listing_leaves_the_rest_working(listing):
+    box, sink, rider = scene([mail.simple(n) for n in range(3)])
+    rider.fetch()
+    box.messages.append(Message(mail.simple(3)))
+    uids = [m.uid for m in box.messages]
+    sizes = [m.octets for m in box.messages]
+    lines = [f"{n + 1} {v}" for n, v in
+             enumerate(uids if listing == "UIDL" else sizes)]
+    lines[1] = "2"
+    box.replies[listing] = ["+OK\n" + "\n".join(lines) + "\n."]
+    result = rider.fetch()
+    tap.contains(result.err, "contradicts itself")
+    equal(len(sink.accepted), 4)
+    # Nobody can tell whether the second is still there.
+    equal(rider.counts(), {"delivered": 4})
+
+
+def test_a_listing_shorter_than_stat_counts_marks_nothing_as_gone():
+    box, sink, rider = scene([mail.simple(n) for n in range(3)])
+    rider.fetch()
+    box.replies["STAT"] = ["+OK 3 1000"]
+    second = box.messages.pop(1)
+    result = rider.fetch()
+    tap.contains(result.err, "contradicts itself")
+    equal(rider.counts(), {"delivered": 3})
+    box.replies = {}
+    rider.fetch()
+    equal(rider.states()[second.uid], "gone")
 
 
 def test_a_message_that_took_the_uid_of_one_to_be_deleted_is_not_deleted():
@@ -283,6 +416,58 @@ def test_a_message_that_took_the_uid_of_one_to_be_deleted_is_not_deleted():
     rider.fetch()
     equal(sink.digests(), sorted([mail.digest(mail.simple(1)),
                                   mail.digest(other)]))
+
+
+def deleted_once(number=1):
+    """A mailbox whose message was delivered and deleted, and is missed."""
+    box, sink, rider = scene([Message(mail.simple(number), "one")], DELETE)
+    rider.fetch()
+    equal(box.messages, [])
+    rider.fetch()
+    equal(rider.counts(), {"gone": 1})
+    return box, sink, rider
+
+
+def test_a_uid_listed_again_after_its_deletion_is_held():
+    box, sink, rider = deleted_once()
+    box.messages = [Message(mail.simple(1), "one")]
+    result = rider.fetch(status=UNAVAILABLE)
+    tap.contains(result.err, "listed again")
+    equal((rider.counts(), len(box.messages)), ({"held": 1}, 1))
+    equal(box.verbs().count("DELE"), 1)
+    equal(len(sink.accepted), 1)
+    rider.run("held", "retry", "all").expect(OK)
+    rider.fetch()
+    equal((len(sink.accepted), box.messages), (2, []))
+
+
+def test_a_uid_listed_again_with_other_octets_is_a_new_message():
+    box, sink, rider = deleted_once()
+    other = mail.simple(2, b"much longer\r\n" * 50)
+    box.messages = [Message(other, "one")]
+    rider.fetch()
+    equal(sink.accepted[1].digest(), mail.digest(other))
+    equal(box.messages, [])
+
+
+def test_without_list_a_message_is_deleted_in_the_session_that_delivers_it():
+    box, sink, rider = scene(account=DELETE, replies={"LIST": "-ERR no"})
+    rider.fetch()
+    equal((len(sink.accepted), box.messages), (2, []))
+
+
+def test_without_list_no_deletion_is_made_up_for_later():
+    box, sink, rider = scene(account=DELETE, replies={
+        "LIST": "-ERR no", "QUIT": [DROP, None]})
+    rider.run("fetch")
+    equal(rider.counts(), {"delete_owed": 2})
+    for _ in range(2):
+        rider.fetch()
+    equal(box.verbs().count("DELE"), 2)
+    equal((len(sink.accepted), len(box.messages)), (2, 2))
+    plan = rider.run("plan", "--json").json()["accounts"][0]
+    for message in plan["messages"]:
+        tap.contains(message["reason"], "size")
 
 
 # --- fetching and deleting --------------------------------------------------------
@@ -314,6 +499,16 @@ def test_a_refused_deletion_is_tried_again():
     rider.run("fetch")
     equal(len(sink.accepted), 2)
     equal(box.messages, [])
+
+
+def test_a_refused_deletion_is_told():
+    box, sink, rider = scene(account=DELETE, replies={"DELE": "-ERR read-only"})
+    for _ in range(2):
+        result = rider.fetch(status=UNAVAILABLE)
+        tap.contains(result.err, "cannot be deleted")
+        tap.contains(result.err, "read-only")
+    equal((len(sink.accepted), len(box.messages)), (2, 2))
+    equal(rider.counts(), {"delete_owed": 2})
 
 
 def test_a_server_that_never_deletes_is_reported_after_three_times():

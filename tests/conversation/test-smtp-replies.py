@@ -97,6 +97,97 @@ def test_a_server_that_always_says_421_does_not_keep_us_for_ever(stage):
     equal(sink.accepted, [])
 
 
+BAD = [f"sender{n}@friends.example" for n in range(3)]
+
+
+def drop_in_the_data(session, _):
+    if session.sender not in BAD:
+        return None
+    session.reply("354 go on")
+    for _ in range(3):
+        session.line()
+    return DROP
+
+
+def say_421(stage):
+    def refuse(session, argument):
+        sender = (argument.decode().split("<")[1].split(">")[0]
+                  if stage == "MAIL" else session.sender)
+        return "421 4.3.2 going down" if sender in BAD else None
+    return refuse
+
+
+@each(("421 at MAIL", "MAIL", say_421("MAIL")),
+      ("421 at RCPT", "RCPT", say_421("RCPT")),
+      ("421 at DATA", "DATA", say_421("DATA")),
+      ("421 at the end", "END", say_421("END")),
+      ("hanging up in the data", "DATA", drop_in_the_data))
+def test_messages_that_break_the_connection_do_not_block_the_others(
+        _, stage, fault):
+    box, sink, rider = scene({stage: fault}, 20, after_delivery="delete")
+    for _ in range(2):
+        rider.fetch(status=LATER)
+    good = sorted(mail.digest(mail.simple(n)) for n in range(3, 20))
+    equal(sink.digests(), good)
+    states = rider.states()
+    equal({states[m.uid] for m in box.messages}, {"deferred"})
+    equal(sorted(m.content for m in box.messages),
+          sorted(mail.simple(n) for n in range(3)))
+    sink.replies = {}
+    rider.fetch()
+    equal((len(sink.accepted), box.messages), (20, []))
+
+
+# --- the senders, or we? ------------------------------------------------------------
+
+
+def refuse_senders(reply, null_sender_too):
+    def refuse(_, argument):
+        if argument.startswith(b"FROM:<>") and not null_sender_too:
+            return None
+        return reply
+    return refuse
+
+
+def test_a_server_that_refuses_every_sender_stops_the_run():
+    box, sink, rider = scene({"MAIL": refuse_senders("550 5.1.8 no", True)}, 10,
+                             after_delivery="delete")
+    result = rider.fetch(status=UNAVAILABLE)
+    tap.contains(result.err, "takes no mail from here")
+    # Three messages, and the question whether it is them.
+    equal(sink.verbs().count("MAIL"), 4)
+    equal(sink.commands.count(b"MAIL FROM:<>"), 1)
+    equal(rider.counts().get("held", 0), 2)
+    nothing_deleted(box)
+    sink.replies = {}
+    rider.fetch(status=UNAVAILABLE)  # what is held stays so
+    equal(len(sink.accepted), 8)
+
+
+@each(("550 5.1.8 no", "held"), ("554 5.7.1 not you", "deferred"))
+def test_refused_senders_are_refused_one_by_one(reply, state):
+    box, sink, rider = scene({"MAIL": refuse_senders(reply, False)}, 8,
+                             after_delivery="delete")
+    box.messages.append(peers.Message(mail.simple(9, sender=False)))
+    rider.fetch(status=UNAVAILABLE if state == "held" else LATER)
+    equal([a.sender for a in sink.accepted], [""])
+    equal(rider.counts()[state], 8)
+    # Asked after the third and the sixth; the ninth is a message.
+    equal(sum(c.startswith(b"MAIL FROM:<>") for c in sink.commands), 3)
+    equal(len(box.messages), 8)
+
+
+def test_a_recipient_refused_by_policy_is_deferred():
+    box, sink, rider = scene({"RCPT": ["554 5.7.1 not yet", None]}, 2,
+                             after_delivery="delete")
+    rider.fetch(status=LATER)
+    equal(len(sink.accepted), 1)
+    nothing = rider.counts().get("held", 0)
+    equal((nothing, rider.counts()["deferred"]), (0, 1))
+    rider.fetch()
+    equal((len(sink.accepted), box.messages), (2, []))
+
+
 # --- one message, several recipients ----------------------------------------------
 
 
@@ -238,6 +329,24 @@ def test_a_return_path_that_is_no_address_becomes_the_null_sender(path):
     sink = peers.SmtpSink()
     postrider.between(box, sink).fetch()
     equal(sink.accepted[0].sender, "")
+
+
+@each(b"MIME-Version: 1.0", b"To: <boss@corp.example>",
+      b"Sender: <boss@corp.example>", b"X-Return-Path: <a@b.example>")
+def test_without_a_return_path_the_sender_is_null_whatever_comes_last(last):
+    box = peers.Pop3Server([b"From: a@b.example\r\n" + last + b"\r\n\r\nx\r\n"])
+    sink = peers.SmtpSink()
+    postrider.between(box, sink).fetch()
+    equal([a.sender for a in sink.accepted], [""])
+
+
+@each(b"verp-" + b"x" * 100 + b"@lists.example", b"john..doe.@docomo.example")
+def test_an_unusual_sender_is_used_all_the_same(sender):
+    message = b"Return-Path: <" + sender + b">\r\nSubject: x\r\n\r\nbody\r\n"
+    box = peers.Pop3Server([message])
+    sink = peers.SmtpSink()
+    postrider.between(box, sink).fetch()
+    equal(sink.accepted[0].sender, sender.decode())
 
 
 def test_size_and_8bitmime_are_sent_only_where_they_are_offered():

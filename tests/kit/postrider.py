@@ -1,11 +1,13 @@
 """postrider - runs the program: writes its settings, starts it, and looks at what
 it said, what it used, and what it wrote into its ledger."""
+import fcntl
 import json
 import os
 import pty
 import signal
 import sqlite3
 import subprocess
+import termios
 import threading
 import time
 
@@ -16,7 +18,7 @@ PROBE = os.environ.get("POSTRIDER_PROBE", "tests/postrider-probe")
 
 # sysexits(3)
 OK, USAGE, NO_HOST, UNAVAILABLE, SOFTWARE = 0, 64, 68, 69, 70
-LATER, PROTOCOL, AUTH, CONFIG = 75, 76, 77, 78
+IO_ERROR, LATER, PROTOCOL, AUTH, CONFIG = 74, 75, 76, 77, 78
 
 SANITIZER_WORDS = ("AddressSanitizer", "ThreadSanitizer", "LeakSanitizer",
                    "runtime error:")
@@ -62,9 +64,18 @@ def memory_kib(pid):
 class Running:
     """A process that was started and has not been waited for."""
 
-    def __init__(self, process, out, err, terminal=None):
+    def __init__(self, process, out, err, terminal=None, keyboard=None):
         self.process, self.terminal = process, terminal
+        self.keyboard = keyboard
         self._out, self._err = out, err
+
+    def shown(self):
+        """What it has said so far."""
+        return self._read(self._out)
+
+    def type(self, line):
+        """Type a line on its terminal."""
+        os.write(self.keyboard, line.encode() + b"\n")
 
     def signal(self, number=signal.SIGINT):
         self.process.send_signal(number)
@@ -150,7 +161,7 @@ class Postrider:
 
     @staticmethod
     def _spawn(command, environment, out, err, terminal):
-        reader = None
+        reader = ours = None
         with open(out, "wb") as o, open(err, "wb") as e:
             if not terminal:
                 process = subprocess.Popen(
@@ -161,11 +172,11 @@ class Postrider:
                 process = subprocess.Popen(
                     command, env={**environment, "TERM": "xterm"},
                     stdin=theirs, stdout=theirs, stderr=theirs,
-                    start_new_session=True)
+                    start_new_session=True, preexec_fn=own_terminal)
                 os.close(theirs)
                 reader = threading.Thread(target=drain, args=(ours, out))
                 reader.start()
-        running = Running(process, out, err, reader)
+        running = Running(process, out, err, reader, ours)
         tap.cleanup(running.stop)
         return running
 
@@ -214,6 +225,11 @@ def open_terminal():
         return pty.openpty()
     except OSError:
         tap.skip("there are no pseudo-terminals here")
+
+
+def own_terminal():
+    """In a new process: make its standard input its /dev/tty."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 def drain(terminal, path):

@@ -43,6 +43,12 @@ the_sender_is_the_address_alone(void **state)
 		{ "<ann@localhost>", "ann@localhost" },
 		{ "<ann@a_b.example>", "ann@a_b.example" },
 		{ "<" X64 "@x>", X64 "@x" },
+		/* As mailing lists and telephones make them. */
+		{ "<x" X64 "@b>", "x" X64 "@b" },
+		{ "<" X64 X64 X64 "@b.example>", X64 X64 X64 "@b.example" },
+		{ "<ann.@b>", "ann.@b" },
+		{ "<.ann@b>", ".ann@b" },
+		{ "<a..b.@c>", "a..b.@c" },
 		{ "<" X64 "@" DOMAIN189 ">", X64 "@" DOMAIN189 },
 	};
 	char out[ENVELOPE_ADDRESS];
@@ -63,18 +69,18 @@ what_is_no_mailbox_is_the_null_sender(void **state)
 {
 	static const char *const rows[] = { "", " ", "<>", "< >", "<", ">",
 		"<ann@example.org", "ann@example.org>", "<ann@>", "<@b>", "<@>",
-		"<ann@b@c>", "<ann b@c>", "<ann@b c>", "<.ann@b>", "<ann.@b>",
-		"<a..b@c>", "<ann@.b>", "<ann@b.>", "<ann@b..c>", "<ann@-b>",
-		"<ann@b->", "<ann@[]>", "<ann@[1.2.3.4>", "<ann@[a b]>",
-		"<ann@b>x", "<ann@b><c@d>", "<<ann@b>>", "<ann@b> (comment)",
-		"Ann <ann@b>", "<\"ann@b>", "<\"ann\"x@b>", "<\"ann\\\"@b>",
-		"<@a:@b:ann@c>", "<@a,ann@c>", "<ann@b>\r\n <c@d>",
-		"<ann\r\n@b>", "<ann\n@b>", "<ann\r@b>", "<a\tb@c>",
-		"<\"a\tb\"@c>", "<\"a\x7f\"@c>", "<\"a>b\"@c>", "<\"a<b\"@c>",
-		"<ann,bob@c>", "<ann@b,c>", "<ann\\@b>", "<ann@b:c>",
-		"<a\xff@b>", "<a\xc3@b>", "<a@b\xed\xa0\x80>", "<a\xc2\x85@b>",
-		"<a\xc0\xaf@b>", "<x" X64 "@b>", "<a@x" LABEL63 ">",
-		"<" X64 "@" DOMAIN189 ".xxxxx>" };
+		"<ann@b@c>", "<ann b@c>", "<ann@b c>", "<ann@.b>", "<ann@b.>",
+		"<ann@b..c>", "<ann@-b>", "<ann@b->", "<ann@[]>",
+		"<ann@[1.2.3.4>", "<ann@[a b]>", "<ann@b>x", "<ann@b><c@d>",
+		"<<ann@b>>", "<ann@b> (comment)", "Ann <ann@b>", "<\"ann@b>",
+		"<\"ann\"x@b>", "<\"ann\\\"@b>", "<@a:@b:ann@c>", "<@a,ann@c>",
+		"<ann@b>\r\n <c@d>", "<ann\r\n@b>", "<ann\n@b>", "<ann\r@b>",
+		"<a\tb@c>", "<\"a\tb\"@c>", "<\"a\x7f\"@c>", "<\"a>b\"@c>",
+		"<\"a<b\"@c>", "<ann,bob@c>", "<ann@b,c>", "<ann\\@b>",
+		"<ann@b:c>", "<a\xff@b>", "<a\xc3@b>", "<a@b\xed\xa0\x80>",
+		"<a\xc2\x85@b>", "<a\xc0\xaf@b>", "<a@x" LABEL63 ">",
+		"<" X64 "@" DOMAIN189 ".xxxxx>", "<x" X64 "@" DOMAIN189 ">",
+		"<" X64 X64 X64 X64 "@b>" };
 	char out[ENVELOPE_ADDRESS];
 	size_t i;
 

@@ -137,6 +137,10 @@ the_first_field_of_a_name_is_found(void **state)
 	assert_true(slice_is(f.whole, "RETURN-path: <a@b>\r\n"));
 	assert_false(header_find(header, "Return", &f));
 	assert_false(header_find(header, "Subject", &f));
+	/* Absent, it must not look like the field that was read last. */
+	assert_int_equal(f.name.len, 0);
+	assert_int_equal(f.value.len, 0);
+	assert_int_equal(f.whole.len, 0);
 }
 
 static void

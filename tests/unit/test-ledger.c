@@ -645,6 +645,9 @@ a_fresh_message_has_nothing_of_the_one_before(void **state)
 	world_begin(&w);
 	m = row_in(&w, "u", STATE_DEFERRED);
 	verdict(&w, m, "u", STATE_DEFERRED, "later");
+	intent(&w, m, "u");
+	intent(&w, m, "u");
+	assert_int_equal(row_of(&w, m).doubts, 1);
 	verdict(&w, m, "u", STATE_DELETE_OWED, "250");
 	apply_to(&w, CHANGE_DELETED, m);
 	apply_to(&w, CHANGE_GONE, m);
@@ -659,6 +662,7 @@ a_fresh_message_has_nothing_of_the_one_before(void **state)
 	r = row_of(&w, m);
 	assert_int_equal(r.state, STATE_NEW);
 	assert_int_equal(r.octets, 777);
+	assert_int_equal(r.doubts, 0);
 	assert_int_equal(r.attempts, 0);
 	assert_int_equal(r.deletions, 0);
 	assert_int_equal(r.delivered, 0);
@@ -854,7 +858,10 @@ a_retried_message_begins_anew(void **state)
 	(void)state;
 	world_begin(&w);
 	m = row_in(&w, "u", STATE_DEFERRED);
+	intent(&w, m, "u");
+	intent(&w, m, "u");
 	verdict(&w, m, "u", STATE_HELD, "given up");
+	assert_int_equal(row_of(&w, m).doubts, 1);
 	assert_int_equal(row_of(&w, m).attempts, 1);
 	assert_int_equal(row_of(&w, m).first_refused, START);
 	atomic_fetch_add(&wall, 6 * DAY);
@@ -864,6 +871,72 @@ a_retried_message_begins_anew(void **state)
 	assert_int_equal(r.attempts, 0);
 	assert_int_equal(r.next_try, 0);
 	assert_int_equal(r.first_refused, 0);
+	assert_int_equal(r.doubts, 0);
+	world_end(&w);
+}
+
+static void
+only_what_is_sent_again_in_doubt_counts_as_doubted(void **state)
+{
+	struct world w;
+	int64_t m;
+
+	(void)state;
+	world_begin(&w);
+	m = intent(&w, 0, "u");
+	assert_int_equal(row_of(&w, m).doubts, 0);
+	/* Refused, or not sent after all: nobody can have it twice. */
+	verdict(&w, m, "u", STATE_DEFERRED, "later");
+	intent(&w, m, "u");
+	apply_to(&w, CHANGE_WITHDRAW, m);
+	intent(&w, m, "u");
+	assert_int_equal(row_of(&w, m).doubts, 0);
+	for (uint32_t n = 1; n <= 4; n++) {
+		intent(&w, m, "u");
+		assert_int_equal(row_of(&w, m).doubts, n);
+	}
+	reopen(&w);
+	assert_int_equal(row_of(&w, m).doubts, 4);
+	world_end(&w);
+}
+
+static void
+what_was_not_sent_again_after_all_does_not_count(void **state)
+{
+	struct world w;
+	int64_t m;
+
+	(void)state;
+	world_begin(&w);
+	m = intent(&w, 0, "u");
+	for (int i = 0; i < 3; i++) {
+		intent(&w, m, "u");
+		apply_to(&w, CHANGE_WITHDRAW, m);
+		assert_int_equal(state_of(&w, m), STATE_IN_DOUBT);
+		assert_int_equal(row_of(&w, m).doubts, 0);
+	}
+	world_end(&w);
+}
+
+static void
+the_octets_are_those_of_what_was_last_sent(void **state)
+{
+	static const uint64_t told[] = { 100, 120, 0, 90 };
+	static const uint64_t kept[] = { 100, 120, 120, 90 };
+	struct world w;
+	int64_t m = 0;
+
+	(void)state;
+	world_begin(&w);
+	for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
+		m = apply(&w,
+		    (struct ledger_change){ .kind = CHANGE_INTENT,
+			.message = m,
+			.uid = slice_of("u"),
+			.octets = told[i] });
+		verdict(&w, m, "u", STATE_DEFERRED, "later");
+		assert_int_equal(row_of(&w, m).octets, kept[i]);
+	}
 	world_end(&w);
 }
 
@@ -1044,6 +1117,51 @@ another_server_or_user_is_a_question(void **state)
 	/* A new account has not moved, whatever is said. */
 	assert_int_equal(
 	    ledger_account(w.l, "new", "h", "u", NULL, true, &id, &e), 0);
+	assert_int_not_equal(id, w.account);
+	world_end(&w);
+}
+
+static void
+a_maildrop_under_a_new_name_is_a_question(void **state)
+{
+	static const char *const both[] = { "isp", "club", NULL };
+	static const char *const new[] = { "provider", "club", NULL };
+	struct world w;
+	struct error e = { 0 };
+	int64_t id, other;
+
+	(void)state;
+	world_begin(&w);
+	/* Two accounts of one maildrop, both in the settings: none asks. */
+	assert_int_equal(ledger_account(w.l, "club", "pop.isp.example", "ann",
+			     both, false, &other, &e),
+	    0);
+	assert_int_not_equal(other, w.account);
+	/* "isp" is no longer in the settings, and "provider" is its maildrop. */
+	assert_int_equal(ledger_account(w.l, "provider", "POP.isp.example",
+			     "ann", new, false, &id, &e),
+	    -1);
+	assert_int_equal(e.kind, ERR_QUESTION);
+	assert_non_null(strstr(e.text, "--same-mailbox"));
+	assert_non_null(strstr(e.text, "isp"));
+	assert_non_null(strstr(e.text, "provider"));
+	error_clear(&e);
+	assert_int_equal(ledger_account(w.l, "provider", "POP.isp.example",
+			     "ann", new, true, &id, &e),
+	    0);
+	assert_int_equal(id, w.account);
+	/* The answer holds. */
+	assert_int_equal(ledger_account(w.l, "provider", "pop.isp.example",
+			     "ann", new, false, &id, &e),
+	    0);
+	assert_int_equal(id, w.account);
+	/* Another user, or another server, is another maildrop. */
+	assert_int_equal(ledger_account(w.l, "fourth", "pop.isp.example", "Ann",
+			     both, false, &id, &e),
+	    0);
+	assert_int_equal(ledger_account(w.l, "fifth", "pop.old.example", "ann",
+			     both, false, &id, &e),
+	    0);
 	assert_int_not_equal(id, w.account);
 	world_end(&w);
 }
@@ -1737,11 +1855,17 @@ main(void)
 		cmocka_unit_test(deletions_are_counted),
 		cmocka_unit_test(what_returns_is_what_it_was),
 		cmocka_unit_test(a_retried_message_begins_anew),
+		cmocka_unit_test(
+		    only_what_is_sent_again_in_doubt_counts_as_doubted),
+		cmocka_unit_test(
+		    what_was_not_sent_again_after_all_does_not_count),
+		cmocka_unit_test(the_octets_are_those_of_what_was_last_sent),
 		cmocka_unit_test(the_first_poll_is_planned_once),
 		cmocka_unit_test(a_uid_is_octets_and_nothing_else),
 		cmocka_unit_test(octets_up_to_the_largest_number_come_back),
 		cmocka_unit_test(an_account_is_known_by_its_name),
 		cmocka_unit_test(another_server_or_user_is_a_question),
+		cmocka_unit_test(a_maildrop_under_a_new_name_is_a_question),
 		cmocka_unit_test(polls_leave_their_figures),
 		cmocka_unit_test(
 		    what_has_been_gone_for_more_than_90_days_is_forgotten),

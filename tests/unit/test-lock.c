@@ -215,6 +215,35 @@ the_directory_and_those_above_it_are_made_and_private(void **state)
 }
 
 static void
+a_directory_that_others_may_write_to_is_refused(void **state)
+{
+	static const struct {
+		mode_t mode;
+		bool good;
+	} rows[] = { { 0770, false }, { 0702, false }, { 0777, false },
+		{ 01777, false }, { 0700, true }, { 0755, true } };
+	char *dir = made_directory();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct error e = { 0 };
+		int fd;
+
+		assert_int_equal(chmod(dir, rows[i].mode), 0);
+		fd = lock_take(dir, &e);
+		assert_int_equal(fd >= 0, rows[i].good);
+		if (fd >= 0) {
+			close(fd);
+			continue;
+		}
+		assert_int_equal(e.kind, ERR_LEDGER);
+		assert_non_null(strstr(e.text, "chmod 700"));
+		assert_non_null(strstr(e.text, dir));
+	}
+	remove_directory(dir);
+}
+
+static void
 a_slash_at_the_end_is_the_same_directory(void **state)
 {
 	char *dir = made_directory();
@@ -344,6 +373,8 @@ main(void)
 		    a_shorter_process_number_replaces_a_longer_one),
 		cmocka_unit_test(
 		    the_directory_and_those_above_it_are_made_and_private),
+		cmocka_unit_test(
+		    a_directory_that_others_may_write_to_is_refused),
 		cmocka_unit_test(a_slash_at_the_end_is_the_same_directory),
 		cmocka_unit_test(
 		    a_path_that_is_a_file_is_an_error_of_the_ledger),

@@ -277,12 +277,69 @@ octets_that_nobody_told_make_no_other_message(void **state)
 	assert_int_equal(action(&w, 0), PLAN_LEAVE);
 	assert_false(w.plan.list[0].fresh);
 	world_end(&w);
+}
 
-	one(&w, STATE_DELETE_OWED);
-	w.listing.list[0].octets = 0;
-	make(&w);
-	assert_int_equal(action(&w, 0), PLAN_DELETE);
-	world_end(&w);
+static void
+a_deletion_is_not_paid_while_a_size_is_unknown(void **state)
+{
+	static const enum state states[] = { STATE_DELETE_OWED, STATE_DROPPED,
+		STATE_DELIVERED };
+	static const struct {
+		uint64_t listed, row;
+		enum plan_action action;
+	} sizes[] = {
+		{ 0, 0, PLAN_LEAVE },
+		{ 0, 100, PLAN_LEAVE },
+		{ 100, 0, PLAN_LEAVE },
+		{ 100, 100, PLAN_DELETE },
+	};
+
+	(void)state;
+	for (size_t s = 0; s < sizeof(states) / sizeof(states[0]); s++)
+		for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+			struct world w;
+			bool left = sizes[i].action == PLAN_LEAVE;
+
+			world_begin(&w);
+			listed(&w, "u", sizes[i].listed);
+			known(&w, "u", 0, states[s])->octets = sizes[i].row;
+			w.account.after = AFTER_DELETE;
+			make(&w);
+			assert_int_equal(action(&w, 0), sizes[i].action);
+			assert_int_equal(w.plan.delete_count, !left);
+			assert_false(w.plan.list[0].fresh);
+			if (left)
+				assert_non_null(
+				    strstr(w.plan.list[0].reason, "size"));
+			world_end(&w);
+		}
+}
+
+static void
+what_was_deleted_and_is_listed_again_is_held(void **state)
+{
+	static const enum state states[] = { STATE_DELETE_OWED, STATE_DROPPED,
+		STATE_DELIVERED };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+		struct world w;
+
+		one(&w, STATE_GONE)->before = states[i];
+		w.row_list[0].deletions = 1;
+		w.account.after = AFTER_DELETE;
+		make(&w);
+		assert_int_equal(action(&w, 0), PLAN_HOLD);
+		assert_true(w.plan.list[0].returned);
+		assert_false(w.plan.list[0].fresh);
+		assert_int_equal(w.plan.delete_count, 0);
+		/* Other octets prove another message. */
+		w.row_list[0].octets = 99;
+		make(&w);
+		assert_int_equal(action(&w, 0), PLAN_TAKE);
+		assert_true(w.plan.list[0].fresh);
+		world_end(&w);
+	}
 }
 
 /* --- deletions --- */
@@ -767,6 +824,22 @@ a_message_in_doubt_is_resent_or_held_as_the_owner_wants(void **state)
 	world_end(&w);
 }
 
+static void
+a_message_in_doubt_is_sent_again_three_times_and_then_held(void **state)
+{
+	(void)state;
+	for (uint32_t doubts = 0; doubts <= 4; doubts++) {
+		struct world w;
+
+		one(&w, STATE_IN_DOUBT)->doubts = doubts;
+		make(&w);
+		assert_int_equal(
+		    action(&w, 0), doubts < 3 ? PLAN_TAKE : PLAN_HOLD);
+		assert_int_equal(w.plan.take_count, doubts < 3);
+		world_end(&w);
+	}
+}
+
 /* --- UIDs --- */
 
 static void
@@ -967,6 +1040,9 @@ main(void)
 		cmocka_unit_test(
 		    a_gone_uid_with_other_octets_is_another_message),
 		cmocka_unit_test(octets_that_nobody_told_make_no_other_message),
+		cmocka_unit_test(
+		    a_deletion_is_not_paid_while_a_size_is_unknown),
+		cmocka_unit_test(what_was_deleted_and_is_listed_again_is_held),
 		cmocka_unit_test(a_message_is_kept_to_the_second),
 		cmocka_unit_test(keep_for_no_time_deletes_at_once),
 		cmocka_unit_test(
@@ -996,6 +1072,8 @@ main(void)
 		cmocka_unit_test(what_this_run_has_tried_is_left_alone),
 		cmocka_unit_test(
 		    a_message_in_doubt_is_resent_or_held_as_the_owner_wants),
+		cmocka_unit_test(
+		    a_message_in_doubt_is_sent_again_three_times_and_then_held),
 		cmocka_unit_test(uids_are_octets_and_nothing_else),
 		cmocka_unit_test(equal_uids_are_deleted_together_or_not_at_all),
 		cmocka_unit_test(an_unknown_copy_spares_the_others),

@@ -110,8 +110,13 @@ what_every_message_would_meet_stops_the_destination(void **state)
 		{ STAGE_RCPT, 530, 0, 0, 0, POLICY_STOP_DESTINATION },
 		{ STAGE_DATA, 530, 0, 0, 0, POLICY_STOP_DESTINATION },
 		/* One step beside each of them. */
-		{ STAGE_RCPT, 554, 5, 7, 1, POLICY_HOLD_RECIPIENT },
-		{ STAGE_END, 554, 5, 7, 1, POLICY_HOLD_MESSAGE },
+		{ STAGE_MAIL, 529, 0, 0, 0, POLICY_HOLD_MESSAGE },
+		{ STAGE_MAIL, 531, 0, 0, 0, POLICY_HOLD_MESSAGE },
+		{ STAGE_MAIL, 534, 0, 0, 0, POLICY_HOLD_MESSAGE },
+		{ STAGE_MAIL, 539, 0, 0, 0, POLICY_HOLD_MESSAGE },
+		{ STAGE_RCPT, 535, 0, 0, 0, POLICY_HOLD_RECIPIENT },
+		{ STAGE_RCPT, 538, 0, 0, 0, POLICY_HOLD_RECIPIENT },
+		{ STAGE_DATA, 535, 0, 0, 0, POLICY_HOLD_MESSAGE },
 		{ STAGE_END, 530, 0, 0, 0, POLICY_HOLD_MESSAGE },
 	};
 
@@ -120,12 +125,14 @@ what_every_message_would_meet_stops_the_destination(void **state)
 }
 
 static void
-a_refusal_of_the_sender_by_policy_is_no_reason_to_hold(void **state)
+a_refusal_by_policy_before_the_data_is_no_reason_to_hold(void **state)
 {
 	static const struct row rows[] = {
 		{ STAGE_MAIL, 550, 5, 7, 1, POLICY_DEFER_MESSAGE },
 		{ STAGE_MAIL, 553, 5, 7, 1, POLICY_DEFER_MESSAGE },
 		{ STAGE_MAIL, 554, 5, 7, 1, POLICY_DEFER_MESSAGE },
+		{ STAGE_RCPT, 550, 5, 7, 1, POLICY_DEFER_RECIPIENT },
+		{ STAGE_RCPT, 554, 5, 7, 1, POLICY_DEFER_RECIPIENT },
 		/* One step beside it. */
 		{ STAGE_MAIL, 555, 5, 7, 1, POLICY_HOLD_MESSAGE },
 		{ STAGE_MAIL, 549, 5, 7, 1, POLICY_HOLD_MESSAGE },
@@ -133,6 +140,11 @@ a_refusal_of_the_sender_by_policy_is_no_reason_to_hold(void **state)
 		{ STAGE_MAIL, 550, 5, 1, 7, POLICY_HOLD_MESSAGE },
 		{ STAGE_MAIL, 550, 4, 7, 1, POLICY_HOLD_MESSAGE },
 		{ STAGE_MAIL, 550, 0, 0, 0, POLICY_HOLD_MESSAGE },
+		{ STAGE_RCPT, 555, 5, 7, 1, POLICY_HOLD_RECIPIENT },
+		{ STAGE_RCPT, 550, 5, 7, 2, POLICY_HOLD_RECIPIENT },
+		{ STAGE_RCPT, 550, 4, 7, 1, POLICY_HOLD_RECIPIENT },
+		{ STAGE_DATA, 554, 5, 7, 1, POLICY_HOLD_MESSAGE },
+		{ STAGE_END, 554, 5, 7, 1, POLICY_HOLD_MESSAGE },
 	};
 
 	(void)state;
@@ -287,7 +299,7 @@ main(void)
 		cmocka_unit_test(
 		    what_every_message_would_meet_stops_the_destination),
 		cmocka_unit_test(
-		    a_refusal_of_the_sender_by_policy_is_no_reason_to_hold),
+		    a_refusal_by_policy_before_the_data_is_no_reason_to_hold),
 		cmocka_unit_test(a_refused_recipient_concerns_only_itself),
 		cmocka_unit_test(
 		    a_full_mailbox_is_tried_again_and_a_large_message_is_not),

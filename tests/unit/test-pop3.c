@@ -745,7 +745,7 @@ listings_are_handed_out_line_by_line(void **state)
 }
 
 static void
-a_bad_line_of_a_listing_ends_the_session(void **state)
+a_bad_line_of_a_listing_is_handed_out_as_number_0(void **state)
 {
 	static const char *const bad[] = { "S: 1", "S: ", "S: 0 uid",
 		"S: -1 uid", "S: 4294967296 uid", "S: +OK", "S: x y" };
@@ -758,16 +758,45 @@ a_bad_line_of_a_listing_ends_the_session(void **state)
 	(void)state;
 	for (i = 0; i < sizeof bad / sizeof bad[0]; i++) {
 		enter_maildrop(&peer,
-		    STEPS(MAILDROP, "C: UIDL", "S: +OK", bad[i], "SILENT"),
+		    STEPS(MAILDROP, "C: UIDL", "S: +OK", "S: 1 a", bad[i],
+			"S: 3 c", "S: .", "C: LIST", "S: +OK", bad[i],
+			"S: 3 120", "S: ."),
 		    &pop3);
-		assert_int_equal(pop3_uidl(pop3, note_uid, &noted, &e), -1);
-		assert_error(&e, ERR_PROTOCOL, "UIDL");
-		assert_int_equal(pop3_quit(pop3, &e), -1);
-		assert_int_equal(e.kind, ERR_PROTOCOL);
+		buffer_clear(&noted);
+		assert_int_equal(pop3_uidl(pop3, note_uid, &noted, &e), 0);
+		assert_string_equal(noted.data, "1=a;0=;3=c;");
+		buffer_clear(&noted);
+		assert_int_equal(pop3_list(pop3, note_octets, &noted, &e), 0);
+		assert_string_equal(noted.data, "0=0;3=120;");
+		assert_int_equal(e.kind, ERR_NONE);
 		pop3_free(&pop3);
 		peer_finish(&peer);
 	}
 	buffer_free(&noted);
+}
+
+static void
+nothing_but_bad_lines_is_no_listing(void **state)
+{
+	struct buffer noted = { 0 };
+	struct peer peer;
+	struct pop3 *pop3;
+	struct error e = { 0 };
+
+	(void)state;
+	enter_maildrop(&peer,
+	    STEPS(MAILDROP, "C: UIDL", "S: +OK", "S: 1", "S: x y", "S: .",
+		"C: LIST", "S: +OK", "S: 1 many", "S: ."),
+	    &pop3);
+	assert_int_equal(pop3_uidl(pop3, note_uid, &noted, &e), -1);
+	assert_error(&e, ERR_PROTOCOL, "UIDL");
+	error_clear(&e);
+	assert_int_equal(pop3_list(pop3, note_octets, &noted, &e), -1);
+	assert_error(&e, ERR_PROTOCOL, "LIST");
+	assert_non_null(strstr(e.text, "1 many"));
+	buffer_free(&noted);
+	pop3_free(&pop3);
+	peer_finish(&peer);
 }
 
 static void
@@ -1260,7 +1289,9 @@ main(void)
 		    words_in_clear_before_the_handshake_are_an_attack),
 		cmocka_unit_test(stat_tells_count_and_octets),
 		cmocka_unit_test(listings_are_handed_out_line_by_line),
-		cmocka_unit_test(a_bad_line_of_a_listing_ends_the_session),
+		cmocka_unit_test(
+		    a_bad_line_of_a_listing_is_handed_out_as_number_0),
+		cmocka_unit_test(nothing_but_bad_lines_is_no_listing),
 		cmocka_unit_test(
 		    a_caller_may_break_a_listing_off_with_its_own_error),
 		cmocka_unit_test(content_is_unstuffed_whatever_the_split),

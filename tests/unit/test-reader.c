@@ -164,6 +164,26 @@ no_ledger_is_an_empty_one(void **state)
 }
 
 static void
+a_ledger_that_has_gone_is_not_an_empty_one(void **state)
+{
+	struct world w;
+	struct error e = { 0 };
+	char path[128];
+
+	(void)state;
+	world_begin(&w);
+	reader_free(&w.r);
+	ledger_close(&w.l);
+	path_in(w.dir, "ledger.db", path);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(reader_open(&w.r, w.dir, &e), -1);
+	assert_null(w.r);
+	assert_int_equal(e.kind, ERR_QUESTION);
+	assert_non_null(strstr(e.text, path));
+	world_end(&w);
+}
+
+static void
 no_directory_is_an_empty_ledger_too(void **state)
 {
 	struct reader *r = NULL;
@@ -593,6 +613,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(no_ledger_is_an_empty_one),
 		cmocka_unit_test(no_directory_is_an_empty_ledger_too),
+		cmocka_unit_test(a_ledger_that_has_gone_is_not_an_empty_one),
 		cmocka_unit_test(what_the_ledger_does_not_know_is_empty),
 		cmocka_unit_test(rows_come_by_uid_then_copy_in_octet_order),
 		cmocka_unit_test(a_row_carries_all_that_is_known),
