@@ -150,10 +150,10 @@ text_octets(uint64_t octets, char out[TEXT_UNIT])
 	}
 	tenths = rounded(octets, unit / 10);
 	if (tenths < 100)
-		(void)snprintf(out, TEXT_UNIT, "%" PRIu64 ".%" PRIu64 " %s",
-		    tenths / 10, tenths % 10, names[i]);
+		(void)snprintf(out, TEXT_UNIT, "%u.%u %.2s",
+		    (unsigned)tenths / 10, (unsigned)tenths % 10, names[i]);
 	else
-		(void)snprintf(out, TEXT_UNIT, "%" PRIu64 " %s",
+		(void)snprintf(out, TEXT_UNIT, "%" PRIu64 " %.2s",
 		    rounded(octets, unit), names[i]);
 	return out;
 }

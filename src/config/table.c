@@ -33,6 +33,12 @@ static const struct choice smtp_auth_choices[] = {
 	{ NULL, 0 },
 };
 
+static const struct choice eightbit_choices[] = {
+	{ "send", false },
+	{ "hold", true },
+	{ NULL, 0 },
+};
+
 static const struct choice in_doubt_choices[] = {
 	{ "resend", false },
 	{ "hold", true },
@@ -499,6 +505,18 @@ const struct setting settings_table[] = {
 	    .more = "Who gives up early makes repeats: the server may have "
 		    "taken the "
 		    "message (RFC 5321, 4.5.3.2.6).",
+	},
+	{
+	    .section = SECTION_DESTINATION,
+	    .name = "eightbit",
+	    .type = TYPE_CHOICE,
+	    .choices = eightbit_choices,
+	    .initial = "send",
+	    .help = "What to do with 8-bit content that the server does not "
+		    "ask for.",
+	    .more = "Nearly all servers offer 8BITMIME (RFC 6152), and those "
+		    "that do not nearly always pass such content all the same. "
+		    "\"hold\": it waits until you decide (postrider held).",
 	},
 	{
 	    .section = SECTION_DESTINATION,

@@ -209,6 +209,7 @@ delivery_new(struct delivery **out, const struct destination *to,
 	if (queue_new(&d->queue, e) < 0 || queue_new(&d->recorded, e) < 0)
 		goto fail;
 	d->transaction = (struct transaction){ .destination = to->name,
+		.hold_eightbit = to->hold_eightbit,
 		.ledger = ledger,
 		.recorded = d->recorded };
 	rc = pthread_create(&d->thread, NULL, delivery_thread, d);

@@ -8,11 +8,14 @@
 #include "sasl/password.h"
 #include "smtp/smtp.h"
 
+#include <stdbool.h>
+
 struct destination {
 	const char *name;
 	struct endpoint at;
 	struct login login;
 	struct smtp_options options;
+	bool hold_eightbit; /* where 8BITMIME is not offered */
 };
 
 #endif

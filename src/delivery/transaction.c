@@ -222,7 +222,22 @@ send_envelope(struct transaction *x, struct transit *t, size_t *accepted)
 	return ATTEMPT_DONE;
 }
 
-/* The content, up to but without the end of data. */
+/* May this go to a server that has not offered to take it (RFC 6152)? */
+static bool
+must_be_held(const struct transaction *x, struct slice part)
+{
+	if (!x->hold_eightbit || smtp_ehlo(x->smtp)->eightbitmime)
+		return false;
+	for (size_t i = 0; i < part.len; i++)
+		if ((unsigned char)part.data[i] >= 0x80)
+			return true;
+	return false;
+}
+
+/*
+ * The content, up to but without the end of data. Returns 0, 1: it must not be
+ * sent, or -1.
+ */
 static int
 send_content(struct transaction *x, struct transit *t)
 {
@@ -231,6 +246,8 @@ send_content(struct transaction *x, struct transit *t)
 	for (;;) {
 		switch (transit_peek(t, &part)) {
 		case TRANSIT_PART:
+			if (must_be_held(x, part))
+				return 1;
 			if (smtp_body(x->smtp, part, &t->error) < 0)
 				return -1;
 			transit_skip(t, part.len);
@@ -318,6 +335,8 @@ transaction_run(struct transaction *x, struct transit *t, bool *recorded)
 	struct smtp_reply reply = { 0 };
 	enum attempt a;
 	size_t accepted;
+	char text[200];
+	int rc;
 
 	*recorded = false;
 	a = send_envelope(x, t, &accepted);
@@ -338,12 +357,21 @@ transaction_run(struct transaction *x, struct transit *t, bool *recorded)
 		transaction_reset(x);
 		return a;
 	}
-	if (send_content(x, t) < 0) {
+	rc = send_content(x, t);
+	if (rc != 0) {
 		struct error why = t->error;
 
 		intent_wait(x, t, false, recorded);
 		t->error = why;
-		return ATTEMPT_LOST;
+		if (rc < 0)
+			return ATTEMPT_LOST;
+		/* The data is open, and must never be ended. */
+		smtp_free(&x->smtp);
+		snprintf(text, sizeof(text),
+		    "8-bit content, and %s does not offer 8BITMIME",
+		    x->destination);
+		verdict_set_rest(t, STATE_HELD, text);
+		return ATTEMPT_DONE;
 	}
 	if (intent_wait(x, t, true, recorded) < 0) {
 		/* The data is open, and must never be ended. */

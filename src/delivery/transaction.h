@@ -15,6 +15,7 @@
 struct transaction {
 	struct smtp *smtp; /* owned; NULL: not connected */
 	const char *destination; /* borrowed: its name */
+	bool hold_eightbit; /* where 8BITMIME is not offered */
 	struct ledger *ledger; /* borrowed */
 	struct queue *recorded; /* borrowed: where intents come back */
 	unsigned senders_refused; /* in a row, for good */

@@ -35,6 +35,28 @@ def test_all_of_it_in_one_session_one_octet_at_a_time():
     equal(box.messages, [])
 
 
+PLAIN = ("PIPELINING", "SIZE")
+EIGHTBIT, SEVENBIT = mail.simple(1, b"Gr\xfc\xdfe\r\n"), mail.simple(2)
+
+
+@each("send", "hold")
+def test_eightbit_content_without_8bitmime_is_sent_or_held(eightbit):
+    box = peers.Pop3Server([EIGHTBIT, SEVENBIT])
+    sink = peers.SmtpSink(keywords=PLAIN)
+    rider = postrider.between(box, sink, {"eightbit": eightbit})
+    held = eightbit == "hold"
+    rider.fetch(status=postrider.UNAVAILABLE if held else postrider.OK)
+    wanted = [SEVENBIT] if held else [EIGHTBIT, SEVENBIT]
+    equal(sink.digests(), sorted(map(mail.digest, wanted)))
+    equal(rider.counts().get("held", 0), int(held))
+
+
+def test_eightbit_content_is_never_held_where_8bitmime_is_offered():
+    box, sink = peers.Pop3Server([EIGHTBIT]), peers.SmtpSink()
+    postrider.between(box, sink, {"eightbit": "hold"}).fetch()
+    equal(sink.digests(), [mail.digest(EIGHTBIT)])
+
+
 def test_a_bare_lf_dot_lf_never_ends_a_message():
     # A server that sends bare LF as it is, and a lone dot between two of them.
     content = b"Subject: x\r\n\r\none\n.\ntwo\n.\r\nthree\r\n"
