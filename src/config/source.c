@@ -125,19 +125,42 @@ add_line(struct scan *scan, const char *data, size_t len)
 	buffer_add(&s->text, "\n", 1);
 }
 
-/* The path of `@include "PATH"`, if the line is that. Owned by the caller. */
-static char *
-include_path(const char *line, size_t len)
+/*
+ * Everything that libconfig could take for an include: it is ours to open, or
+ * wrong.
+ */
+static bool
+is_include(struct slice line)
 {
-	struct slice rest = slice_trim(slice_make(line, len));
-	struct slice word = slice_word(&rest);
+	return slice_starts_nocase(slice_trim(line), "@");
+}
 
-	if (rest.len > 0 && rest.data[rest.len - 1] == '\r')
-		rest.len--;
-	if (!slice_is(word, "@include") || rest.len < 3 ||
-	    rest.data[0] != '"' || rest.data[rest.len - 1] != '"')
+/*
+ * The path of `@include "PATH"`, behind which a comment may stand, or NULL.
+ * Owned by the caller.
+ */
+static char *
+include_path(struct slice line)
+{
+	struct slice word, after;
+	const char *end;
+
+	if (line.data[line.len - 1] == '\r')
+		line.len--;
+	line = slice_trim(line);
+	word = slice_word(&line);
+	if (!slice_is(word, "@include") || line.len < 3 || line.data[0] != '"')
 		return NULL;
-	return xstrndup(rest.data + 1, rest.len - 2);
+	line = slice_skip(line, 1);
+	end = memchr(line.data, '"', line.len);
+	if (end == NULL || end == line.data)
+		return NULL;
+	after = slice_skip(line, (size_t)(end + 1 - line.data));
+	after = slice_trim(after);
+	if (after.len > 0 && after.data[0] != '#' &&
+	    !slice_starts_nocase(after, "//"))
+		return NULL;
+	return xstrndup(line.data, (size_t)(end - line.data));
 }
 
 /*
@@ -214,21 +237,29 @@ scan_line(struct scan *scan, const char *line, size_t len)
 }
 
 static int
-include(struct scan *scan, const char *path)
+include(struct scan *scan, struct slice line)
 {
 	struct place at = { scan->path, scan->line };
+	char *path = include_path(line);
+	int rc = -1;
 
-	if (scan->depth >= SOURCE_DEPTH) {
+	if (path == NULL) {
+		problem_add(scan->problems, at,
+		    "an include is a line of its own: @include \"FILE\"");
+		return -1;
+	}
+	if (scan->depth < SOURCE_DEPTH)
+		rc = add_file(scan->source,
+		    source_path(scan->memory, scan->path, path), at,
+		    scan->depth + 1, scan->memory, scan->problems);
+	else
 		problem_add(scan->problems, at,
 		    "more than %d files include each other; does \"%s\" "
 		    "include "
 		    "itself?",
 		    SOURCE_DEPTH, path);
-		return -1;
-	}
-	return add_file(scan->source,
-	    source_path(scan->memory, scan->path, path), at, scan->depth + 1,
-	    scan->memory, scan->problems);
+	free(path);
+	return rc;
 }
 
 static int
@@ -240,15 +271,12 @@ scan_text(struct scan *scan, const char *data, size_t len)
 	while (data < end) {
 		const char *stop = memchr(data, '\n', (size_t)(end - data));
 		size_t n = (size_t)((stop != NULL ? stop : end) - data);
-		char *path = NULL;
+		struct slice line = slice_make(data, n);
 
 		scan->line++;
-		if (scan->inside == IN_SETTINGS)
-			path = include_path(data, n);
-		if (path != NULL) {
-			if (include(scan, path) < 0)
+		if (scan->inside == IN_SETTINGS && is_include(line)) {
+			if (include(scan, line) < 0)
 				rc = -1;
-			free(path);
 		} else {
 			scan_line(scan, data, n);
 			add_line(scan, data, n);
