@@ -234,9 +234,19 @@ must_be_held(const struct transaction *x, struct slice part)
 	return false;
 }
 
+static void
+hold_eightbit(struct transaction *x, struct transit *t)
+{
+	char text[200];
+
+	snprintf(text, sizeof(text),
+	    "8-bit content, and %s does not offer 8BITMIME", x->destination);
+	verdict_set_rest(t, STATE_HELD, text);
+}
+
 /*
- * The content, up to but without the end of data. Returns 0, 1: it must not be
- * sent, or -1.
+ * The content, up to but without the end of data. Returns 0, or -1: because of
+ * the connection, the mailbox, or since it must be held.
  */
 static int
 send_content(struct transaction *x, struct transit *t)
@@ -246,8 +256,10 @@ send_content(struct transaction *x, struct transit *t)
 	for (;;) {
 		switch (transit_peek(t, &part)) {
 		case TRANSIT_PART:
-			if (must_be_held(x, part))
-				return 1;
+			if (must_be_held(x, part)) {
+				hold_eightbit(x, t);
+				return -1;
+			}
 			if (smtp_body(x->smtp, part, &t->error) < 0)
 				return -1;
 			transit_skip(t, part.len);
@@ -265,6 +277,24 @@ send_content(struct transaction *x, struct transit *t)
 			    "the message broke off in the mailbox");
 		}
 	}
+}
+
+/*
+ * The data is open, and must never be ended. The server may have said why it
+ * gave up in the middle: that is its verdict.
+ */
+static enum attempt
+content_refused(struct transaction *x, struct transit *t)
+{
+	struct smtp_reply early = *smtp_early_reply(x->smtp);
+
+	smtp_free(&x->smtp);
+	if (early.code >= 400)
+		return judge(x, t, STAGE_END, NULL, &early);
+	for (size_t i = 0; i < t->recipient_count; i++)
+		if (t->recipients[i].state == STATE_NEW)
+			return ATTEMPT_LOST;
+	return ATTEMPT_DONE;
 }
 
 /* Of the positive replies only 250 says that the message was taken. */
@@ -335,8 +365,6 @@ transaction_run(struct transaction *x, struct transit *t, bool *recorded)
 	struct smtp_reply reply = { 0 };
 	enum attempt a;
 	size_t accepted;
-	char text[200];
-	int rc;
 
 	*recorded = false;
 	a = send_envelope(x, t, &accepted);
@@ -357,21 +385,12 @@ transaction_run(struct transaction *x, struct transit *t, bool *recorded)
 		transaction_reset(x);
 		return a;
 	}
-	rc = send_content(x, t);
-	if (rc != 0) {
+	if (send_content(x, t) != 0) {
 		struct error why = t->error;
 
 		intent_wait(x, t, false, recorded);
 		t->error = why;
-		if (rc < 0)
-			return ATTEMPT_LOST;
-		/* The data is open, and must never be ended. */
-		smtp_free(&x->smtp);
-		snprintf(text, sizeof(text),
-		    "8-bit content, and %s does not offer 8BITMIME",
-		    x->destination);
-		verdict_set_rest(t, STATE_HELD, text);
-		return ATTEMPT_DONE;
+		return content_refused(x, t);
 	}
 	if (intent_wait(x, t, true, recorded) < 0) {
 		/* The data is open, and must never be ended. */

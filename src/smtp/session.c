@@ -64,6 +64,9 @@ smtp_unasked(struct smtp *s, struct error *e)
 
 	if (receive_line(s, &line, deadline_in(UNASKED_MS), e) < 0)
 		return -1;
+	s->early = (struct smtp_reply){ 0 };
+	if (smtp_reply_line(&s->early, line) < 0)
+		s->early = (struct smtp_reply){ 0 };
 	error_set(e, ERR_IO, "%s said unasked: %.*s", smtp_peer(s),
 	    (int)line.len, line.data);
 	return smtp_broken(s);

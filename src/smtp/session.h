@@ -21,6 +21,7 @@ struct smtp {
 	struct dot_encoder dots;
 	uint64_t content; /* octets of it, in this transaction */
 	bool usable;
+	struct smtp_reply early; /* what was said unasked */
 	/* What was last sent and must not be shown, should the server repeat
 	 * it. Borrowed, empty when there is none. */
 	struct slice secret;

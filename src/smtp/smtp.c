@@ -302,6 +302,12 @@ smtp_verdict(struct smtp *s, struct smtp_reply *reply, struct error *e)
 	return check_final(s, "the end of data", reply, e);
 }
 
+const struct smtp_reply *
+smtp_early_reply(const struct smtp *s)
+{
+	return &s->early;
+}
+
 int
 smtp_wait(struct smtp *s, int fd, struct deadline until, struct error *e)
 {

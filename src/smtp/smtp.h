@@ -94,6 +94,12 @@ int smtp_verdict(struct smtp *s, struct smtp_reply *reply, struct error *e);
  */
 int smtp_wait(struct smtp *s, int fd, struct deadline until, struct error *e);
 
+/*
+ * smtp_early_reply - what the server said unasked before the connection failed,
+ * in the middle of content for instance; its code is 0 when it said nothing.
+ */
+const struct smtp_reply *smtp_early_reply(const struct smtp *s);
+
 int smtp_rset(struct smtp *s, struct smtp_reply *reply, struct error *e);
 int smtp_noop(struct smtp *s, struct smtp_reply *reply, struct error *e);
 int smtp_quit(struct smtp *s, struct error *e); /* politeness; frees nothing */

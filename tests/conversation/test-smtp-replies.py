@@ -464,5 +464,24 @@ def test_a_source_that_breaks_off_never_ends_the_data():
     nothing_deleted(box)
 
 
+def test_a_refusal_in_the_middle_of_content_is_the_verdict():
+    def early(session, _):
+        session.reply("354 go on")
+        session.file.read(300000)
+        session.reply("552 5.3.4 too much for me")
+        while session.file.read(65536):
+            pass
+        return peers.DROP
+
+    large = mail.simple(1, b"x" * 70 + b"\r\n" + (b"y" * 70 + b"\r\n") * 40000)
+    box = peers.Pop3Server([large, mail.simple(2)])
+    sink = peers.SmtpSink(replies={"DATA": [early, None]})
+    rider = postrider.between(box, sink)
+    rider.fetch(status=postrider.UNAVAILABLE)
+    equal(sink.digests(), [mail.digest(mail.simple(2))])
+    equal(rider.counts(), {"held": 1, "delivered": 1})
+    tap.contains(rider.run("held").out, "too much for me")
+
+
 if __name__ == "__main__":
     tap.main()
