@@ -11,6 +11,7 @@
 #include "delivery/verdict.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,6 +26,7 @@ struct delivery {
 	const struct stop *stop;
 	struct queue *queue; /* owned: transits that wait */
 	pthread_t thread;
+	_Atomic uint64_t size_limit;
 	struct transit last; /* ends the thread */
 
 	/* The thread's alone. */
@@ -95,8 +97,11 @@ connect_if_needed(struct delivery *d, struct error *e)
 	smtp_free(&d->transaction.smtp);
 	d->used = false;
 	if (connection_open(
-		&d->transaction.smtp, d->to, &d->password, d->stop, e) == 0)
+		&d->transaction.smtp, d->to, &d->password, d->stop, e) == 0) {
+		atomic_store(
+		    &d->size_limit, smtp_ehlo(d->transaction.smtp)->size_limit);
 		return 0;
+	}
 	take_down(d, e);
 	return -1;
 }
@@ -231,6 +236,12 @@ void
 delivery_submit(struct delivery *d, struct transit *t)
 {
 	queue_push(d->queue, &t->item);
+}
+
+uint64_t
+delivery_size_limit(struct delivery *d)
+{
+	return atomic_load(&d->size_limit);
 }
 
 void

@@ -24,6 +24,12 @@ int delivery_new(struct delivery **d, const struct destination *destination,
 /* delivery_submit - give a transit away until it comes back. */
 void delivery_submit(struct delivery *d, struct transit *t);
 
+/*
+ * delivery_size_limit - the largest message that the destination says it takes
+ * (SIZE, RFC 1870), in octets; 0 as long as that is not known.
+ */
+uint64_t delivery_size_limit(struct delivery *d);
+
 /* delivery_free - QUIT, close, end the thread. Nothing may be under way. */
 void delivery_free(struct delivery **d);
 

@@ -8,6 +8,7 @@
 #include "message/trace.h"
 #include "poll/intake.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -174,13 +175,28 @@ give_up_message(
 	return why.kind == ERR_REFUSED ? 0 : 1;
 }
 
+/* By what is listed, and as far as the destination has told its limit. */
+static bool
+is_too_large(const struct session *s, const struct plan_entry *entry)
+{
+	uint64_t limit = delivery_size_limit(s->job->delivery);
+
+	return limit > 0 && entry->listed->octets > limit;
+}
+
 /* 0; 1: the session has to be given up; -1. */
 static int
 take(struct session *s, struct plan_entry *entry, struct error *e)
 {
 	struct intake m = { .s = s };
+	char hold[120];
 	int rc;
 
+	if (is_too_large(s, entry)) {
+		snprintf(hold, sizeof(hold), "too large for %.64s",
+		    s->job->account->destination);
+		return record_trouble(s, entry, hold, NULL, e);
+	}
 	if (make_transit(s, entry, &m.t, e) < 0)
 		return -1;
 	if (m.t->recipient_count == 0)

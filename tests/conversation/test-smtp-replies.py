@@ -483,5 +483,18 @@ def test_a_refusal_in_the_middle_of_content_is_the_verdict():
     tap.contains(rider.run("held").out, "too much for me")
 
 
+def test_what_is_larger_than_the_destinations_size_is_held_without_retr():
+    small = mail.simple(1)
+    large = mail.simple(2, (b"y" * 70 + b"\r\n") * 3000)
+    box = peers.Pop3Server([small, *[large] * 20])
+    sink = peers.SmtpSink(keywords=("8BITMIME", "SIZE 100000"))
+    rider = postrider.between(box, sink)
+    rider.fetch(status=postrider.UNAVAILABLE)
+    equal(sink.digests(), [mail.digest(small)])
+    equal(rider.counts(), {"held": 20, "delivered": 1})
+    # The limit is known once the first message has gone.
+    assert box.verbs().count("RETR") < 20, box.verbs()
+
+
 if __name__ == "__main__":
     tap.main()
