@@ -485,8 +485,9 @@ def test_a_refusal_in_the_middle_of_content_is_the_verdict():
 
 def test_what_is_larger_than_the_destinations_size_is_held_without_retr():
     small = mail.simple(1)
-    large = mail.simple(2, (b"y" * 70 + b"\r\n") * 3000)
-    box = peers.Pop3Server([small, *[large] * 20])
+    body = (b"y" * 70 + b"\r\n") * 3000
+    box = peers.Pop3Server([small, *[mail.simple(n, body)
+                                     for n in range(2, 22)]])
     sink = peers.SmtpSink(keywords=("8BITMIME", "SIZE 100000"))
     rider = postrider.between(box, sink)
     rider.fetch(status=postrider.UNAVAILABLE)
