@@ -1,15 +1,13 @@
 /* held.c - the command `held`: messages that wait for their owner. */
+#include "command/held.h"
+
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "command/columns.h"
-#include "command/command.h"
-#include "command/json.h"
 #include "ledger/ledger.h"
-#include "ledger/reader.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,12 +43,9 @@ waiting_text(void *arg, const struct waiting *w)
 	columns_octets(c, slice_of(w->reply != NULL ? w->reply : ""));
 }
 
-static void
-waiting_json(void *arg, const struct waiting *w)
+void
+held_json(struct json *j, const struct waiting *w)
 {
-	struct json *j = &((struct shown *)arg)->json;
-
-	json_open(j, NULL, '{');
 	json_number(j, "id", w->message);
 	json_string(j, "account", w->account);
 	json_string(j, "state", state_name(w->state));
@@ -61,6 +56,15 @@ waiting_json(void *arg, const struct waiting *w)
 	json_time(j, "next_try", w->next_try);
 	json_number(j, "attempts", w->attempts);
 	json_string(j, "reply", w->reply);
+}
+
+static void
+waiting_json(void *arg, const struct waiting *w)
+{
+	struct json *j = &((struct shown *)arg)->json;
+
+	json_open(j, NULL, '{');
+	held_json(j, w);
 	json_close(j, '}');
 }
 
@@ -218,30 +222,26 @@ id_choose(struct reader *reader, const struct decision *d, const char *word,
     struct choice *c)
 {
 	struct error e = { 0 };
-	uint64_t id = 0;
+	int64_t id = 0;
 	size_t found = 0;
 	enum state state;
+	int status;
 
-	if (text_u64(slice_of(word), INT64_MAX, &id) < 0 || id == 0) {
-		log_error("\"%s\" is no number of a message; \"postrider held "
-			  "list\" shows them",
-		    word);
-		return EX_USAGE;
-	}
-	if (choice_has(c, (int64_t)id))
-		return EX_OK;
-	if (reader_waiting(reader, NULL, (int64_t)id, STATE_ANY, choice_add, c,
-		&found, &e) < 0)
+	status = held_number(word, &id);
+	if (status != EX_OK || choice_has(c, id))
+		return status;
+	if (reader_waiting(
+		reader, NULL, id, STATE_ANY, choice_add, c, &found, &e) < 0)
 		return command_fail(&e);
 	if (found == 0) {
-		log_error("there is no message %" PRIu64 "; nothing has been "
+		log_error("there is no message %" PRId64 "; nothing has been "
 			  "changed",
 		    id);
 		return EX_DATAERR;
 	}
 	state = c->list[c->count - 1].state;
 	if ((STATE_BIT(state) & d->states) == 0) {
-		log_error("message %" PRIu64 " is %s, not %s; nothing has been "
+		log_error("message %" PRId64 " is %s, not %s; nothing has been "
 			  "changed",
 		    id, state_name(state), d->states_text);
 		return EX_DATAERR;
@@ -388,12 +388,32 @@ decision_find(const char *verb)
 static int
 word_unknown(const char *word)
 {
-	static const char *const verbs[] = { "list", "retry", "drop", NULL };
+	static const char *const verbs[] = { "list", "show", "save", "retry",
+		"drop", NULL };
 	const char *near = text_nearest(word, verbs);
 
 	if (near == NULL)
 		return EX_OK;
 	log_error("unknown word \"%s\"; did you mean \"held %s\"?", word, near);
+	return EX_USAGE;
+}
+
+/* The words whose arguments begin behind them. */
+static const struct {
+	const char *word;
+	int (*run)(
+	    const struct invocation *in, const struct settings *settings);
+	bool json;
+} verbs[] = {
+	{ "list", held_list, true },
+	{ "show", held_show, true },
+	{ "save", held_save, false },
+};
+
+static int
+no_json(const char *word)
+{
+	log_error("\"postrider held %s\" has no option --json", word);
 	return EX_USAGE;
 }
 
@@ -403,13 +423,18 @@ held_dispatch(const struct invocation *in, const struct settings *settings)
 	const char *word = in->args[0];
 	struct invocation rest = *in;
 	const struct decision *d;
+	size_t i;
 
 	if (word == NULL)
 		return held_list(in, settings);
-	if (strcmp(word, "list") == 0) {
+	for (i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+		if (strcmp(word, verbs[i].word) != 0)
+			continue;
 		rest.args++;
 		rest.arg_count--;
-		return held_list(&rest, settings);
+		if (in->json && !verbs[i].json)
+			return no_json(word);
+		return verbs[i].run(&rest, settings);
 	}
 	if ((d = decision_find(word)) == NULL) {
 		if (settings_account(settings, word) == NULL &&
@@ -417,11 +442,8 @@ held_dispatch(const struct invocation *in, const struct settings *settings)
 			return EX_USAGE;
 		return held_list(in, settings);
 	}
-	if (in->json) {
-		log_error(
-		    "\"postrider held %s\" has no option --json", d->verb);
-		return EX_USAGE;
-	}
+	if (in->json)
+		return no_json(word);
 	return held_decide(in, settings, d);
 }
 
@@ -441,7 +463,8 @@ held_run(const struct invocation *in)
 
 const struct command command_held = {
 	.name = "held",
-	.synopsis = "[list] [--json] [ACCOUNT…] | retry ID…|all | drop ID…",
+	.synopsis = "[list] [--json] [ACCOUNT…] | show [--json] ID… | "
+		    "save ID FILE | retry ID…|all | drop ID…",
 	.summary = "show and decide about messages that were refused for good",
 	.help = "A message that its destination refuses for good stays in the "
 		"mailbox\n"
@@ -451,6 +474,13 @@ const struct command command_held = {
 		"unique id\n"
 		"              and why. --json shows also what is deferred or "
 		"in doubt.\n"
+		"  held show   tells all about them: what the ledger knows, "
+		"and, when the\n"
+		"              mailbox can be asked, sender, subject and "
+		"date.\n"
+		"  held save   writes one, as the mailbox has it, into a new "
+		"file, or for\n"
+		"              \"-\" to standard output.\n"
 		"  held retry  has the next fetch take them again; also undoes "
 		"a drop.\n"
 		"  held drop   has the next fetch delete them from the "

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "message/header.h"
+#include "poll/maildrop.h"
 #include "poll/session.h"
 #include "poll/top.h"
 
@@ -21,15 +22,6 @@ phase(const struct session *s, enum poll_phase phase)
 }
 
 /* --- listing and plan --- */
-
-static int
-open_maildrop(struct pop3 **pop3, const struct account *a, const char *password,
-    const struct stop *stop, struct error *e)
-{
-	if (pop3_open(pop3, &a->at, stop, e) < 0)
-		return -1;
-	return pop3_login(*pop3, &a->login, password, e);
-}
 
 /* When each message came, for `first_poll = "since …"`. */
 static int
@@ -106,7 +98,7 @@ poll_look(const struct account *account, const char *password,
 	*plan = (struct plan){ 0 };
 	if (reader_open(&reader, state_dir, e) < 0 ||
 	    reader_account(reader, account->name, &id, e) < 0 ||
-	    open_maildrop(&pop3, account, password, stop, e) < 0)
+	    maildrop_open(&pop3, account, password, stop, e) < 0)
 		goto out;
 	rc = look(pop3, reader, &in, id, listing, rows, plan, e);
 	if (rc == 0)
@@ -231,7 +223,7 @@ run_session(struct session *s, struct error *e)
 	int rc = -1;
 
 	phase(s, POLL_CONNECTING);
-	if (open_maildrop(&s->pop3, job->account, job->password, job->stop, e) <
+	if (maildrop_open(&s->pop3, job->account, job->password, job->stop, e) <
 	    0)
 		goto out;
 	phase(s, POLL_LISTING);

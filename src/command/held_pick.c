@@ -1,0 +1,109 @@
+/* held_pick.c - one message of the ledger, and the mailbox it lies in. */
+#include "command/held.h"
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "sasl/password.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <sysexits.h>
+
+#define STATE_ANY ((1u << STATES) - 1)
+
+int
+held_number(const char *word, int64_t *message)
+{
+	uint64_t number = 0;
+
+	if (text_u64(slice_of(word), INT64_MAX, &number) < 0 || number == 0) {
+		log_error("\"%s\" is no number of a message; \"postrider held "
+			  "list\" shows them",
+		    word);
+		return EX_USAGE;
+	}
+	*message = (int64_t)number;
+	return EX_OK;
+}
+
+static void
+pick_take(void *arg, const struct waiting *w)
+{
+	struct pick *p = arg;
+
+	p->known = *w;
+	p->account = xstrdup(w->account);
+	p->reply = xstrdup(w->reply != NULL ? w->reply : "");
+	buffer_add_slice(&p->uid, w->uid);
+	p->known.account = p->account;
+	p->known.reply = p->reply;
+	p->known.uid = buffer_slice(&p->uid);
+}
+
+void
+pick_free(struct pick *p)
+{
+	free(p->account);
+	free(p->reply);
+	buffer_free(&p->uid);
+	*p = (struct pick){ 0 };
+}
+
+/* Which one it is of those with the same UID. */
+static int
+copy_find(struct reader *reader, struct pick *p, struct error *e)
+{
+	struct rows rows = { 0 };
+	int64_t account = 0;
+	size_t i;
+
+	if (reader_account(reader, p->account, &account, e) < 0 ||
+	    reader_rows(reader, account, &rows, e) < 0)
+		return -1;
+	for (i = 0; i < rows.count; i++)
+		if (rows.list[i].message == p->known.message)
+			p->copy = rows.list[i].copy;
+	rows_free(&rows);
+	return 0;
+}
+
+int
+held_pick(struct reader *reader, const char *word, struct pick *p)
+{
+	struct error e = { 0 };
+	int64_t message = 0;
+	size_t found = 0;
+	int status;
+
+	status = held_number(word, &message);
+	if (status != EX_OK)
+		return status;
+	if (reader_waiting(
+		reader, NULL, message, STATE_ANY, pick_take, p, &found, &e) < 0)
+		return command_fail(&e);
+	if (found == 0) {
+		log_error("there is no message %" PRId64, message);
+		return EX_DATAERR;
+	}
+	return copy_find(reader, p, &e) < 0 ? command_fail(&e) : EX_OK;
+}
+
+int
+held_peep(struct peep **peep, const struct settings *settings,
+    const struct pick *p, const struct stop *stop, struct error *e)
+{
+	const struct account *account = settings_account(settings, p->account);
+	char *password = NULL;
+	int rc;
+
+	*peep = NULL;
+	if (account == NULL)
+		return error_set(e, ERR_CONFIG,
+		    "%s: the settings have no such account", p->account);
+	if (password_get(&account->login, stop, &password, e) < 0)
+		return -1;
+	rc = peep_open(peep, account, password, stop, e);
+	password_free(&password);
+	return rc;
+}
