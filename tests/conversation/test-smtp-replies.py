@@ -130,7 +130,9 @@ def test_messages_that_break_the_connection_do_not_block_the_others(
     good = sorted(mail.digest(mail.simple(n)) for n in range(3, 20))
     equal(sink.digests(), good)
     states = rider.states()
-    equal({states[m.uid] for m in box.messages}, {"deferred"})
+    # Whoever hangs up in the data may do so behind its end, for all we know.
+    found = {states[m.uid] for m in box.messages}
+    assert found <= {"deferred", "in_doubt"}, found
     equal(sorted(m.content for m in box.messages),
           sorted(mail.simple(n) for n in range(3)))
     sink.replies = {}
@@ -469,7 +471,7 @@ def test_a_refusal_in_the_middle_of_content_is_the_verdict():
         session.reply("354 go on")
         session.file.read(300000)
         session.reply("552 5.3.4 too much for me")
-        while session.file.read(65536):
+        while session.file.readline() not in (b"", b".\r\n"):
             pass
         return peers.DROP
 

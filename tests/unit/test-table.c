@@ -91,7 +91,7 @@ names_that_others_rely_on_are_there(void **state)
 		[SECTION_DESTINATION] = "smtp lmtp port tls auth user password "
 					"password_file password_command "
 					"ca_file allow_cleartext timeout "
-					"reply_timeout helo",
+					"reply_timeout eightbit helo",
 	};
 
 	(void)state;
