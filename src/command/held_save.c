@@ -1,13 +1,16 @@
 /* held_save.c - `held save`: a message, as the mailbox has it, into a file. */
 #include "command/held.h"
 
+#include "base/alloc.h"
 #include "base/log.h"
 #include "command/session.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <libgen.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sysexits.h>
@@ -54,6 +57,24 @@ take(void *arg, struct slice content, struct error *e)
 	return 0;
 }
 
+/* So that the file's name is on disk too. */
+static int
+sync_folder(struct saving *s, struct error *e)
+{
+	char *path = xstrdup(s->file);
+	int fd = open(dirname(path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int rc = 0;
+
+	free(path);
+	/* A folder that cannot be read, or synced, is its owner's choice. */
+	if (fd < 0)
+		return 0;
+	if (fsync(fd) < 0 && errno != EINVAL)
+		rc = write_failed(s, e);
+	close(fd);
+	return rc;
+}
+
 /* The owner may give the message up next: it must be on disk by then. */
 static int
 target_finish(struct saving *s, struct error *e)
@@ -66,7 +87,7 @@ target_finish(struct saving *s, struct error *e)
 		return write_failed(s, e);
 	rc = close(s->fd);
 	s->fd = -1;
-	return rc < 0 ? write_failed(s, e) : 0;
+	return rc < 0 ? write_failed(s, e) : sync_folder(s, e);
 }
 
 static void
@@ -98,6 +119,8 @@ fetch(struct saving *s, const struct stop *stop, bool *listed, struct error *e)
 		goto out;
 	size_compare(&s->pick, found);
 	rc = peep_content(peep, found, take, s, e);
+	if (rc == 0)
+		rc = listing_check_whole(found, s->octets, e);
 out:
 	peep_close(&peep);
 	return rc;

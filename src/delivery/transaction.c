@@ -322,7 +322,7 @@ send_end(struct transaction *x, struct transit *t)
 
 	crash_point("before_end");
 	if (smtp_end(x->smtp, &sent, &t->error) < 0)
-		return sent ? ATTEMPT_DOUBT : ATTEMPT_LOST;
+		return sent ? ATTEMPT_DOUBT : content_refused(x, t);
 	crash_point("after_end");
 	if (!smtp_is_lmtp(x->smtp)) {
 		if (read_verdict(x, t, &reply) < 0)
@@ -393,9 +393,11 @@ transaction_run(struct transaction *x, struct transit *t, bool *recorded)
 		return content_refused(x, t);
 	}
 	if (intent_wait(x, t, true, recorded) < 0) {
+		if (*recorded)
+			return content_refused(x, t);
 		/* The data is open, and must never be ended. */
 		smtp_free(&x->smtp);
-		return *recorded ? ATTEMPT_LOST : ATTEMPT_STOP;
+		return ATTEMPT_STOP;
 	}
 	crash_point("after_intent");
 	return send_end(x, t);

@@ -201,15 +201,22 @@ trace_header(const struct trace *t, struct buffer *out)
 	buffer_add_text(out, "\r\n");
 }
 
-/* "… with POP3S id TAG.…", the tag being that of the maildrop. */
+/*
+ * "… with POP3S id TAG.…", the tag being that of the maildrop. It may stand
+ * behind a fold, ours or a relay's.
+ */
 static bool
 is_ours(struct slice received, const char *id)
 {
-	char mark[TRACE_ID + 8];
+	char mark[TRACE_ID + 1];
 	size_t tag = strcspn(id, ".") + 1;
 
-	snprintf(mark, sizeof(mark), " id %.*s", (int)tag, id);
-	return memmem(received.data, received.len, mark, strlen(mark)) != NULL;
+	for (const char *space = " \t"; *space != '\0'; space++) {
+		snprintf(mark, sizeof(mark), "%c%.*s", *space, (int)tag, id);
+		if (memmem(received.data, received.len, mark, tag + 1) != NULL)
+			return true;
+	}
+	return false;
 }
 
 bool

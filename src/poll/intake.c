@@ -144,16 +144,6 @@ pass_end(struct intake *m, struct error *e)
 	return 0;
 }
 
-/*
- * Sizes in listings are estimates, but not that bad: what ends so early was cut
- * off inside the server, whatever it says.
- */
-static bool
-is_cut_short(uint64_t listed, uint64_t read)
-{
-	return read < listed && (read == 0 || read + 1024 < listed / 2);
-}
-
 int
 intake_run(
     struct intake *m, const struct listing_entry *listed, struct error *e)
@@ -175,10 +165,7 @@ intake_run(
 	}
 	if (more < 0)
 		return -1;
-	if (is_cut_short(listed->octets, m->read))
-		return error_set(e, ERR_REFUSED,
-		    "the mailbox lists %llu octets and gave %llu",
-		    (unsigned long long)listed->octets,
-		    (unsigned long long)m->read);
+	if (listing_check_whole(listed, m->read, e) < 0)
+		return -1;
 	return pass_end(m, e);
 }

@@ -135,6 +135,19 @@ listing_free(struct listing *l)
 	*l = (struct listing){ 0 };
 }
 
+int
+listing_check_whole(
+    const struct listing_entry *listed, uint64_t read, struct error *e)
+{
+	uint64_t octets = listed->octets;
+
+	if (read >= octets || (read > 0 && read + 1024 >= octets / 2))
+		return 0;
+	return error_set(e, ERR_REFUSED,
+	    "the mailbox lists %llu octets and gave %llu",
+	    (unsigned long long)octets, (unsigned long long)read);
+}
+
 /* --- the conversation --- */
 
 static int

@@ -42,6 +42,14 @@ int listing_read(struct listing *l, struct pop3 *pop3, struct error *e);
 void listing_free(struct listing *l);
 
 /*
+ * listing_check_whole - a message of which so many octets came. Sizes in
+ * listings are estimates, but not that bad: what ends far too early was cut off
+ * inside the server, whatever it says. Returns 0, or -1 with ERR_REFUSED.
+ */
+int listing_check_whole(
+    const struct listing_entry *listed, uint64_t read, struct error *e);
+
+/*
  * listing_finish - sort entries, number copies, sum up. For listing_read and
  * for tests that make a listing by listing_add().
  */

@@ -37,9 +37,12 @@ strike_out(void *arg, const char *recipient)
 		}
 }
 
-/* The recipients that have not accepted it yet. */
+/*
+ * The recipients that have not accepted it yet. With another size than what
+ * some have accepted it is a new message, which is for all.
+ */
 static int
-pending_recipients(struct session *s, const struct plan_entry *entry,
+pending_recipients(struct session *s, struct plan_entry *entry,
     struct pending *p, struct error *e)
 {
 	const char **all = s->job->account->recipients;
@@ -55,6 +58,13 @@ pending_recipients(struct session *s, const struct plan_entry *entry,
 	if (reader_delivered(s->reader, entry->row->message, strike_out, p, e) <
 	    0)
 		return -1;
+	if (p->count == n || entry->listed->octets == 0 ||
+	    entry->row->octets == 0 ||
+	    entry->listed->octets == entry->row->octets)
+		return 0;
+	entry->fresh = true;
+	memcpy(p->list, all, n * sizeof(*p->list));
+	p->count = n;
 	return 0;
 }
 
@@ -63,14 +73,15 @@ make_transit(struct session *s, struct plan_entry *entry, struct transit **out,
     struct error *e)
 {
 	const struct account *a = s->job->account;
-	const struct row *row = entry->fresh ? NULL : entry->row;
 	struct pending pending = { 0 };
+	const struct row *row;
 	struct transit *t;
 
 	if (pending_recipients(s, entry, &pending, e) < 0) {
 		free(pending.list);
 		return -1;
 	}
+	row = entry->fresh ? NULL : entry->row;
 	transit_new(&t, s->job->pool, pending.count);
 	for (size_t i = 0; i < pending.count; i++)
 		t->recipients[i].address = pending.list[i];

@@ -99,5 +99,15 @@ def test_mixed_mail_arrives_unchanged():
     equal(box.messages, [])
 
 
+def test_a_loop_is_recognised_in_a_folded_received_line():
+    box, sink = peers.Pop3Server([mail.simple(1)]), peers.SmtpSink()
+    rider = postrider.between(box, sink)
+    rider.fetch()
+    back = sink.accepted[0].data.replace(b" id ", b" id\r\n\t", 1)
+    box.messages.append(peers.Message(back))
+    rider.fetch(status=postrider.UNAVAILABLE)
+    equal(rider.counts(), {"delivered": 1, "held": 1})
+
+
 if __name__ == "__main__":
     tap.main()

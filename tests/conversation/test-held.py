@@ -372,5 +372,15 @@ def test_show_and_save_work_while_another_fetches():
     running.wait()
 
 
+def test_save_of_a_message_cut_short_in_the_mailbox_is_no_success():
+    box = peers.Pop3Server([peers.Message(mail.simple(1), uid="u",
+                                          octets=500000)])
+    rider = postrider.between(box, peers.SmtpSink())
+    rider.fetch(status=postrider.LATER)
+    path = os.path.join(rider.folder, "saved")
+    assert rider.run("held", "save", "1", path).status != postrider.OK
+    assert not os.path.exists(path)
+
+
 if __name__ == "__main__":
     tap.main()

@@ -499,5 +499,30 @@ def test_what_is_larger_than_the_destinations_size_is_held_without_retr():
     assert box.verbs().count("RETR") < 20, box.verbs()
 
 
+def test_a_refusal_that_comes_with_the_354_is_the_verdict():
+    def at_once(session, _):
+        session.send(b"354 go on\r\n554 5.6.0 no, after all\r\n")
+        while session.file.readline() not in (b"", b".\r\n"):
+            pass
+        return peers.DROP
+
+    box, sink, rider = scene({"DATA": [at_once, None]}, 2)
+    rider.fetch(status=UNAVAILABLE)
+    equal(rider.counts(), {"held": 1, "delivered": 1})
+
+
+def test_a_reused_uid_goes_to_all_recipients_of_the_new_message():
+    box = peers.Pop3Server([peers.Message(mail.simple(1), uid="u")])
+    sink = peers.SmtpSink(replies={"RCPT": [None, "450 4.2.1 later", None]})
+    rider = postrider.between(box, sink, after_delivery="delete",
+                              recipient=["ann@kit.test", "bob@kit.test"])
+    rider.fetch(status=LATER)
+    new = mail.simple(2, b"another one\r\n")
+    box.messages = [peers.Message(new, uid="u")]
+    rider.fetch()
+    equal([len(a.recipients) for a in sink.accepted
+           if a.digest() == mail.digest(new)], [2])
+
+
 if __name__ == "__main__":
     tap.main()
