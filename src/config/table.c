@@ -361,8 +361,8 @@ const struct setting settings_table[] = {
 	    .more =
 		"That is so when the connection or the program ended after the "
 		"end of a message was sent and before its reply was recorded "
-		"(RFC 1047). \"resend\": it is sent again, and may arrive "
-		"twice. "
+		"(RFC 1047). \"resend\": it is sent again, three times at "
+		"most, and may arrive more than once. "
 		"\"hold\": it waits until you decide (postrider held).",
 	},
 

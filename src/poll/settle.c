@@ -172,9 +172,11 @@ settle(struct session *s, struct transit *t, struct error *e)
 		rc = -1;
 		goto out;
 	}
+	/* The poll has counted it when it broke it off. */
+	if (t->broken_off)
+		goto out;
 	if (t->end == TRANSIT_UNTRIED) {
-		if (!t->broken_off)
-			untried(s, t);
+		untried(s, t);
 		goto out;
 	}
 	if (t->end == TRANSIT_DEFERRED && t->error.kind != ERR_NONE)
