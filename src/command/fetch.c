@@ -30,18 +30,18 @@ struct fetch {
 	int status;
 };
 
-static struct delivery *
-delivery_for(struct fetch *f, const struct account *a, const struct stop *stop,
-    struct error *e)
+static int
+delivery_for(struct fetch *f, const char *name, const struct stop *stop,
+    struct delivery **out, struct error *e)
 {
-	const struct destination *to =
-	    settings_destination(f->settings, a->destination);
+	const struct destination *to = settings_destination(f->settings, name);
 	size_t i = (size_t)(to - f->settings->destinations);
 
 	if (f->deliveries[i] == NULL &&
 	    delivery_new(&f->deliveries[i], to, f->ledger, stop, e) < 0)
-		return NULL;
-	return f->deliveries[i];
+		return -1;
+	*out = f->deliveries[i];
+	return 0;
 }
 
 /* --- what is said of an account --- */
@@ -57,7 +57,7 @@ static bool
 something_happened(const struct poll_report *r)
 {
 	return r->delivered + r->deleted + r->deferred + r->held + r->seen +
-	    r->in_doubt >
+	    r->in_doubt + r->reported + r->dropped >
 	    0;
 }
 
@@ -87,6 +87,8 @@ say(const struct fetch *f, const struct account *a, const struct poll_report *r,
 	say_count(&line, r->seen, "marked as seen");
 	say_count(&line, r->deferred, "deferred");
 	say_count(&line, r->held, "held");
+	say_count(&line, r->reported, "refused and reported");
+	say_count(&line, r->dropped, "refused and dropped");
 	say_count(&line, r->in_doubt, "in doubt");
 	say_count(&line, r->left_for_later, "left for the next time");
 	if (!something_happened(r) && r->waiting_held > 0)
@@ -145,8 +147,8 @@ fetch_account(struct fetch *f, size_t i, const struct stop *stop)
 	char *password = NULL;
 	int rc = -1;
 
-	job.delivery = delivery_for(f, a, stop, &e);
-	if (job.delivery != NULL &&
+	if (delivery_for(f, a->destination, stop, &job.delivery, &e) == 0 &&
+	    delivery_for(f, a->report_via, stop, &job.reports, &e) == 0 &&
 	    password_get(&a->login, stop, &password, &e) == 0) {
 		job.password = password;
 		atomic_store(&f->current, (int)i);

@@ -13,6 +13,7 @@ static const char *const action_keys[ACTIONS] = {
 	[PLAN_TAKE] = "take",
 	[PLAN_DELETE] = "delete",
 	[PLAN_SEEN] = "seen",
+	[PLAN_REPORT] = "report",
 	[PLAN_HOLD] = "hold",
 	[PLAN_LEAVE] = "leave",
 };
@@ -27,6 +28,7 @@ entry_notable(const struct look *look, const struct plan_entry *entry)
 		return false;
 	return entry->row->state == STATE_IN_DOUBT ||
 	    entry->row->state == STATE_DEFERRED ||
+	    entry->row->state == STATE_REPORT_OWED ||
 	    entry->row->state == STATE_HELD;
 }
 
@@ -88,6 +90,8 @@ plan_summary(const struct look *look)
 	printf(", %" PRIu64 " to delete", count[PLAN_DELETE]);
 	if (count[PLAN_SEEN] > 0)
 		printf(", %" PRIu64 " to count as seen", count[PLAN_SEEN]);
+	if (count[PLAN_REPORT] > 0)
+		printf(", %" PRIu64 " to report", count[PLAN_REPORT]);
 	if (count[PLAN_HOLD] > 0)
 		printf(", %" PRIu64 " to hold", count[PLAN_HOLD]);
 	printf(", %" PRIu64 " left", count[PLAN_LEAVE]);

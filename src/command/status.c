@@ -24,7 +24,7 @@ standing_status(const struct standing *s)
 	int status = EX_OK;
 
 	if (s->error_kind[0] != '\0' || s->counts[STATE_DEFERRED] > 0 ||
-	    s->counts[STATE_IN_DOUBT] > 0)
+	    s->counts[STATE_IN_DOUBT] > 0 || s->counts[STATE_REPORT_OWED] > 0)
 		status = EX_TEMPFAIL;
 	if (s->counts[STATE_HELD] > 0)
 		status = command_worse(status, EX_UNAVAILABLE);
@@ -99,6 +99,10 @@ troubles_print(const struct standings *list, size_t count)
 			printf("%s: %" PRIu64 " refused for now; the next "
 			       "fetch tries again\n",
 			    name, s->counts[STATE_DEFERRED]);
+		if (s->counts[STATE_REPORT_OWED] > 0)
+			printf("%s: %" PRIu64 " refused for good; somebody is "
+			       "still to be told of it\n",
+			    name, s->counts[STATE_REPORT_OWED]);
 		if (s->counts[STATE_IN_DOUBT] > 0)
 			printf("%s: %" PRIu64 " in doubt: sent, and the "
 			       "answer was lost\n",
@@ -247,7 +251,8 @@ const struct command command_status = {
 		"\n"
 		"Exit status: 0 when all is well, 75 when a last poll failed "
 		"or mail\n"
-		"is deferred or in doubt, 69 when mail is held.\n",
+		"is deferred or in doubt or a report is owed, 69 when mail is "
+		"held.\n",
 	.options = COMMAND_JSON,
 	.run = status_run,
 };

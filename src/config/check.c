@@ -5,6 +5,7 @@
 #include "config/derive.h"
 #include "config/value.h"
 #include "net/endpoint.h"
+#include "poll/account.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -76,22 +77,31 @@ check_cleartext(struct check *c, const struct scope *s, const char *host)
 	    scope_title(c->memory, s), host);
 }
 
-static void
-check_destination_name(struct check *c, const struct scope *account)
+/* The destination of that name, or NULL. */
+static const struct scope *
+find_destination(const struct check *c, const char *name)
 {
-	const struct value *v = scope_value(account, "destination");
+	for (size_t i = 0; i < c->memory->destination_count; i++)
+		if (strcmp(c->memory->destinations[i].name, name) == 0)
+			return &c->memory->destinations[i];
+	return NULL;
+}
+
+static void
+check_destination_name(
+    struct check *c, const struct scope *account, const char *setting)
+{
+	const struct value *v = scope_value(account, setting);
 	size_t count = c->memory->destination_count;
 	const char **names;
 	const char *nearest;
 
-	if (v->bad || v->text == NULL || count == 0)
+	if (v->bad || v->text == NULL || count == 0 ||
+	    find_destination(c, v->text) != NULL)
 		return;
 	names = xcalloc(count + 1, sizeof *names);
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < count; i++)
 		names[i] = c->memory->destinations[i].name;
-		if (strcmp(names[i], v->text) == 0)
-			goto out;
-	}
 	nearest = text_nearest(v->text, names);
 	if (nearest != NULL)
 		problem_add(c->problems, v->at,
@@ -102,8 +112,32 @@ check_destination_name(struct check *c, const struct scope *account)
 		    "unknown destination \"%s\": there is no such group in "
 		    "destinations",
 		    v->text);
-out:
 	free(names);
+}
+
+/* Whoever is to be told must be named, and within reach. */
+static void
+check_reports(struct check *c, const struct scope *account)
+{
+	const struct value *how = scope_value(account, "on_reject");
+	const char *via = scope_value(account, "report_via")->text;
+	const struct scope *to = via != NULL ? find_destination(c, via) : NULL;
+
+	if (how->bad)
+		return;
+	if (how->number == REJECT_POSTMASTER &&
+	    !scope_given(account, "postmaster"))
+		problem_add(c->problems, how->at,
+		    "%son_reject = \"postmaster\" needs to know who that is: "
+		    "postmaster = \"ann@example.org\"",
+		    scope_title(c->memory, account));
+	if (how->number == REJECT_BOUNCE && to != NULL &&
+	    scope_given(to, "lmtp"))
+		problem_add(c->problems, how->at,
+		    "%son_reject = \"bounce\" writes to senders in the world, "
+		    "and \"%s\" delivers by LMTP, to its own users only: name "
+		    "an SMTP destination in report_via",
+		    scope_title(c->memory, account), via);
 }
 
 static void
@@ -115,7 +149,10 @@ check_account(struct check *c, const struct scope *account)
 	check_files(c, account);
 	if (!pop3->bad)
 		check_cleartext(c, account, pop3->text);
-	check_destination_name(c, account);
+	check_destination_name(c, account, "destination");
+	if (scope_given(account, "report_via"))
+		check_destination_name(c, account, "report_via");
+	check_reports(c, account);
 }
 
 /* None of these does anything for somebody who does not log in. */

@@ -134,12 +134,15 @@ static void
 derive_account(struct scope *account, struct settings_memory *m)
 {
 	struct value *destination = scope_value(account, "destination");
+	struct value *report_via = scope_value(account, "report_via");
 
 	scope_inherit(account, &m->defaults);
 	derive_initial(account, m);
 	derive_account_transport(account);
 	if (!destination->given && m->destination_count == 1)
 		destination->text = m->destinations[0].name;
+	if (!report_via->given)
+		report_via->text = destination->text;
 }
 
 void

@@ -82,6 +82,9 @@ fill_account(struct account *a, const struct scope *s)
 	a->fetch_limit = (uint64_t)number_of(s, "fetch_limit");
 	a->max_size = (uint64_t)number_of(s, "max_size");
 	a->every_s = number_of(s, "every");
+	a->on_reject = (enum on_reject)number_of(s, "on_reject");
+	a->postmasters = scope_value(s, "postmaster")->list;
+	a->report_via = text_of(s, "report_via");
 	a->hold_in_doubt = number_of(s, "in_doubt") != 0;
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "net/endpoint.h"
+#include "poll/account.h"
 #include "sasl/sasl.h"
 
 #include <string.h>
@@ -42,6 +43,14 @@ static const struct choice eightbit_choices[] = {
 static const struct choice in_doubt_choices[] = {
 	{ "resend", false },
 	{ "hold", true },
+	{ NULL, 0 },
+};
+
+static const struct choice on_reject_choices[] = {
+	{ "hold", REJECT_HOLD },
+	{ "bounce", REJECT_BOUNCE },
+	{ "postmaster", REJECT_POSTMASTER },
+	{ "drop", REJECT_DROP },
 	{ NULL, 0 },
 };
 
@@ -364,6 +373,48 @@ const struct setting settings_table[] = {
 		"(RFC 1047). \"resend\": it is sent again, three times at "
 		"most, and may arrive more than once. "
 		"\"hold\": it waits until you decide (postrider held).",
+	},
+	{
+	    .section = SECTION_ACCOUNT,
+	    .name = "on_reject",
+	    .type = TYPE_CHOICE,
+	    .flags = SETTING_IN_DEFAULTS,
+	    .choices = on_reject_choices,
+	    .initial = "hold",
+	    .help = "What to do with a message that is refused for good.",
+	    .more =
+		"\"hold\": it waits in the mailbox until you decide "
+		"(postrider held). \"bounce\": its sender gets a delivery "
+		"status notification (RFC 3464); bounces, automatic answers "
+		"and mail of lists are held all the same. Senders are often "
+		"forged: this sends mail to people who wrote none. "
+		"\"postmaster\": the addresses in \"postmaster\" get the "
+		"message with the reason. \"drop\": nobody is told. After "
+		"each of the last three, and not before the report has been "
+		"accepted, the message is treated as delivered, and deleted "
+		"where \"after_delivery\" says so. Mail loops, and what is "
+		"larger than \"max_size\", are held in any case.",
+	},
+	{
+	    .section = SECTION_ACCOUNT,
+	    .name = "postmaster",
+	    .type = TYPE_RECIPIENTS,
+	    .flags = SETTING_IN_DEFAULTS,
+	    .fallback = "nobody; on_reject = \"postmaster\" needs one",
+	    .sample = "postmaster@example.org",
+	    .help = "Who is told when on_reject is \"postmaster\".",
+	},
+	{
+	    .section = SECTION_ACCOUNT,
+	    .name = "report_via",
+	    .type = TYPE_STRING,
+	    .flags = SETTING_IN_DEFAULTS,
+	    .max = 255,
+	    .fallback = "the account's destination",
+	    .sample = "relay",
+	    .help = "Which of the destinations takes what on_reject sends.",
+	    .more = "A bounce goes out to the world: it needs a server that "
+		    "passes mail on, which one reached by LMTP does not.",
 	},
 
 	{

@@ -238,6 +238,14 @@ delivery_submit(struct delivery *d, struct transit *t)
 	queue_push(d->queue, &t->item);
 }
 
+void
+delivery_refuse(struct delivery *d, struct transit *t, const char *words)
+{
+	verdict_set_rest(t, STATE_HELD, words);
+	verdict_conclude(t, d->to->name);
+	finish(d, t, true);
+}
+
 uint64_t
 delivery_size_limit(struct delivery *d)
 {

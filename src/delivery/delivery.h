@@ -25,6 +25,12 @@ int delivery_new(struct delivery **d, const struct destination *destination,
 void delivery_submit(struct delivery *d, struct transit *t);
 
 /*
+ * delivery_refuse - the same, when it is known beforehand that the destination
+ * takes it for nobody. words: why.
+ */
+void delivery_refuse(struct delivery *d, struct transit *t, const char *words);
+
+/*
  * delivery_size_limit - the largest message that the destination says it takes
  * (SIZE, RFC 1870), in octets; 0 as long as that is not known.
  */

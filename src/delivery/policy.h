@@ -29,6 +29,14 @@ enum policy_action {
 	POLICY_STOP_DESTINATION /* every message would fare the same */
 };
 
+/* What becomes of a message that is refused for good. */
+enum on_reject {
+	REJECT_HOLD, /* its owner decides */
+	REJECT_BOUNCE, /* its sender is told */
+	REJECT_POSTMASTER, /* its owner is told */
+	REJECT_DROP /* nobody is told */
+};
+
 /* policy_reply - for what the server said at a stage (never STAGE_OPEN). */
 enum policy_action
 policy_reply(enum policy_stage stage, const struct smtp_reply *reply);

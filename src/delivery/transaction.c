@@ -242,6 +242,8 @@ hold_eightbit(struct transaction *x, struct transit *t)
 	snprintf(text, sizeof(text),
 	    "8-bit content, and %s does not offer 8BITMIME", x->destination);
 	verdict_set_rest(t, STATE_HELD, text);
+	/* To be held is what was asked for. */
+	t->on_reject = REJECT_HOLD;
 }
 
 /*

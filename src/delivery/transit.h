@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/queue.h"
 #include "base/stop.h"
+#include "delivery/policy.h"
 #include "ledger/ledger.h"
 #include "message/envelope.h"
 #include "message/trace.h"
@@ -34,6 +35,7 @@ enum transit_end {
 	TRANSIT_DELIVERED,
 	TRANSIT_DEFERRED,
 	TRANSIT_HELD,
+	TRANSIT_REJECTED, /* refused for good, and not held: see on_reject */
 	TRANSIT_IN_DOUBT, /* cut between the end of data and the reply */
 	TRANSIT_UNTRIED /* nothing is recorded; error says why */
 };
@@ -65,6 +67,8 @@ struct transit {
 	int64_t first_failed; /* of a deferred message, else 0 */
 	uint32_t attempts;
 	bool delete_after; /* a delivered message's DELE is owed */
+	enum on_reject on_reject;
+	bool report; /* not the message: the report that it was refused */
 	char id[TRACE_ID];
 	char sender[ENVELOPE_ADDRESS];
 	bool sender_utf8;

@@ -56,34 +56,88 @@ give_up_deferred(struct transit *t)
 	}
 }
 
-void
-verdict_conclude(struct transit *t, const char *destination)
+/* Delivered, or done with in another way: deleted, or kept. */
+static enum state
+state_when_done(const struct transit *t, enum state kept)
 {
-	int64_t now = clock_wall(), next_try = 0;
-	const char *words;
-	enum state state = worst_outcome(t, &words);
+	return t->delete_after ? STATE_DELETE_OWED : kept;
+}
 
-	if (state == STATE_DEFERRED) {
-		next_try = policy_next_try(t->attempts + 1,
-		    t->first_failed > 0 ? t->first_failed : now, now);
-		if (next_try == 0) {
-			give_up_deferred(t);
-			state = worst_outcome(t, &words);
-		}
+/* What the ledger is to know, from the worst outcome. */
+static enum state
+state_to_record(const struct transit *t, enum state worst)
+{
+	switch (worst) {
+	case STATE_DELIVERED:
+		return state_when_done(
+		    t, t->report ? STATE_REJECTED : STATE_DELIVERED);
+	case STATE_DEFERRED:
+		return t->report ? STATE_REPORT_OWED : STATE_DEFERRED;
+	case STATE_HELD:
+		if (t->report || t->on_reject == REJECT_HOLD)
+			return STATE_HELD;
+		if (t->on_reject == REJECT_DROP)
+			return state_when_done(t, STATE_REJECTED);
+		return STATE_REPORT_OWED;
+	default:
+		return worst;
 	}
-	snprintf(t->reply, sizeof(t->reply), "%s", words);
+}
+
+static enum transit_end
+end_of(const struct transit *t, enum state worst)
+{
+	switch (worst) {
+	case STATE_DELIVERED:
+		return TRANSIT_DELIVERED;
+	case STATE_DEFERRED:
+		return TRANSIT_DEFERRED;
+	case STATE_HELD:
+		return t->report || t->on_reject == REJECT_HOLD
+		    ? TRANSIT_HELD
+		    : TRANSIT_REJECTED;
+	default:
+		return TRANSIT_IN_DOUBT;
+	}
+}
+
+/* Of the message, its recipients' outcomes are kept: not of its report. */
+static void
+copy_outcomes(struct transit *t)
+{
+	if (t->report)
+		return;
 	for (size_t i = 0; i < t->recipient_count; i++)
 		t->outcomes[i] = (struct ledger_outcome){
 			.recipient = t->recipients[i].address,
 			.state = t->recipients[i].state,
 			.reply = t->recipients[i].reply,
 		};
-	t->end = state == STATE_DELIVERED ? TRANSIT_DELIVERED
-	    : state == STATE_DEFERRED     ? TRANSIT_DEFERRED
-	    : state == STATE_HELD         ? TRANSIT_HELD
-					  : TRANSIT_IN_DOUBT;
-	if (state == STATE_DELIVERED && t->delete_after)
-		state = STATE_DELETE_OWED;
+	t->change.outcomes = t->outcomes;
+	t->change.outcome_count = t->recipient_count;
+}
+
+void
+verdict_conclude(struct transit *t, const char *destination)
+{
+	int64_t now = clock_wall(), next_try = 0;
+	const char *words;
+	enum state worst = worst_outcome(t, &words);
+
+	if (worst == STATE_DEFERRED) {
+		next_try = policy_next_try(t->attempts + 1,
+		    t->first_failed > 0 ? t->first_failed : now, now);
+		if (next_try == 0) {
+			give_up_deferred(t);
+			worst = worst_outcome(t, &words);
+		}
+	}
+	t->end = end_of(t, worst);
+	snprintf(t->reply, sizeof(t->reply), "%s%.500s",
+	    t->report && worst != STATE_DELIVERED
+		? "the report of its refusal: "
+		: "",
+	    words);
 	t->change = (struct ledger_change){
 		.kind = CHANGE_VERDICT,
 		.message = t->message,
@@ -91,11 +145,12 @@ verdict_conclude(struct transit *t, const char *destination)
 		.copy = t->copy,
 		.octets = t->octets,
 		.fresh = t->fresh,
-		.state = state,
+		.state = state_to_record(t, worst),
 		.reply = t->reply,
 		.next_try = next_try,
 		.destination = destination,
-		.outcomes = t->outcomes,
-		.outcome_count = t->recipient_count,
 	};
+	t->change.rejected =
+	    t->end == TRANSIT_REJECTED && t->change.state == STATE_REPORT_OWED;
+	copy_outcomes(t);
 }

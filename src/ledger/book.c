@@ -28,7 +28,8 @@ static const char *const sql[BOOK_STATEMENTS] = {
 		     "  doubts = iif(?6, 0, doubts),"
 		     "  deletions = iif(?6, 0, deletions),"
 		     "  reply = iif(?6, '', reply),"
-		     "  intent = iif(?6, NULL, intent)"
+		     "  intent = iif(?6, NULL, intent),"
+		     "  rejected = iif(?6, 0, rejected)"
 		     " RETURNING id",
 	[BOOK_FORGET_OUTCOMES] = "DELETE FROM outcome WHERE message = ?1",
 	/* ?3 intent, ?4 octets: of what is sent, for what is deleted later */
@@ -42,15 +43,18 @@ static const char *const sql[BOOK_STATEMENTS] = {
 	    " doubts = doubts - (before = 'in_doubt'),"
 	    " intent = iif(before = 'in_doubt', intent, NULL), before = NULL"
 	    " WHERE id = ?1 AND state = 'in_doubt' AND before IS NOT NULL",
-	/* ?3 state, ?4 reply, ?5 next_try */
+	/* ?3 state, ?4 reply, ?5 next_try, ?6 rejected by this verdict */
 	[BOOK_VERDICT] =
 	    "UPDATE message SET state = ?3, before = NULL, since = ?2,"
 	    " reply = ?4, next_try = ?5,"
-	    " attempts = attempts + (?3 = 'deferred'),"
-	    " first_refused = iif(?3 = 'deferred', ifnull(first_refused, ?2),"
-	    "  first_refused),"
-	    " delivered = iif(?3 IN ('delivered', 'delete_owed'), ?2,"
-	    "  delivered),"
+	    " attempts = iif(?6, 0,"
+	    "  attempts + (?3 IN ('deferred', 'report_owed'))),"
+	    " first_refused = iif(?6, NULL,"
+	    "  iif(?3 IN ('deferred', 'report_owed'),"
+	    "   ifnull(first_refused, ?2), first_refused)),"
+	    " doubts = iif(?6, 0, doubts), rejected = rejected OR ?6,"
+	    " delivered = iif(?3 IN ('delivered', 'rejected', 'delete_owed'),"
+	    "  ?2, delivered),"
 	    " intent = iif(?3 = 'in_doubt', intent, NULL)"
 	    " WHERE id = ?1",
 	/* ?3 destination, ?4 recipient, ?5 state, ?6 reply */
@@ -66,7 +70,8 @@ static const char *const sql[BOOK_STATEMENTS] = {
 	[BOOK_SEEN] = "UPDATE message SET state = 'seen', since = ?2,"
 		      " before = NULL, reply = ?3 WHERE id = ?1",
 	[BOOK_OWE] = "UPDATE message SET state = 'delete_owed', since = ?2"
-		     " WHERE id = ?1 AND state IN ('delivered', 'seen')",
+		     " WHERE id = ?1"
+		     " AND state IN ('delivered', 'rejected', 'seen')",
 	[BOOK_DELETED] = "UPDATE message SET deletions = deletions + 1"
 			 " WHERE id = ?1",
 	[BOOK_GONE] = "UPDATE message SET before = state, state = 'gone',"
@@ -75,7 +80,7 @@ static const char *const sql[BOOK_STATEMENTS] = {
 			" since = ?2 WHERE id = ?1 AND state = 'gone'",
 	[BOOK_RETRY] = "UPDATE message SET state = 'new', since = ?2,"
 		       " first_refused = NULL, attempts = 0, doubts = 0,"
-		       " next_try = 0"
+		       " next_try = 0, rejected = 0"
 		       " WHERE id = ?1 AND state IN ('held', 'dropped')",
 	[BOOK_DROP] = "UPDATE message SET state = 'dropped', since = ?2"
 		      " WHERE id = ?1 AND state = 'held'",
@@ -171,14 +176,15 @@ row_for(struct book *b, int64_t account, struct ledger_change *c, int64_t now,
 	return c->fresh ? forget_outcomes(b, c->message, e) : 0;
 }
 
-/* Kept while they differ. */
+/* Kept while they differ, and for the report of them. */
 static int
 write_outcomes(
     struct book *b, const struct ledger_change *c, int64_t now, struct error *e)
 {
 	sqlite3_stmt *st;
 
-	if (c->state == STATE_DELIVERED || c->state == STATE_DELETE_OWED)
+	if (c->state == STATE_DELIVERED || c->state == STATE_REJECTED ||
+	    c->state == STATE_DELETE_OWED)
 		return forget_outcomes(b, c->message, e);
 	for (size_t i = 0; i < c->outcome_count; i++) {
 		const struct ledger_outcome *o = &c->outcomes[i];
@@ -194,6 +200,8 @@ write_outcomes(
 		if (book_run(b, st, e) < 0)
 			return -1;
 	}
+	if (c->state == STATE_REPORT_OWED)
+		return 0;
 	if ((st = book_statement(b, BOOK_OUTCOMES_AGREE, e)) == NULL)
 		return -1;
 	sqlite3_bind_int64(st, 1, c->message);
@@ -252,6 +260,7 @@ book_change(
 		bind_text(st, 3, state_name(c->state));
 		bind_text(st, 4, c->reply);
 		sqlite3_bind_int64(st, 5, c->next_try);
+		sqlite3_bind_int(st, 6, c->rejected);
 		break;
 	case CHANGE_SEEN:
 		bind_text(st, 3, c->reply);

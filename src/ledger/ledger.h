@@ -55,7 +55,8 @@ enum change_kind {
 	CHANGE_WITHDRAW,
 	/*
 	 * The verdict: `state`, `reply`, `next_try`, and the outcomes, kept
-	 * while they differ. A temporary refusal counts as an attempt.
+	 * while they differ. A temporary refusal (of the message, or of its
+	 * report) counts as an attempt.
 	 */
 	CHANGE_VERDICT,
 	CHANGE_SEEN, /* counts as seen, with `reply` saying why */
@@ -78,6 +79,8 @@ struct ledger_change {
 	enum state state;
 	const char *reply; /* last words of the server, or the reason */
 	int64_t next_try;
+	bool rejected; /* refused for good: what follows is its report, for
+			* which all counting begins anew */
 	const char *destination;
 	const struct ledger_outcome *outcomes;
 	size_t outcome_count;

@@ -114,7 +114,7 @@ reader_rows(
 		"SELECT id, uid, copy, state, before, attempts, deletions,"
 		" octets, first_seen, since, delivered, next_try, "
 		"first_refused,"
-		" doubts"
+		" doubts, rejected"
 		" FROM message WHERE account = ?1 ORDER BY uid, copy",
 		&st, e) < 0)
 		return -1;
@@ -144,6 +144,7 @@ reader_rows(
 			.next_try = sqlite3_column_int64(st, 11),
 			.first_refused = sqlite3_column_int64(st, 12),
 			.doubts = (uint32_t)sqlite3_column_int64(st, 13),
+			.rejected = sqlite3_column_int(st, 14) != 0,
 		};
 		buffer_add_slice(&rows->uids, uid);
 	}
@@ -184,6 +185,28 @@ reader_delivered(struct reader *r, int64_t message,
 	sqlite3_bind_int64(st, 1, message);
 	while ((step = sqlite3_step(st)) == SQLITE_ROW)
 		each(arg, text(st, 0));
+	sqlite3_finalize(st);
+	return step == SQLITE_DONE ? 0 : fail(r, e);
+}
+
+int
+reader_refusals(struct reader *r, int64_t message,
+    void (*each)(void *arg, const char *recipient, const char *reply),
+    void *arg, struct error *e)
+{
+	sqlite3_stmt *st = NULL;
+	int step;
+
+	if (r == NULL)
+		return 0;
+	if (prepare(r,
+		"SELECT recipient, reply FROM outcome"
+		" WHERE message = ?1 AND state = 'held'",
+		&st, e) < 0)
+		return -1;
+	sqlite3_bind_int64(st, 1, message);
+	while ((step = sqlite3_step(st)) == SQLITE_ROW)
+		each(arg, text(st, 0), text(st, 1));
 	sqlite3_finalize(st);
 	return step == SQLITE_DONE ? 0 : fail(r, e);
 }

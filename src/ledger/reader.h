@@ -35,6 +35,7 @@ struct row {
 	enum state before; /* of a gone one: what it was */
 	uint32_t attempts; /* temporary refusals so far */
 	uint32_t doubts; /* times it was sent again being in doubt */
+	bool rejected; /* what may be in doubt is the report */
 	uint32_t deletions; /* DELEs answered by QUIT +OK so far */
 	uint64_t octets; /* as listed when it was recorded or last sent */
 	int64_t first_seen; /* wall clock, as are the others */
@@ -61,6 +62,14 @@ void rows_free(struct rows *rows);
  */
 int reader_delivered(struct reader *r, int64_t message,
     void (*each)(void *arg, const char *recipient), void *arg, struct error *e);
+
+/*
+ * reader_refusals - hand each recipient whose server has refused this message
+ * for good, and its words, to `each`.
+ */
+int reader_refusals(struct reader *r, int64_t message,
+    void (*each)(void *arg, const char *recipient, const char *reply),
+    void *arg, struct error *e);
 
 /* A message that waits for its owner, or for its time. All borrowed. */
 struct waiting {

@@ -67,6 +67,42 @@ static const char *const migrations[] = {
 	" time INTEGER NOT NULL,"
 	" PRIMARY KEY (message, destination, recipient)"
 	") STRICT, WITHOUT ROWID;",
+
+	/* Two more states, which a CHECK cannot be told; and `rejected`. */
+	"CREATE TABLE message_2 ("
+	" id INTEGER PRIMARY KEY,"
+	" account INTEGER NOT NULL REFERENCES account (id),"
+	" uid BLOB NOT NULL,"
+	" copy INTEGER NOT NULL,"
+	" octets INTEGER NOT NULL,"
+	" state TEXT NOT NULL CHECK (state IN ('new', 'seen', 'in_doubt',"
+	"  'deferred', 'held', 'dropped', 'delivered', 'report_owed',"
+	"  'rejected', 'delete_owed', 'gone')),"
+	" before TEXT,"
+	" first_seen INTEGER NOT NULL,"
+	" since INTEGER NOT NULL,"
+	" delivered INTEGER,"
+	" attempts INTEGER NOT NULL DEFAULT 0,"
+	" first_refused INTEGER,"
+	" next_try INTEGER NOT NULL DEFAULT 0,"
+	" doubts INTEGER NOT NULL DEFAULT 0,"
+	" deletions INTEGER NOT NULL DEFAULT 0,"
+	" reply TEXT NOT NULL DEFAULT '',"
+	" intent TEXT,"
+	" rejected INTEGER NOT NULL DEFAULT 0,"
+	" UNIQUE (account, uid, copy)"
+	") STRICT;"
+	"INSERT INTO message_2 (id, account, uid, copy, octets, state, before,"
+	"  first_seen, since, delivered, attempts, first_refused, next_try,"
+	"  doubts, deletions, reply, intent)"
+	" SELECT id, account, uid, copy, octets, state, before, first_seen,"
+	"  since, delivered, attempts, first_refused, next_try, doubts,"
+	"  deletions, reply, intent FROM message;"
+	"DROP TABLE message;"
+	"ALTER TABLE message_2 RENAME TO message;"
+	"CREATE INDEX message_waiting ON message (account, state)"
+	" WHERE state IN ('new', 'in_doubt', 'deferred', 'held', 'dropped',"
+	"  'report_owed', 'delete_owed', 'gone');",
 };
 #define VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))
 
@@ -199,7 +235,6 @@ schema_open(sqlite3 **db, const char *dir, bool writer, struct error *e)
 	if (sqlite3_exec(*db,
 		writer ? "PRAGMA journal_mode = WAL;"
 			 "PRAGMA synchronous = FULL;"
-			 "PRAGMA foreign_keys = ON;"
 			 "PRAGMA trusted_schema = OFF;"
 			 "PRAGMA cache_size = -1024;"
 		       : "PRAGMA trusted_schema = OFF;"
@@ -209,6 +244,11 @@ schema_open(sqlite3 **db, const char *dir, bool writer, struct error *e)
 		goto out;
 	}
 	rc = check_version(*db, path, writer, e);
+	/* Not before: a migration may drop a table that others refer to. */
+	if (rc == 0 && writer &&
+	    sqlite3_exec(*db, "PRAGMA foreign_keys = ON", NULL, NULL, NULL) !=
+		SQLITE_OK)
+		rc = schema_error(*db, path, e);
 out:
 	if (rc < 0) {
 		sqlite3_close(*db);

@@ -12,14 +12,18 @@
  *             since              when it came into its state
  *             delivered          when the last recipient's server accepted it
  *             attempts, first_refused, next_try
- *                                temporary refusals so far; when the first
- *                                was; when to try again
+ *                                temporary refusals so far, of the message
+ *                                or of its report; when the first was; when
+ *                                to try again
  *             doubts             times it was sent again being in doubt
  *             deletions          DELEs that a QUIT +OK followed
  *             reply              the server's last words, or a reason
  *             intent             in_doubt: "DESTINATION: RECIPIENT…" of the
  *                                transaction nobody knows the end of
- * outcome   what became of a message for each recipient, while these differ.
+ *             rejected           1: refused for good; what is sent from now
+ *                                on, and may be in doubt, is the report of it
+ * outcome   what became of a message for each recipient, while these differ,
+ *           and while a report of it is owed.
  *
  * All times are seconds since 1970. The version is in PRAGMA user_version.
  */

@@ -11,6 +11,8 @@ static const char *const names[STATES] = {
 	[STATE_HELD] = "held",
 	[STATE_DROPPED] = "dropped",
 	[STATE_DELIVERED] = "delivered",
+	[STATE_REPORT_OWED] = "report_owed",
+	[STATE_REJECTED] = "rejected",
 	[STATE_DELETE_OWED] = "delete_owed",
 	[STATE_GONE] = "gone",
 };

@@ -12,6 +12,8 @@ enum state {
 	STATE_HELD, /* refused for good; its owner decides */
 	STATE_DROPPED, /* its owner gave it up: to be deleted */
 	STATE_DELIVERED, /* accepted by all */
+	STATE_REPORT_OWED, /* refused for good; somebody is to be told */
+	STATE_REJECTED, /* refused for good, and dealt with like delivered */
 	STATE_DELETE_OWED, /* delivered, to be deleted, not yet seen gone */
 	STATE_GONE /* no longer listed */
 };

@@ -5,6 +5,7 @@
 #ifndef POLL_ACCOUNT_H
 #define POLL_ACCOUNT_H
 
+#include "delivery/policy.h"
 #include "net/endpoint.h"
 #include "sasl/password.h"
 
@@ -39,6 +40,9 @@ struct account {
 	uint64_t fetch_limit; /* messages for each poll, 0: no limit */
 	uint64_t max_size; /* octets, 0: no limit */
 	int64_t every_s; /* for the daemon */
+	enum on_reject on_reject;
+	const char **postmasters; /* NULL-terminated; for REJECT_POSTMASTER */
+	const char *report_via; /* the destination that reports go to */
 	bool hold_in_doubt; /* hold such messages instead of resending */
 };
 

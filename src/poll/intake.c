@@ -13,41 +13,16 @@
 
 #include <stdatomic.h>
 
-static void
-submit(struct intake *m)
-{
-	m->s->in_flight++;
-	m->s->in_flight_octets += m->t->octets;
-	m->submitted = true;
-	delivery_submit(m->s->job->delivery, m->t);
-}
-
-/* Into the pipe; the delivery learns of the message when that is full. */
-static int
-pass_on(struct intake *m, struct slice content, struct error *e)
-{
-	if (!m->submitted) {
-		transit_try_write(m->t, &content);
-		if (content.len == 0)
-			return 0;
-		if (transit_open_end(m->t, e) < 0)
-			return -1;
-		submit(m);
-	}
-	if (transit_write(
-		m->t, content, deadline_never(), m->s->job->stop, e) == 0)
-		return 0;
-	m->unwanted = e->kind == ERR_REFUSED;
-	return -1;
-}
+/* What is left of a message that nobody wants is read, if it is not more. */
+#define DRAIN_OCTETS ((uint64_t)1024 * 1024)
 
 /* Our trace header, and the message's header without its Return-Path. */
 static int
 pass_head(struct intake *m, struct error *e)
 {
-	const struct account *a = m->s->job->account;
+	const struct account *a = m->out.s->job->account;
 	struct slice head = buffer_slice(&m->head), before = head, after;
-	struct transit *t = m->t;
+	struct transit *t = m->out.t;
 	struct header_field path = { 0 };
 	struct slice header;
 	struct buffer trace = { 0 };
@@ -82,11 +57,11 @@ pass_head(struct intake *m, struct error *e)
 		after = slice_skip(head, before.len + path.whole.len);
 	}
 	m->has_head = true;
-	rc = pass_on(m, buffer_slice(&trace), e);
+	rc = handover_pass(&m->out, buffer_slice(&trace), e);
 	if (rc == 0)
-		rc = pass_on(m, before, e);
+		rc = handover_pass(&m->out, before, e);
 	if (rc == 0)
-		rc = pass_on(m, after, e);
+		rc = handover_pass(&m->out, after, e);
 	buffer_free(&trace);
 	buffer_free(&m->head);
 	return rc;
@@ -98,7 +73,7 @@ pass_content(struct intake *m, struct slice content, struct error *e)
 	bool complete;
 
 	if (m->has_head)
-		return pass_on(m, content, e);
+		return handover_pass(&m->out, content, e);
 	buffer_add_slice(&m->head, content);
 	header_length(buffer_slice(&m->head), &complete);
 	if (complete || m->head.len >= HEADER_MAX)
@@ -112,8 +87,9 @@ pass_run(struct intake *m, struct slice raw, struct error *e)
 	struct slice content;
 
 	m->read += raw.len;
-	if (m->s->job->progress != NULL)
-		atomic_fetch_add(&m->s->job->progress->octets_done, raw.len);
+	if (m->out.s->job->progress != NULL)
+		atomic_fetch_add(
+		    &m->out.s->job->progress->octets_done, raw.len);
 	while (raw.len > 0) {
 		canon_next(&m->canon, &raw, &content);
 		if (content.len > 0 && pass_content(m, content, e) < 0)
@@ -131,14 +107,12 @@ pass_end(struct intake *m, struct error *e)
 		return -1;
 	if (!m->has_head && pass_head(m, e) < 0)
 		return -1;
-	transit_complete(m->t);
-	if (!m->submitted)
-		submit(m);
+	handover_end(&m->out);
 	if (m->canon.bare_cr + m->canon.bare_lf > 0)
 		log_event(
 		    "account=%s id=%s event=line_ends_mended bare_lf=%llu "
 		    "bare_cr=%llu",
-		    m->t->account_name, m->t->id,
+		    m->out.s->job->account->name, m->out.t->id,
 		    (unsigned long long)m->canon.bare_lf,
 		    (unsigned long long)m->canon.bare_cr);
 	return 0;
@@ -148,8 +122,8 @@ int
 intake_run(
     struct intake *m, const struct listing_entry *listed, struct error *e)
 {
-	uint64_t max_size = m->s->job->account->max_size;
-	struct pop3 *pop3 = m->s->pop3;
+	uint64_t max_size = m->out.s->job->account->max_size;
+	struct pop3 *pop3 = m->out.s->pop3;
 	struct slice raw;
 	int more;
 
@@ -168,4 +142,15 @@ intake_run(
 	if (listing_check_whole(listed, m->read, e) < 0)
 		return -1;
 	return pass_end(m, e);
+}
+
+int
+intake_skip_rest(struct session *s, struct error *e)
+{
+	int rc = pop3_drain(s->pop3, DRAIN_OCTETS, e);
+
+	if (rc < 0 && e->kind == ERR_STOPPED)
+		return -1;
+	error_clear(e);
+	return rc == 0 ? 0 : 1;
 }

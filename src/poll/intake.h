@@ -6,13 +6,10 @@
 #define POLL_INTAKE_H
 
 #include "message/canon.h"
-#include "poll/session.h"
+#include "poll/handover.h"
 
 struct intake {
-	struct session *s; /* borrowed */
-	struct transit *t; /* the caller's until it is submitted */
-	bool submitted;
-	bool unwanted; /* the delivery has given up on it */
+	struct handover out; /* begun by the caller, and ended here */
 	const char *hold; /* why it must not be sent at all, or NULL */
 
 	/* Private. */
@@ -23,13 +20,20 @@ struct intake {
 };
 
 /*
- * intake_run - RETR, and all of the content into the transit, which is submitted
- * when it is complete or can hold no more.
- * m: { .s, .t } at first; its head is the caller's to free.
+ * intake_run - RETR, and all of the content handed over.
+ * m: { .out } at first; its head is the caller's to free, and after -1 the
+ * handover his to break.
  * Returns 0, or -1: with ERR_REFUSED the session goes on, in the middle of the
- * message if `unwanted` or `hold` is set; else with an error of the session.
+ * message if `out.unwanted` or `hold` is set; else with an error of the session.
  */
 int intake_run(
     struct intake *m, const struct listing_entry *listed, struct error *e);
+
+/*
+ * intake_skip_rest - get past what is left of a message that nobody wants.
+ * Returns 0; 1 when that is too much, and the session had better be given up;
+ * -1 with ERR_STOPPED.
+ */
+int intake_skip_rest(struct session *s, struct error *e);
 
 #endif

@@ -83,23 +83,27 @@ plan_deletion(struct plan *plan, struct plan_entry *entry,
 	}
 }
 
+/* How one is called with which nothing is left to do but to delete it. */
+struct words {
+	const char *now, *kept, *for_a_while, *long_enough;
+};
+
 static void
-plan_delivered(struct plan *plan, struct plan_entry *entry,
-    const struct plan_input *in, size_t i)
+plan_done(struct plan *plan, struct plan_entry *entry,
+    const struct plan_input *in, size_t i, const struct words *words)
 {
 	const struct account *a = in->account;
 
 	if (a->after == AFTER_KEEP)
-		set(entry, PLAN_LEAVE, "delivered, and kept");
+		set(entry, PLAN_LEAVE, words->kept);
 	else if (a->after == AFTER_DELETE)
-		plan_deletion(plan, entry, in, i, "delivered");
+		plan_deletion(plan, entry, in, i, words->now);
 	else if (entry->row->delivered + a->keep_s > in->now)
-		set(entry, PLAN_LEAVE, "delivered, and kept for a while");
+		set(entry, PLAN_LEAVE, words->for_a_while);
 	else if (plan->clock_jumped)
 		set(entry, PLAN_LEAVE, "due, but the clock has jumped");
 	else
-		plan_deletion(
-		    plan, entry, in, i, "delivered, and kept long enough");
+		plan_deletion(plan, entry, in, i, words->long_enough);
 }
 
 static void
@@ -111,6 +115,26 @@ plan_deferred(struct plan_entry *entry, const struct plan_input *in)
 		set(entry, PLAN_TAKE, "refused for now before");
 	else
 		set(entry, PLAN_LEAVE, "refused for now; to be tried later");
+}
+
+/* It was refused for good, and somebody is to be told. */
+static void
+plan_report(struct plan_entry *entry, const struct plan_input *in)
+{
+	const struct row *row = entry->row;
+	enum on_reject how = in->account->on_reject;
+
+	if (how != REJECT_BOUNCE && how != REJECT_POSTMASTER)
+		set(entry, PLAN_HOLD,
+		    "refused for good, and on_reject no longer asks for a "
+		    "report");
+	else if (row->attempts > 0 && row->since >= in->run_started)
+		set(entry, PLAN_LEAVE, "its report had no luck a moment ago");
+	else if (in->impatient || row->next_try <= in->now)
+		set(entry, PLAN_REPORT, "refused for good: a report is owed");
+	else
+		set(entry, PLAN_LEAVE,
+		    "refused for good; its report is to be tried later");
 }
 
 static void
@@ -125,6 +149,8 @@ plan_in_doubt(struct plan_entry *entry, const struct plan_input *in)
 		set(entry, PLAN_HOLD,
 		    "in doubt again and again: it may have been delivered "
 		    "several times");
+	else if (entry->row->rejected)
+		plan_report(entry, in);
 	else
 		set(entry, PLAN_TAKE, "in doubt: sent again");
 }
@@ -164,7 +190,20 @@ plan_entry_make(struct plan *plan, struct plan_entry *entry,
 		plan_deletion(plan, entry, in, i, "dropped by its owner");
 		break;
 	case STATE_DELIVERED:
-		plan_delivered(plan, entry, in, i);
+		plan_done(plan, entry, in, i,
+		    &(struct words){ "delivered", "delivered, and kept",
+			"delivered, and kept for a while",
+			"delivered, and kept long enough" });
+		break;
+	case STATE_REPORT_OWED:
+		plan_report(entry, in);
+		break;
+	case STATE_REJECTED:
+		plan_done(plan, entry, in, i,
+		    &(struct words){ "refused for good",
+			"refused for good, and kept",
+			"refused for good, and kept for a while",
+			"refused for good, and kept long enough" });
 		break;
 	case STATE_DELETE_OWED:
 		plan_deletion(plan, entry, in, i, "its deletion is owed");
@@ -230,8 +269,9 @@ is_retry(const struct plan_entry *entry)
 static bool
 is_settled(enum state state)
 {
-	return state == STATE_DELIVERED || state == STATE_DELETE_OWED ||
-	    state == STATE_DROPPED || state == STATE_SEEN;
+	return state == STATE_DELIVERED || state == STATE_REJECTED ||
+	    state == STATE_DELETE_OWED || state == STATE_DROPPED ||
+	    state == STATE_SEEN;
 }
 
 /*
@@ -363,6 +403,7 @@ plan_action_name(enum plan_action action)
 		[PLAN_TAKE] = "take",
 		[PLAN_DELETE] = "delete",
 		[PLAN_SEEN] = "mark as seen",
+		[PLAN_REPORT] = "report",
 		[PLAN_HOLD] = "hold",
 		[PLAN_LEAVE] = "leave",
 	};

@@ -17,6 +17,7 @@ enum plan_action {
 	PLAN_TAKE, /* RETR and deliver */
 	PLAN_DELETE, /* DELE */
 	PLAN_SEEN, /* record as seen, leave */
+	PLAN_REPORT, /* tell somebody that it was refused */
 	PLAN_HOLD, /* record as held, leave */
 	PLAN_LEAVE /* nothing to do */
 };
@@ -28,6 +29,7 @@ struct plan_entry {
 	bool fresh; /* another message than the row of its UID */
 	bool returned; /* its row was gone, and is as before again */
 	const char *reason; /* constant text */
+	int64_t refused; /* the row of one refused just now; 0: not so */
 };
 
 struct plan {

@@ -144,9 +144,14 @@ record_plan(struct session *s, struct error *e)
 		changes[n++] = (struct ledger_change){ .kind = CHANGE_FIRST };
 	/* Only a listing without contradictions tells what is not there. */
 	for (size_t i = 0; s->listing.left_out == 0 && i < plan->gone_count;
-	     i++)
+	     i++) {
 		changes[n++] = (struct ledger_change){ .kind = CHANGE_GONE,
 			.message = plan->gone[i]->message };
+		if (plan->gone[i]->state == STATE_REPORT_OWED)
+			settle_trouble(s, plan->gone[i]->uid, "gone",
+			    "somebody else deleted it before its refusal "
+			    "could be reported");
+	}
 	for (size_t i = 0; i < plan->count; i++) {
 		const struct plan_entry *entry = &plan->list[i];
 

@@ -39,6 +39,8 @@ struct poll_report {
 	uint64_t in_mailbox; /* listed, less what was deleted */
 	uint64_t taken, delivered, octets, deleted, deferred, held;
 	uint64_t resent; /* delivered ones that were in doubt before */
+	/* Refused for good, and somebody was told, or nobody. */
+	uint64_t reported, dropped;
 	uint64_t seen, in_doubt, left_for_later, stubborn;
 	uint64_t waiting_held; /* held before and still there */
 	int64_t took_ms;
@@ -52,6 +54,7 @@ struct poll_job {
 	const char *state_dir;
 	struct ledger *ledger;
 	struct delivery *delivery;
+	struct delivery *reports; /* where reports of refusals go */
 	struct transit_pool *pool;
 	const struct stop *stop;
 	const char *const *names; /* see ledger_account(), as is the next */

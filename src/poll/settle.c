@@ -122,6 +122,16 @@ settle_deletions(struct session *s, struct error *e)
 /* --- verdicts --- */
 
 static void
+log_settled(struct session *s, const struct transit *t, const char *event)
+{
+	char uid[80];
+
+	text_harmless(t->uid, uid, sizeof(uid));
+	log_event("account=%s uid=%s event=%s id=%s reply=\"%s\"",
+	    s->job->account->name, uid, event, t->id, t->reply);
+}
+
+static void
 log_delivered(struct session *s, const struct transit *t)
 {
 	char uid[80];
@@ -133,6 +143,50 @@ log_delivered(struct session *s, const struct transit *t)
 	    (long long)t->took_ms, t->id, t->reply);
 	s->report->delivered++;
 	s->report->octets += t->sent;
+}
+
+/* Done with, one way or the other: delete it now, if it is to be deleted. */
+static int
+delete_if_due(struct session *s, const struct transit *t, struct error *e)
+{
+	const struct plan_entry *entry = t->plan_entry;
+
+	if (!t->delete_after || entry->listed->copies || s->pop3 == NULL)
+		return 0;
+	return dele(s, entry->listed->number, t->change.message, e);
+}
+
+static int
+settle_delivered(struct session *s, const struct transit *t, struct error *e)
+{
+	const struct plan_entry *entry = t->plan_entry;
+
+	if (t->report) {
+		s->report->reported++;
+		log_settled(s, t, "reported");
+	} else {
+		log_delivered(s, t);
+		if (entry->row != NULL && !entry->fresh &&
+		    entry->row->state == STATE_IN_DOUBT)
+			s->report->resent++;
+	}
+	return delete_if_due(s, t, e);
+}
+
+/* Refused for good: somebody is to be told in this session, or nobody. */
+static int
+settle_rejected(struct session *s, const struct transit *t, struct error *e)
+{
+	struct plan_entry *entry = t->plan_entry;
+
+	log_settled(s, t, "refused");
+	if (t->change.state == STATE_REPORT_OWED) {
+		entry->action = PLAN_REPORT;
+		entry->refused = t->change.message;
+		return 0;
+	}
+	s->report->dropped++;
+	return delete_if_due(s, t, e);
 }
 
 static void
@@ -160,7 +214,6 @@ untried(struct session *s, const struct transit *t)
 static int
 settle(struct session *s, struct transit *t, struct error *e)
 {
-	const struct plan_entry *entry = t->plan_entry;
 	struct poll_report *r = s->report;
 	int rc = 0;
 
@@ -187,14 +240,10 @@ settle(struct session *s, struct transit *t, struct error *e)
 		atomic_fetch_add(&s->job->progress->messages_done, 1);
 	switch (t->end) {
 	case TRANSIT_DELIVERED:
-		log_delivered(s, t);
-		if (entry->row != NULL && !entry->fresh &&
-		    entry->row->state == STATE_IN_DOUBT)
-			r->resent++;
-		if (t->delete_after && !entry->listed->copies &&
-		    s->pop3 != NULL)
-			rc = dele(
-			    s, entry->listed->number, t->change.message, e);
+		rc = settle_delivered(s, t, e);
+		break;
+	case TRANSIT_REJECTED:
+		rc = settle_rejected(s, t, e);
 		break;
 	case TRANSIT_DEFERRED:
 		r->deferred++;

@@ -5,8 +5,8 @@
 #include "base/clock.h"
 #include "delivery/policy.h"
 #include "ledger/state.h"
-#include "message/trace.h"
 #include "poll/intake.h"
+#include "poll/notice.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,8 +15,6 @@
 /* Messages and octets that may wait for their verdicts at once. */
 #define WINDOW 16
 #define WINDOW_OCTETS ((uint64_t)1024 * 1024)
-/* What is left of a message that nobody wants is read, if it is not more. */
-#define DRAIN_OCTETS ((uint64_t)1024 * 1024)
 
 /* --- the transit's envelope --- */
 
@@ -69,38 +67,17 @@ pending_recipients(struct session *s, struct plan_entry *entry,
 }
 
 static int
-make_transit(struct session *s, struct plan_entry *entry, struct transit **out,
+make_transit(struct session *s, struct plan_entry *entry, struct handover *h,
     struct error *e)
 {
-	const struct account *a = s->job->account;
 	struct pending pending = { 0 };
-	const struct row *row;
-	struct transit *t;
+	int rc = pending_recipients(s, entry, &pending, e);
 
-	if (pending_recipients(s, entry, &pending, e) < 0) {
-		free(pending.list);
-		return -1;
-	}
-	row = entry->fresh ? NULL : entry->row;
-	transit_new(&t, s->job->pool, pending.count);
-	for (size_t i = 0; i < pending.count; i++)
-		t->recipients[i].address = pending.list[i];
+	if (rc == 0)
+		handover_begin(
+		    h, s, s->job->delivery, entry, pending.list, pending.count);
 	free(pending.list);
-	t->account_name = a->name;
-	t->account = s->account;
-	t->message = row != NULL ? row->message : 0;
-	t->fresh = entry->fresh;
-	t->uid = entry->listed->uid;
-	t->copy = entry->listed->copy;
-	t->octets = entry->listed->octets;
-	t->first_failed = row != NULL ? row->first_refused : 0;
-	t->attempts = row != NULL ? row->attempts : 0;
-	t->delete_after = a->after == AFTER_DELETE;
-	trace_id(a->at.host, a->login.user, t->uid, t->copy, t->octets, t->id);
-	t->answer = s->answers;
-	t->plan_entry = entry;
-	*out = t;
-	return 0;
+	return rc;
 }
 
 /* --- one message --- */
@@ -153,18 +130,6 @@ record_accepted_by_all(struct session *s, struct transit *t, struct error *e)
 	return ledger_change(s->job->ledger, s->account, &change, 1, e);
 }
 
-/* Get past the rest of a message; returns as take(). */
-static int
-skip_rest(struct session *s, struct error *e)
-{
-	int rc = pop3_drain(s->pop3, DRAIN_OCTETS, e);
-
-	if (rc < 0 && e->kind == ERR_STOPPED)
-		return -1;
-	error_clear(e);
-	return rc == 0 ? 0 : 1;
-}
-
 /* What a failure means for the message and the session; returns as take(). */
 static int
 give_up_message(
@@ -176,13 +141,13 @@ give_up_message(
 	    why.kind == ERR_LEDGER)
 		return -1;
 	error_clear(e);
-	if (m->unwanted)
-		return skip_rest(m->s, e);
+	if (m->out.unwanted)
+		return intake_skip_rest(m->out.s, e);
 	/* A message that breaks the session must not block those behind it. */
-	if (record_trouble(m->s, entry, m->hold, &why, e) < 0)
+	if (record_trouble(m->out.s, entry, m->hold, &why, e) < 0)
 		return -1;
 	if (m->hold != NULL)
-		return skip_rest(m->s, e);
+		return intake_skip_rest(m->out.s, e);
 	return why.kind == ERR_REFUSED ? 0 : 1;
 }
 
@@ -199,31 +164,27 @@ is_too_large(const struct session *s, const struct plan_entry *entry)
 static int
 take(struct session *s, struct plan_entry *entry, struct error *e)
 {
-	struct intake m = { .s = s };
-	char hold[120];
+	struct intake m = { 0 };
+	char words[120];
 	int rc;
 
-	if (is_too_large(s, entry)) {
-		snprintf(hold, sizeof(hold), "too large for %.64s",
-		    s->job->account->destination);
-		return record_trouble(s, entry, hold, NULL, e);
-	}
-	if (make_transit(s, entry, &m.t, e) < 0)
+	if (make_transit(s, entry, &m.out, e) < 0)
 		return -1;
-	if (m.t->recipient_count == 0)
-		return record_accepted_by_all(s, m.t, e);
+	if (m.out.t->recipient_count == 0)
+		return record_accepted_by_all(s, m.out.t, e);
+	if (is_too_large(s, entry)) {
+		snprintf(words, sizeof(words), "too large for %.64s",
+		    s->job->account->destination);
+		handover_refuse(&m.out, words);
+		return 0;
+	}
 	rc = intake_run(&m, entry->listed, e);
 	buffer_free(&m.head);
 	if (rc == 0) {
 		s->report->taken++;
 		return 0;
 	}
-	if (m.submitted) {
-		m.t->broken_off = !m.unwanted;
-		transit_break(m.t);
-	} else {
-		transit_free(&m.t);
-	}
+	handover_break(&m.out);
 	rc = give_up_message(&m, entry, e);
 	/* No verdict that comes now may ask anything of a broken session. */
 	if (rc != 0)
@@ -239,31 +200,51 @@ window_is_full(const struct session *s, const struct plan_entry *next)
 		s->in_flight_octets + next->listed->octets > WINDOW_OCTETS);
 }
 
-int
-transfer_run(struct session *s, struct error *e)
+/* Begin one more when there is room for it; as take(). */
+static int
+begin_next(struct session *s, struct plan_entry *entry,
+    int (*begin)(struct session *s, struct plan_entry *entry, struct error *e),
+    struct error *e)
 {
-	for (size_t i = 0; i < s->plan.take_count; i++) {
-		struct plan_entry *entry = &s->plan.list[s->plan.take[i]];
-		int rc;
-
-		while (window_is_full(s, entry) && !s->give_up)
-			if (settle_wait(s, e) < 0)
-				return -1;
-		if (settle_arrivals(s, e) < 0)
+	while (window_is_full(s, entry) && !s->give_up)
+		if (settle_wait(s, e) < 0)
 			return -1;
-		/* Given back to the server while verdicts were awaited. */
-		if (s->pop3 == NULL)
-			return 1;
-		if (s->give_up)
-			break;
-		if (stop_level(s->job->stop) != STOP_NO)
-			return error_set(e, ERR_STOPPED, "stopped");
-		rc = take(s, entry, e);
-		if (rc != 0)
-			return rc;
-	}
+	if (settle_arrivals(s, e) < 0)
+		return -1;
+	/* Given back to the server while verdicts were awaited. */
+	if (s->pop3 == NULL)
+		return 1;
+	if (s->give_up)
+		return 0;
+	if (stop_level(s->job->stop) != STOP_NO)
+		return error_set(e, ERR_STOPPED, "stopped");
+	return begin(s, entry, e);
+}
+
+static int
+await_verdicts(struct session *s, struct error *e)
+{
 	while (s->in_flight > 0)
 		if (settle_wait(s, e) < 0)
 			return -1;
 	return 0;
+}
+
+int
+transfer_run(struct session *s, struct error *e)
+{
+	struct plan *plan = &s->plan;
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < plan->take_count; i++)
+		rc = begin_next(s, &plan->list[plan->take[i]], take, e);
+	if (rc == 0)
+		rc = await_verdicts(s, e);
+	/* Those that were owed before, and what has been refused just now. */
+	for (size_t i = 0; rc == 0 && i < plan->count; i++)
+		if (plan->list[i].action == PLAN_REPORT)
+			rc = begin_next(s, &plan->list[i], notice_send, e);
+	if (rc == 0)
+		rc = await_verdicts(s, e);
+	return rc;
 }

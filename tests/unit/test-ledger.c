@@ -1594,7 +1594,7 @@ it_is_written_ahead_and_in_its_version(void **state)
 	(void)state;
 	world_begin(&w);
 	assert_string_equal(ask(&w, "PRAGMA journal_mode", text), "wal");
-	assert_string_equal(ask(&w, "PRAGMA user_version", text), "1");
+	assert_string_equal(ask(&w, "PRAGMA user_version", text), "2");
 	assert_string_equal(ask(&w, "PRAGMA integrity_check", text), "ok");
 	assert_string_equal(
 	    ask(&w,

@@ -1025,6 +1025,95 @@ a_large_mailbox_is_looked_up_row_by_row(void **state)
 	free(uids);
 }
 
+/* --- refused for good --- */
+
+static void
+a_report_that_is_owed_waits_for_its_time(void **state)
+{
+	struct world w;
+	struct row *r;
+
+	(void)state;
+	r = one(&w, STATE_REPORT_OWED);
+	w.account.on_reject = REJECT_BOUNCE;
+	r->rejected = true;
+	r->next_try = NOW + 1;
+	make(&w);
+	assert_int_equal(action(&w, 0), PLAN_LEAVE);
+	r->next_try = NOW;
+	make(&w);
+	assert_int_equal(action(&w, 0), PLAN_REPORT);
+	assert_int_equal(w.plan.take_count, 0);
+	r->next_try = NOW + 1;
+	w.in.impatient = true;
+	make(&w);
+	assert_int_equal(action(&w, 0), PLAN_REPORT);
+	/* Tried in this run already. */
+	r->attempts = 1;
+	r->since = w.in.run_started = NOW - 5;
+	make(&w);
+	assert_int_equal(action(&w, 0), PLAN_LEAVE);
+	world_end(&w);
+}
+
+static void
+a_report_in_doubt_is_reported_again_and_never_delivered(void **state)
+{
+	struct world w;
+	struct row *r;
+
+	(void)state;
+	r = one(&w, STATE_IN_DOUBT);
+	r->rejected = true;
+	w.account.on_reject = REJECT_POSTMASTER;
+	make(&w);
+	assert_int_equal(action(&w, 0), PLAN_REPORT);
+	w.account.hold_in_doubt = true;
+	make(&w);
+	assert_int_equal(action(&w, 0), PLAN_HOLD);
+	world_end(&w);
+}
+
+static void
+a_report_that_is_no_longer_asked_for_is_the_owners_to_decide(void **state)
+{
+	static const enum on_reject how[] = { REJECT_HOLD, REJECT_DROP };
+	struct world w;
+
+	(void)state;
+	one(&w, STATE_REPORT_OWED)->rejected = true;
+	for (size_t i = 0; i < sizeof(how) / sizeof(how[0]); i++) {
+		w.account.on_reject = how[i];
+		make(&w);
+		assert_int_equal(action(&w, 0), PLAN_HOLD);
+	}
+	world_end(&w);
+}
+
+static void
+what_was_refused_and_dealt_with_is_deleted_like_what_was_delivered(void **state)
+{
+	struct world w;
+	struct row *r;
+
+	(void)state;
+	r = one(&w, STATE_REJECTED);
+	r->delivered = NOW - 5 * DAY;
+	make(&w);
+	assert_int_equal(action(&w, 0), PLAN_LEAVE);
+	w.account.after = AFTER_KEEP_FOR;
+	w.account.keep_s = 6 * DAY;
+	make(&w);
+	assert_int_equal(action(&w, 0), PLAN_LEAVE);
+	w.account.keep_s = 5 * DAY;
+	make(&w);
+	assert_int_equal(action(&w, 0), PLAN_DELETE);
+	w.account.after = AFTER_DELETE;
+	make(&w);
+	assert_int_equal(action(&w, 0), PLAN_DELETE);
+	world_end(&w);
+}
+
 int
 main(void)
 {
@@ -1079,6 +1168,13 @@ main(void)
 		cmocka_unit_test(an_unknown_copy_spares_the_others),
 		cmocka_unit_test(a_copy_is_another_message_than_the_first),
 		cmocka_unit_test(a_stubborn_copy_spares_the_others),
+		cmocka_unit_test(a_report_that_is_owed_waits_for_its_time),
+		cmocka_unit_test(
+		    a_report_in_doubt_is_reported_again_and_never_delivered),
+		cmocka_unit_test(
+		    a_report_that_is_no_longer_asked_for_is_the_owners_to_decide),
+		cmocka_unit_test(
+		    what_was_refused_and_dealt_with_is_deleted_like_what_was_delivered),
 		cmocka_unit_test(two_plans_from_the_same_facts_are_the_same),
 		cmocka_unit_test(a_large_mailbox_is_looked_up_row_by_row),
 	};

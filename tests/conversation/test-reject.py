@@ -1,0 +1,314 @@
+"""What on_reject makes of messages that are refused for good: reports to senders
+and to the owner, what is dropped, and when the original may be deleted."""
+import email
+import email.policy
+
+import mail
+import peers
+import postrider
+import tap
+from postrider import CONFIG, LATER, UNAVAILABLE
+from tap import equal
+
+NO = "550 5.7.1 we do not like this"
+OWNER = "owner@kit.test"
+
+
+def letter(number=1, sender="carl@far.test", extra=b""):
+    """A message, with the Return-Path that its mailbox server wrote."""
+    head, _, rest = mail.simple(number).partition(b"\r\n")
+    assert head.startswith(b"Return-Path:"), head
+    path = b"" if sender is None else b"Return-Path: <%s>\r\n" % sender.encode()
+    return path + extra + rest
+
+
+def refused_as_message(session, _):
+    """At the end of data: no to mail, yes to reports, which come from <>."""
+    return None if session.sender == "" else NO
+
+
+def scene(contents, replies=None, sink=None, **account):
+    box = peers.Pop3Server(contents)
+    sink = sink or peers.SmtpSink(
+        replies={"END": refused_as_message, **(replies or {})})
+    return box, sink, postrider.between(box, sink, **account)
+
+
+def only(sink):
+    equal(len(sink.accepted), 1)
+    return sink.accepted[0]
+
+
+def parsed(accepted):
+    return email.message_from_bytes(accepted.data, policy=email.policy.SMTP)
+
+
+def test_a_bounce_is_a_delivery_status_notification_to_the_sender():
+    box, sink, rider = scene([letter(1)], on_reject="bounce",
+                             after_delivery="delete")
+    run = rider.fetch()
+    accepted = only(sink)
+    equal((accepted.sender, accepted.recipients), ("", ["carl@far.test"]))
+    report = parsed(accepted)
+    equal(report.get_content_type(), "multipart/report")
+    equal(report.get_param("report-type"), "delivery-status")
+    equal(report["To"], "carl@far.test")
+    equal(report["Auto-Submitted"], "auto-replied")
+    equal(list(report.defects), [])
+    text, status, header = report.iter_parts()
+    assert NO in text.get_content(), text.get_content()
+    whole, per_recipient = status.get_payload()
+    assert whole["Reporting-MTA"].startswith("dns; "), whole
+    equal(per_recipient["Final-Recipient"], "rfc822; ann@kit.test")
+    equal(per_recipient["Action"], "failed")
+    equal(per_recipient["Status"], "5.7.1")
+    equal(per_recipient["Diagnostic-Code"], "smtp; " + NO)
+    equal(header.get_content_type(), "text/rfc822-headers")
+    original = letter(1).partition(b"\r\n\r\n")[0]
+    assert original in header.get_payload(decode=True), header
+    assert "refused and reported" in run.out, run.out
+    equal((box.messages, rider.counts()), ([], {"delete_owed": 1}))
+
+
+def test_after_a_report_the_message_is_kept_where_delivered_ones_are():
+    box, sink, rider = scene([letter(1)], on_reject="bounce")
+    rider.fetch()
+    equal((len(box.messages), rider.counts()), (1, {"rejected": 1}))
+    rider.fetch()
+    equal(len(sink.accepted), 1)
+    equal(sink.verbs().count("DATA"), 2)
+
+
+def test_what_was_reported_is_deleted_when_its_time_has_come():
+    box, sink, rider = scene([letter(1)], on_reject="bounce",
+                             after_delivery="keep 2d")
+    rider.fetch()
+    rider.fetch(shift=86400)
+    equal(len(box.messages), 1)
+    rider.fetch(shift=3 * 86400)
+    equal((len(box.messages), len(sink.accepted)), (0, 1))
+
+
+def check_held(content):
+    box, sink, rider = scene([content], {"END": NO}, on_reject="bounce",
+                             after_delivery="delete")
+    run = rider.fetch(status=UNAVAILABLE)
+    equal((sink.accepted, len(box.messages), rider.counts()),
+          ([], 1, {"held": 1}))
+    equal(sink.verbs().count("DATA"), 1)
+    assert NO in run.err and "not told" in run.err, run.err
+
+
+def test_nobody_is_told_of_a_bounce():
+    check_held(letter(1, sender=""))
+
+
+def test_nobody_is_told_when_the_sender_is_not_known():
+    check_held(letter(1, sender=None))
+
+
+def test_a_list_is_not_told():
+    check_held(letter(1, extra=b"List-Id: <talk.far.test>\r\n"))
+    check_held(letter(1, extra=b"Precedence: bulk\r\n"))
+    check_held(letter(1, sender="talk-bounces+ann=kit.test@far.test"))
+
+
+def test_a_program_is_not_told():
+    check_held(letter(1, extra=b"Auto-Submitted: auto-generated\r\n"))
+    check_held(letter(1, sender="MAILER-DAEMON@far.test"))
+
+
+def test_the_postmaster_gets_the_message_whole():
+    content = letter(1)
+    box, sink, rider = scene([content], on_reject="postmaster",
+                             postmaster=OWNER, after_delivery="delete")
+    rider.fetch()
+    accepted = only(sink)
+    equal((accepted.sender, accepted.recipients), ("", [OWNER]))
+    report = parsed(accepted)
+    equal(report.get_content_type(), "multipart/mixed")
+    text, original = report.iter_parts()
+    assert NO in text.get_content() and "ann" in text.get_content()
+    equal(original.get_content_type(), "message/rfc822")
+    assert content in accepted.data
+    equal(box.messages, [])
+
+
+def test_a_large_message_reaches_the_postmaster_whole():
+    content = letter(1) + b"line of content\r\n" * 60000
+    box, sink, rider = scene([content], on_reject="postmaster",
+                             postmaster=OWNER)
+    rider.fetch()
+    assert content in only(sink).data
+
+
+def test_what_is_too_large_reaches_the_postmaster_as_a_header():
+    big = letter(1) + b"line of content\r\n" * 60000
+    sink = peers.SmtpSink(keywords=("SIZE 100000", "8BITMIME"))
+    box, sink, rider = scene([mail.simple(2), big], sink=sink,
+                             on_reject="postmaster", postmaster=OWNER,
+                             after_delivery="delete")
+    rider.fetch()
+    report = parsed(sink.accepted[-1])
+    text, header = report.iter_parts()
+    equal(header.get_content_type(), "text/rfc822-headers")
+    assert "too large for home" in text.get_content(), text
+    equal((sink.verbs().count("DATA"), box.messages), (2, []))
+
+
+def test_several_owners_are_told():
+    box, sink, rider = scene([letter(1)], on_reject="postmaster",
+                             postmaster=[OWNER, "second@kit.test"])
+    rider.fetch()
+    equal(only(sink).recipients, [OWNER, "second@kit.test"])
+
+
+def test_drop_must_be_asked_for_and_tells_nobody():
+    box, sink, rider = scene([letter(1)], on_reject="drop",
+                             after_delivery="delete")
+    run = rider.fetch()
+    equal((sink.accepted, box.messages), ([], []))
+    assert "refused and dropped" in run.out, run.out
+
+
+def test_what_is_dropped_is_kept_where_delivered_ones_are():
+    box, sink, rider = scene([letter(1)], on_reject="drop")
+    rider.fetch()
+    rider.fetch()
+    equal((len(box.messages), rider.counts()), (1, {"rejected": 1}))
+    equal(sink.verbs().count("DATA"), 1)
+
+
+def test_the_original_waits_for_its_report():
+    def later(session, _):
+        return "451 4.3.0 later" if session.sender == "" else NO
+
+    box, sink, rider = scene([letter(1)], {"END": later}, on_reject="bounce",
+                             after_delivery="delete")
+    rider.fetch(status=LATER)
+    equal((len(box.messages), rider.counts()), (1, {"report_owed": 1}))
+    status = rider.run("status").expect(LATER)
+    assert "still to be told" in status.out, status.out
+    plan = rider.run("plan", "--json").expect(0).json()
+    equal(plan["accounts"][0]["messages"][0]["action"], "report")
+    sink.replies["END"] = [refused_as_message]
+    rider.fetch()
+    equal(only(sink).recipients, ["carl@far.test"])
+    # Neither was the message itself sent again.
+    equal(sink.verbs().count("DATA"), 3)
+    equal(box.messages, [])
+
+
+def test_a_report_that_is_refused_leaves_the_message_held():
+    box, sink, rider = scene([letter(1)], {"END": NO}, on_reject="bounce",
+                             after_delivery="delete")
+    run = rider.fetch(status=UNAVAILABLE)
+    equal((len(box.messages), rider.counts()), (1, {"held": 1}))
+    assert "the report of its refusal: " + NO in run.err, run.err
+    sink.replies["END"] = [None]
+    rider.run("held", "retry", "all").expect(0)
+    rider.fetch()
+    equal(only(sink).digest(), mail.digest(letter(1)))
+
+
+def test_a_report_whose_reply_is_lost_is_in_doubt_and_sent_again():
+    def lost(session, _):
+        return peers.LOST_REPLY if session.sender == "" else NO
+
+    box, sink, rider = scene([letter(1)], {"END": lost}, on_reject="bounce",
+                             after_delivery="delete")
+    rider.fetch(status=LATER)
+    equal((len(box.messages), rider.counts()), (1, {"in_doubt": 1}))
+    sink.replies["END"] = [refused_as_message]
+    rider.fetch()
+    # The report twice, the message never again.
+    equal([a.recipients for a in sink.accepted], [["carl@far.test"]] * 2)
+    equal((sink.verbs().count("DATA"), box.messages), (3, []))
+
+
+def test_a_crash_at_any_point_of_a_report_loses_nothing():
+    points = ("after_intent", "before_end", "after_end", "after_reply",
+              "before_commit", "after_commit")
+    for point in points:
+        for nth in (1, 2, 3, 4):
+            box, sink, rider = scene([letter(1)], on_reject="bounce",
+                                     after_delivery="delete")
+            rider.run("fetch", crash=f"{point}:{nth}")
+            doubts = rider.counts().get("in_doubt", 0)
+            rider.fetch()
+            assert 1 <= len(sink.accepted) <= 1 + doubts, (point, nth)
+            equal(box.messages, [])
+
+
+def test_only_those_who_refused_are_reported():
+    def one_refuses(_, argument):
+        return "550 5.1.1 who is bob" if b"bob" in argument else None
+
+    sink = peers.SmtpSink(replies={"RCPT": one_refuses})
+    box, sink, rider = scene([letter(1)], sink=sink, on_reject="bounce",
+                             recipient=["ann@kit.test", "bob@kit.test"],
+                             after_delivery="delete")
+    rider.fetch()
+    message, report = sink.accepted
+    equal(message.recipients, ["ann@kit.test"])
+    equal(report.recipients, ["carl@far.test"])
+    assert b"bob@kit.test" in report.data
+    assert b"Final-Recipient: rfc822; ann@kit.test" not in report.data
+    equal(box.messages, [])
+
+
+def test_a_mailbox_without_top_is_read_for_its_header():
+    box, sink, rider = scene([letter(1)], on_reject="bounce")
+    box.replies["TOP"] = ["-ERR what is that"]
+    rider.fetch()
+    equal(only(sink).recipients, ["carl@far.test"])
+
+
+def test_a_mail_loop_is_held_whatever_is_asked_for():
+    loop = b"".join(b"Received: from a by b; %d\r\n" % n for n in range(101))
+    box, sink, rider = scene([letter(1, extra=loop)], on_reject="drop",
+                             after_delivery="delete")
+    rider.fetch(status=UNAVAILABLE)
+    equal((len(box.messages), rider.counts()), (1, {"held": 1}))
+
+
+def test_a_report_goes_by_the_destination_that_is_named_for_it():
+    box = peers.Pop3Server([letter(1)])
+    local = peers.SmtpSink(lmtp=True, replies={"END": NO})
+    relay = peers.SmtpSink()
+    rider = postrider.Postrider()
+    rider.write([box.account(on_reject="bounce", report_via="relay",
+                             after_delivery="delete")],
+                {"home": local.destination(), "relay": relay.destination()})
+    rider.fetch()
+    equal((local.accepted, only(relay).recipients, box.messages),
+          ([], ["carl@far.test"], []))
+
+
+def test_settings_that_cannot_work_are_refused():
+    box, sink, rider = scene([letter(1)], on_reject="postmaster")
+    run = rider.fetch(status=CONFIG)
+    assert "needs to know who that is" in run.err, run.err
+    lmtp = peers.SmtpSink(lmtp=True)
+    box, sink, rider = scene([letter(1)], sink=lmtp, on_reject="bounce")
+    run = rider.fetch(status=CONFIG)
+    assert "report_via" in run.err, run.err
+    box, sink, rider = scene([letter(1)], on_reject="bounce",
+                             report_via="hone")
+    run = rider.fetch(status=CONFIG)
+    assert 'did you mean "home"' in run.err, run.err
+
+
+def test_who_no_longer_asks_for_reports_decides_himself():
+    def later(session, _):
+        return "451 4.3.0 later" if session.sender == "" else NO
+
+    box, sink, rider = scene([letter(1)], {"END": later}, on_reject="bounce")
+    rider.fetch(status=LATER)
+    rider.write([box.account()], {"home": sink.destination()})
+    rider.fetch(status=UNAVAILABLE)
+    equal((sink.accepted, rider.counts()), ([], {"held": 1}))
+
+
+if __name__ == "__main__":
+    tap.main()

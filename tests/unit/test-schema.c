@@ -1,0 +1,193 @@
+/* test-schema.c - ledgers of older versions, brought up to date. */
+#include "ledger/schema.h"
+
+#include "ledger/ledger.h"
+#include "ledger/reader.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+/* As version 1 made it, with something in it. */
+static const char version_1[] =
+    "PRAGMA journal_mode = WAL;"
+    "CREATE TABLE account (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
+    " server TEXT NOT NULL, user TEXT NOT NULL, first_poll INTEGER,"
+    " last_started INTEGER, last_ended INTEGER, last_success INTEGER,"
+    " last_listed INTEGER, error_kind TEXT NOT NULL DEFAULT '',"
+    " error_text TEXT NOT NULL DEFAULT '',"
+    " failures INTEGER NOT NULL DEFAULT 0,"
+    " in_mailbox INTEGER NOT NULL DEFAULT 0,"
+    " delivered INTEGER NOT NULL DEFAULT 0, octets INTEGER NOT NULL DEFAULT 0,"
+    " deleted INTEGER NOT NULL DEFAULT 0,"
+    " total_delivered INTEGER NOT NULL DEFAULT 0) STRICT;"
+    "CREATE TABLE message (id INTEGER PRIMARY KEY,"
+    " account INTEGER NOT NULL REFERENCES account (id), uid BLOB NOT NULL,"
+    " copy INTEGER NOT NULL, octets INTEGER NOT NULL,"
+    " state TEXT NOT NULL CHECK (state IN ('new', 'seen', 'in_doubt',"
+    "  'deferred', 'held', 'dropped', 'delivered', 'delete_owed', 'gone')),"
+    " before TEXT, first_seen INTEGER NOT NULL, since INTEGER NOT NULL,"
+    " delivered INTEGER, attempts INTEGER NOT NULL DEFAULT 0,"
+    " first_refused INTEGER, next_try INTEGER NOT NULL DEFAULT 0,"
+    " doubts INTEGER NOT NULL DEFAULT 0,"
+    " deletions INTEGER NOT NULL DEFAULT 0, reply TEXT NOT NULL DEFAULT '',"
+    " intent TEXT, UNIQUE (account, uid, copy)) STRICT;"
+    "CREATE INDEX message_waiting ON message (account, state)"
+    " WHERE state IN ('new', 'in_doubt', 'deferred', 'held', 'dropped',"
+    "  'delete_owed', 'gone');"
+    "CREATE TABLE outcome ("
+    " message INTEGER NOT NULL REFERENCES message (id) ON DELETE CASCADE,"
+    " destination TEXT NOT NULL, recipient TEXT NOT NULL,"
+    " state TEXT NOT NULL, reply TEXT NOT NULL, time INTEGER NOT NULL,"
+    " PRIMARY KEY (message, destination, recipient)) STRICT, WITHOUT ROWID;"
+    "INSERT INTO account (id, name, server, user) VALUES (7, 'isp', 'h', 'u');"
+    "INSERT INTO message (id, account, uid, copy, octets, state, first_seen,"
+    " since, attempts, first_refused, next_try, reply)"
+    " VALUES (40, 7, x'00ff', 2, 512, 'deferred', 10, 20, 3, 15, 30, 'later'),"
+    "  (41, 7, x'61', 0, 9, 'in_doubt', 11, 21, 0, NULL, 0, '');"
+    "INSERT INTO outcome VALUES (40, 'home', 'ann', 'delivered', '250', 20),"
+    " (40, 'home', 'bob', 'deferred', '450', 20);"
+    "PRAGMA application_id = 0x70726964; PRAGMA user_version = 1;";
+
+struct world {
+	char dir[64];
+	char path[96];
+};
+
+static void
+world_begin(struct world *w, const char *sql)
+{
+	sqlite3 *db;
+
+	snprintf(w->dir, sizeof(w->dir), "/tmp/postrider-schema.XXXXXX");
+	assert_non_null(mkdtemp(w->dir));
+	snprintf(w->path, sizeof(w->path), "%s/ledger.db", w->dir);
+	assert_int_equal(sqlite3_open(w->path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+static void
+world_end(struct world *w)
+{
+	static const char *const ends[] = { "db", "db-wal", "db-shm", "lock",
+		"marker" };
+	char path[128];
+
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		snprintf(path, sizeof(path), "%s/ledger.%s", w->dir, ends[i]);
+		unlink(path);
+	}
+	assert_int_equal(rmdir(w->dir), 0);
+}
+
+static void
+count_one(void *arg, const char *recipient)
+{
+	assert_string_equal(recipient, "ann");
+	(*(int *)arg)++;
+}
+
+/* What the ledger of version 1 knew. */
+static void
+check_contents(const struct world *w)
+{
+	struct reader *r = NULL;
+	struct rows rows;
+	struct error e = { 0 };
+	int delivered = 0;
+
+	assert_int_equal(reader_open(&r, w->dir, &e), 0);
+	assert_int_equal(reader_rows(r, 7, &rows, &e), 0);
+	assert_int_equal(rows.count, 2);
+	assert_int_equal(rows.list[0].message, 40);
+	assert_true(slice_equal(rows.list[0].uid, slice_make("\0\xff", 2)));
+	assert_int_equal(rows.list[0].copy, 2);
+	assert_int_equal(rows.list[0].octets, 512);
+	assert_int_equal(rows.list[0].state, STATE_DEFERRED);
+	assert_int_equal(rows.list[0].attempts, 3);
+	assert_int_equal(rows.list[0].first_seen, 10);
+	assert_int_equal(rows.list[0].since, 20);
+	assert_int_equal(rows.list[0].first_refused, 15);
+	assert_int_equal(rows.list[0].next_try, 30);
+	assert_false(rows.list[0].rejected);
+	assert_int_equal(rows.list[1].state, STATE_IN_DOUBT);
+	assert_int_equal(reader_delivered(r, 40, count_one, &delivered, &e), 0);
+	assert_int_equal(delivered, 1);
+	rows_free(&rows);
+	reader_free(&r);
+}
+
+static void
+a_ledger_of_version_1_is_brought_up_to_date_with_all_it_knew(void **state)
+{
+	struct world w;
+	struct ledger *l = NULL;
+	struct error e = { 0 };
+
+	(void)state;
+	world_begin(&w, version_1);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(ledger_open(&l, w.dir, false, &e), 0);
+		ledger_close(&l);
+		check_contents(&w);
+	}
+	world_end(&w);
+}
+
+static void
+what_is_new_works_in_a_ledger_that_was_brought_up_to_date(void **state)
+{
+	struct ledger_change change = { .kind = CHANGE_VERDICT,
+		.message = 41,
+		.state = STATE_REPORT_OWED,
+		.reply = "550 no",
+		.rejected = true };
+	struct world w;
+	struct ledger *l = NULL;
+	struct error e = { 0 };
+
+	(void)state;
+	world_begin(&w, version_1);
+	assert_int_equal(ledger_open(&l, w.dir, false, &e), 0);
+	assert_int_equal(ledger_change(l, 7, &change, 1, &e), 0);
+	ledger_close(&l);
+	world_end(&w);
+}
+
+static void
+a_reader_waits_for_the_writer_to_bring_it_up_to_date(void **state)
+{
+	struct world w;
+	struct reader *r = NULL;
+	struct error e = { 0 };
+
+	(void)state;
+	world_begin(&w, version_1);
+	assert_int_equal(reader_open(&r, w.dir, &e), -1);
+	assert_int_equal(e.kind, ERR_LEDGER);
+	assert_non_null(strstr(e.text, "older version"));
+	world_end(&w);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+		    a_ledger_of_version_1_is_brought_up_to_date_with_all_it_knew),
+		cmocka_unit_test(
+		    what_is_new_works_in_a_ledger_that_was_brought_up_to_date),
+		cmocka_unit_test(
+		    a_reader_waits_for_the_writer_to_bring_it_up_to_date),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
