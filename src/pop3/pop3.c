@@ -340,12 +340,6 @@ pop3_noop(struct pop3 *p, struct error *e)
 	return pop3_ask(p, e, "NOOP");
 }
 
-int
-pop3_rset(struct pop3 *p, struct error *e)
-{
-	return pop3_ask(p, e, "RSET");
-}
-
 /* QUIT finishes what was begun, so a first request to stop does not end it. */
 int
 pop3_quit(struct pop3 *p, struct error *e)

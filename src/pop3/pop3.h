@@ -95,7 +95,6 @@ int pop3_drain(struct pop3 *p, uint64_t max, struct error *e);
 
 int pop3_dele(struct pop3 *p, uint32_t number, struct error *e);
 int pop3_noop(struct pop3 *p, struct error *e);
-int pop3_rset(struct pop3 *p, struct error *e);
 
 /*
  * pop3_quit - end the session; 0 only after +OK, when deletions have taken

@@ -882,12 +882,12 @@ a_message_that_is_refused_does_not_end_the_session(void **state)
 	(void)state;
 	enter_maildrop(&peer,
 	    STEPS(MAILDROP, "C: RETR 1", "S: -ERR [SYS/TEMP] unreadable",
-		"C: RSET", "S: +OK"),
+		"C: NOOP", "S: +OK"),
 	    &pop3);
 	assert_int_equal(pop3_retr(pop3, 1, &e), -1);
 	assert_error(&e, ERR_REFUSED, "unreadable");
 	assert_int_equal(pop3_last(pop3)->code, POP3_CODE_SYS_TEMP);
-	assert_int_equal(pop3_rset(pop3, &e), 0);
+	assert_int_equal(pop3_noop(pop3, &e), 0);
 	pop3_free(&pop3);
 	peer_finish(&peer);
 }
