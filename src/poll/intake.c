@@ -155,6 +155,7 @@ intake_run(
 
 	if (pop3_retr(pop3, listed->number, e) < 0)
 		return -1;
+	m->begun = true;
 	while ((more = pop3_content(pop3, &raw, e)) > 0) {
 		if (pass_run(m, raw, e) < 0)
 			return -1;

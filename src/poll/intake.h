@@ -11,6 +11,7 @@
 struct intake {
 	struct session *s; /* borrowed */
 	struct transit *t; /* the caller's until it is submitted */
+	bool begun; /* its content has begun to come */
 	bool submitted;
 	bool unwanted; /* the delivery has given up on it */
 	const char *hold; /* why it must not be sent at all, or NULL */

@@ -241,6 +241,8 @@ run_session(struct session *s, struct error *e)
 	phase(s, POLL_SETTLING);
 	if (rc == 0)
 		rc = settle_deletions(s, e);
+	else if (rc < 0 && e->kind == ERR_STOPPED)
+		settle_stopped(s);
 out:
 	close_session(s);
 	return rc;

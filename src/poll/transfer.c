@@ -159,10 +159,23 @@ skip_rest(struct session *s, struct error *e)
 {
 	int rc = pop3_drain(s->pop3, DRAIN_OCTETS, e);
 
-	if (rc < 0 && e->kind == ERR_STOPPED)
+	if (rc < 0 && e->kind == ERR_STOPPED) {
+		pop3_free(&s->pop3);
 		return -1;
+	}
 	error_clear(e);
 	return rc == 0 ? 0 : 1;
+}
+
+/* Stopped: a session that gets past the message can still be ended in order. */
+static int
+stop_in_message(const struct intake *m)
+{
+	struct error ignored = { 0 };
+
+	if (!m->begun || skip_rest(m->s, &ignored) != 0)
+		pop3_free(&m->s->pop3);
+	return -1;
 }
 
 /* What a failure means for the message and the session; returns as take(). */
@@ -172,8 +185,9 @@ give_up_message(
 {
 	struct error why = *e;
 
-	if (why.kind == ERR_STOPPED || why.kind == ERR_SYSTEM ||
-	    why.kind == ERR_LEDGER)
+	if (why.kind == ERR_STOPPED)
+		return stop_in_message(m);
+	if (why.kind == ERR_SYSTEM || why.kind == ERR_LEDGER)
 		return -1;
 	error_clear(e);
 	if (m->unwanted)
@@ -226,7 +240,7 @@ take(struct session *s, struct plan_entry *entry, struct error *e)
 	}
 	rc = give_up_message(&m, entry, e);
 	/* No verdict that comes now may ask anything of a broken session. */
-	if (rc != 0)
+	if (rc != 0 && e->kind != ERR_STOPPED)
 		pop3_free(&s->pop3);
 	return rc;
 }

@@ -344,6 +344,92 @@ def test_interrupted_in_the_middle_nothing_is_lost_or_in_doubt():
     equal(box.messages, [])
 
 
+def nothing_is_owed(box, sink, rider, *left):
+    """All that was delivered is deleted, and the ledger knows that a QUIT
+    followed; `left` messages of the mailbox are as new."""
+    equal(sorted(m.uid for m in box.messages), sorted(left))
+    equal(box.verbs()[-1], "QUIT")
+    accounts = rider.run("status", "--json").json()["accounts"]
+    equal((accounts[0]["to_delete"], accounts[0]["deleted"]),
+          (0, len(sink.accepted)))
+    equal(rider.query("SELECT count(*) FROM message WHERE deletions = 1"),
+          [(len(sink.accepted),)])
+    equal(rider.counts().get("in_doubt", 0), 0)
+
+
+def test_the_first_signal_lets_what_was_delivered_be_deleted():
+    slow = {"END": lambda *_: time.sleep(0.2)}
+    box, sink, rider = scene(20, slow, after_delivery="delete")
+    uids = [m.uid for m in box.messages]
+    running = rider.start("fetch")
+    wait_until(lambda: len(sink.accepted) >= 3, what="three messages")
+    running.signal(signal.SIGINT)
+    equal(running.wait().status, -signal.SIGINT)
+    assert len(sink.accepted) < 20
+    nothing_is_owed(box, sink, rider, *uids[len(sink.accepted):])
+
+
+def test_the_first_signal_breaks_a_message_off_and_lets_others_be_deleted():
+    arrived = []
+
+    def slow(session, argument):
+        if argument != b"3":
+            return None
+        session.send(b"+OK\r\nSubject: slow\r\n\r\n")
+        arrived.append(argument)
+        time.sleep(1)
+        session.send(b"and the end\r\n.\r\n")
+        return True
+
+    box = peers.Pop3Server([mail.simple(n) for n in range(5)],
+                           replies={"RETR": slow})
+    sink = peers.SmtpSink()
+    rider = postrider.between(box, sink, after_delivery="delete")
+    uids = [m.uid for m in box.messages]
+    running = rider.start("fetch")
+    wait_until(lambda: arrived and len(sink.accepted) == 2,
+               what="two messages, and a part of the third")
+    running.signal(signal.SIGTERM)
+    result = running.wait()
+    equal((result.status, len(sink.accepted)), (-signal.SIGTERM, 2))
+    contains(result.out, "2 deleted")
+    nothing_is_owed(box, sink, rider, *uids[2:])
+
+
+def test_the_first_signal_begins_no_deletion_of_the_plan():
+    box, sink, rider = scene(4)
+    rider.fetch()
+    rider.write([box.account(after_delivery="delete")],
+                {"home": sink.destination()})
+    box.replies["DELE"] = [lambda *_: time.sleep(0.5)]
+    running = rider.start("fetch")
+    wait_until(lambda: "DELE" in box.verbs(), what="DELE")
+    running.signal(signal.SIGINT)
+    equal(running.wait().status, -signal.SIGINT)
+    equal((box.verbs().count("DELE"), len(box.messages)), (1, 3))
+    equal(rider.query("SELECT count(*) FROM message WHERE deletions = 1"),
+          [(1,)])
+    box.replies.clear()
+    rider.fetch()
+    equal(box.messages, [])
+
+
+def test_a_mailbox_that_does_not_answer_quit_keeps_us_for_a_moment_only():
+    slow = {"END": lambda *_: time.sleep(0.2)}
+    box, sink, rider = scene(20, slow, after_delivery="delete")
+    box.replies["QUIT"] = [peers.SILENCE]
+    running = rider.start("fetch")
+    wait_until(lambda: len(sink.accepted) >= 2, what="two messages")
+    running.signal(signal.SIGINT)
+    began = time.monotonic()
+    result = running.wait()
+    equal(result.status, -signal.SIGINT)
+    assert time.monotonic() - began < 5 + 4 * tap.SLOWNESS
+    contains(result.err, "may not have carried out the deletions")
+    equal(rider.query("SELECT count(*) FROM message WHERE deletions > 0"),
+          [(0,)])
+
+
 def test_a_second_signal_ends_every_wait_at_once():
     box, sink, rider = scene(2, {"END": peers.SILENCE}, after_delivery="delete")
     running = rider.start("fetch")
