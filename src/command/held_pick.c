@@ -50,24 +50,6 @@ pick_free(struct pick *p)
 	*p = (struct pick){ 0 };
 }
 
-/* Which one it is of those with the same UID. */
-static int
-copy_find(struct reader *reader, struct pick *p, struct error *e)
-{
-	struct rows rows = { 0 };
-	int64_t account = 0;
-	size_t i;
-
-	if (reader_account(reader, p->account, &account, e) < 0 ||
-	    reader_rows(reader, account, &rows, e) < 0)
-		return -1;
-	for (i = 0; i < rows.count; i++)
-		if (rows.list[i].message == p->known.message)
-			p->copy = rows.list[i].copy;
-	rows_free(&rows);
-	return 0;
-}
-
 int
 held_pick(struct reader *reader, const char *word, struct pick *p)
 {
@@ -86,7 +68,7 @@ held_pick(struct reader *reader, const char *word, struct pick *p)
 		log_error("there is no message %" PRId64, message);
 		return EX_DATAERR;
 	}
-	return copy_find(reader, p, &e) < 0 ? command_fail(&e) : EX_OK;
+	return EX_OK;
 }
 
 int

@@ -103,6 +103,11 @@ troubles_print(const struct standings *list, size_t count)
 			printf("%s: %" PRIu64 " in doubt: sent, and the "
 			       "answer was lost\n",
 			    name, s->counts[STATE_IN_DOUBT]);
+		if (s->bound > 0)
+			printf("%s: %" PRIu64 " not deleted: another message "
+			       "with the same unique id stays, and they can "
+			       "only be deleted together\n",
+			    name, s->bound);
 	}
 }
 
@@ -146,6 +151,7 @@ standing_json(struct json *j, const struct standings *one)
 	json_number(j, "deleted", (int64_t)s->deleted);
 	json_number(j, "total_delivered", (int64_t)s->total_delivered);
 	json_number(j, "to_delete", (int64_t)s->to_delete);
+	json_number(j, "bound", (int64_t)s->bound);
 	json_open(j, "counts", '{');
 	for (state = 0; state < STATES; state++)
 		json_number(j, state_name((enum state)state),

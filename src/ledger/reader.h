@@ -67,6 +67,9 @@ struct waiting {
 	int64_t message;
 	const char *account;
 	struct slice uid;
+	uint32_t copy; /* 0, or the how many-th with the same UID */
+	uint32_t copies; /* others with the same UID, not gone */
+	uint32_t staying; /* of these: not to be deleted, as far as is known */
 	uint64_t octets;
 	enum state state;
 	int64_t first_seen, since, next_try;
@@ -97,6 +100,7 @@ struct standing {
 	uint64_t delivered, octets, deleted; /* by the last poll */
 	uint64_t total_delivered; /* ever */
 	uint64_t to_delete; /* owed, and no QUIT has followed a DELE yet */
+	uint64_t bound; /* to be deleted with others of their UID, that stay */
 	uint64_t counts[STATES];
 };
 

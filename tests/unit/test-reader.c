@@ -444,6 +444,59 @@ waiting_messages_are_chosen_by_account_number_and_state(void **state)
 	world_end(&w);
 }
 
+static struct waiting
+waiting_of(const struct world *w, int64_t message)
+{
+	struct seen s = { .uids = "" };
+	struct error e = { 0 };
+	size_t found;
+
+	assert_int_equal(reader_waiting(w->r, NULL, message, ALL_STATES, note,
+			     &s, &found, &e),
+	    0);
+	assert_int_equal(found, 1);
+	return s.last;
+}
+
+static void
+waiting_messages_tell_of_others_with_their_uid(void **state)
+{
+	struct standing standing;
+	struct error e = { 0 };
+	struct ledger_change gone = { .kind = CHANGE_GONE };
+	struct waiting one;
+	struct world w;
+	int64_t m[4];
+
+	(void)state;
+	world_begin(&w);
+	m[0] = add(&w, w.isp, "twin", 0, STATE_DROPPED);
+	m[1] = add(&w, w.isp, "twin", 1, STATE_DELIVERED);
+	m[2] = add(&w, w.isp, "twin", 2, STATE_DROPPED);
+	m[3] = add(&w, w.isp, "alone", 0, STATE_DROPPED);
+	add(&w, w.club, "alone", 0, STATE_DELIVERED);
+	gone.message = m[1];
+	one = waiting_of(&w, m[0]);
+	assert_int_equal(one.copy, 0);
+	assert_int_equal(one.copies, 2);
+	assert_int_equal(one.staying, 1);
+	one = waiting_of(&w, m[1]);
+	assert_int_equal(one.copy, 1);
+	assert_int_equal(one.staying, 0);
+	one = waiting_of(&w, m[3]);
+	assert_int_equal(one.copies, 0);
+	assert_int_equal(one.staying, 0);
+	assert_int_equal(reader_standing(w.r, "isp", &standing, &e), 0);
+	assert_int_equal(standing.bound, 2);
+	assert_int_equal(ledger_change(w.l, w.isp, &gone, 1, &e), 0);
+	one = waiting_of(&w, m[0]);
+	assert_int_equal(one.copies, 1);
+	assert_int_equal(one.staying, 0);
+	assert_int_equal(reader_standing(w.r, "isp", &standing, &e), 0);
+	assert_int_equal(standing.bound, 0);
+	world_end(&w);
+}
+
 static void
 waiting_messages_tell_their_story(void **state)
 {
@@ -624,6 +677,8 @@ main(void)
 		cmocka_unit_test(
 		    waiting_messages_are_chosen_by_account_number_and_state),
 		cmocka_unit_test(waiting_messages_tell_their_story),
+		cmocka_unit_test(
+		    waiting_messages_tell_of_others_with_their_uid),
 		cmocka_unit_test(each_state_is_counted),
 		cmocka_unit_test(every_state_has_a_name_of_its_own),
 		cmocka_unit_test(a_newer_or_older_or_foreign_ledger_is_refused),
