@@ -98,12 +98,9 @@ command_settings(const struct invocation *in, struct settings **s)
 static void
 account_unknown(const struct settings *s, const char *name)
 {
-	const char **names = xcalloc(s->account_count + 1, sizeof(*names));
+	const char **names = settings_names(s);
 	const char *near;
-	size_t i;
 
-	for (i = 0; i < s->account_count; i++)
-		names[i] = s->accounts[i].name;
 	near = text_nearest(name, names);
 	if (near != NULL)
 		log_error("%s: no account \"%s\"; did you mean \"%s\"?",

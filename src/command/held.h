@@ -42,7 +42,8 @@ void pick_free(struct pick *pick);
 /*
  * held_peep - open the mailbox that a message lies in.
  * Returns 0, or -1 with *peep NULL and the errors of password_get() and
- * peep_open(), or ERR_CONFIG: the account is not in the settings.
+ * peep_open(), or ERR_CONFIG: the account is not in the settings, or
+ * ERR_QUESTION: it is perhaps another mailbox now.
  */
 int held_peep(struct peep **peep, const struct settings *settings,
     const struct pick *pick, const struct stop *stop, struct error *e);

@@ -71,6 +71,23 @@ held_pick(struct reader *reader, const char *word, struct pick *p)
 	return EX_OK;
 }
 
+/* Is the account's mailbox still the one that the message was in? */
+static int
+mailbox_check(
+    const struct settings *settings, const struct account *a, struct error *e)
+{
+	struct reader *reader = NULL;
+	int64_t id;
+	int rc;
+
+	rc = reader_open(&reader, settings->state, e);
+	if (rc == 0)
+		rc = reader_account(
+		    reader, a->name, a->at.host, a->login.user, NULL, &id, e);
+	reader_free(&reader);
+	return rc;
+}
+
 int
 held_peep(struct peep **peep, const struct settings *settings,
     const struct pick *p, const struct stop *stop, struct error *e)
@@ -83,7 +100,8 @@ held_peep(struct peep **peep, const struct settings *settings,
 	if (account == NULL)
 		return error_set(e, ERR_CONFIG,
 		    "%s: the settings have no such account", p->account);
-	if (password_get(&account->login, stop, &password, e) < 0)
+	if (mailbox_check(settings, account, e) < 0 ||
+	    password_get(&account->login, stop, &password, e) < 0)
 		return -1;
 	rc = peep_open(peep, account, password, stop, e);
 	password_free(&password);

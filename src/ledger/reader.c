@@ -2,6 +2,7 @@
 #include "ledger/reader.h"
 
 #include "base/alloc.h"
+#include "ledger/account.h"
 #include "ledger/lock.h"
 #include "ledger/schema.h"
 
@@ -78,25 +79,23 @@ state(sqlite3_stmt *st, int column)
 }
 
 int
-reader_account(
-    struct reader *r, const char *name, int64_t *account, struct error *e)
+reader_account(struct reader *r, const char *name, const char *server,
+    const char *user, const char *const *names, int64_t *account,
+    struct error *e)
 {
-	sqlite3_stmt *st = NULL;
-	int step, rc = 0;
+	struct account_key key = {
+		.name = name, .server = server, .user = user, .names = names
+	};
+	struct account_found found;
 
 	*account = 0;
 	if (r == NULL)
 		return 0;
-	if (prepare(r, "SELECT id FROM account WHERE name = ?1", &st, e) < 0)
+	if (account_find(r->db, "the ledger cannot be read", &key, &found, e) <
+	    0)
 		return -1;
-	sqlite3_bind_text(st, 1, name, -1, SQLITE_STATIC);
-	step = sqlite3_step(st);
-	if (step == SQLITE_ROW)
-		*account = sqlite3_column_int64(st, 0);
-	else if (step != SQLITE_DONE)
-		rc = fail(r, e);
-	sqlite3_finalize(st);
-	return rc;
+	*account = found.id;
+	return 0;
 }
 
 int

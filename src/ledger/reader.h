@@ -23,9 +23,13 @@ struct reader;
 int reader_open(struct reader **r, const char *dir, struct error *e);
 void reader_free(struct reader **r);
 
-/* reader_account - the account's row, or 0 when the ledger has none. */
-int reader_account(
-    struct reader *r, const char *name, int64_t *account, struct error *e);
+/*
+ * reader_account - the account's row, or 0 when the ledger has none. server,
+ * user, names: as ledger_account() has them; ERR_QUESTION as there.
+ */
+int reader_account(struct reader *r, const char *name, const char *server,
+    const char *user, const char *const *names, int64_t *account,
+    struct error *e);
 
 struct row {
 	int64_t message;

@@ -80,8 +80,9 @@ look(struct pop3 *pop3, struct reader *reader, struct plan_input *in,
 
 int
 poll_look(const struct account *account, const char *password,
-    const char *state_dir, const struct stop *stop, struct listing *listing,
-    struct rows *rows, struct plan *plan, struct error *e)
+    const char *const *names, const char *state_dir, const struct stop *stop,
+    struct listing *listing, struct rows *rows, struct plan *plan,
+    struct error *e)
 {
 	struct plan_input in = { .account = account,
 		.now = clock_wall(),
@@ -97,7 +98,8 @@ poll_look(const struct account *account, const char *password,
 	*rows = (struct rows){ 0 };
 	*plan = (struct plan){ 0 };
 	if (reader_open(&reader, state_dir, e) < 0 ||
-	    reader_account(reader, account->name, &id, e) < 0 ||
+	    reader_account(reader, account->name, account->at.host,
+		account->login.user, names, &id, e) < 0 ||
 	    maildrop_open(&pop3, account, password, stop, e) < 0)
 		goto out;
 	rc = look(pop3, reader, &in, id, listing, rows, plan, e);

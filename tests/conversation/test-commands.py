@@ -502,6 +502,10 @@ def test_an_account_that_was_renamed_is_asked_about():
     result = rider.fetch(status=CONFIG)
     for words in ("--same-mailbox", "annie", "account ann "):
         contains(result.err, words)
+    for command in ("list", "plan"):
+        looked = rider.run(command).expect(CONFIG)
+        contains(looked.err, "account ann ")
+        equal(looked.out, "")
     equal(box.connections, 1)
     rider.fetch("--same-mailbox")
     rider.fetch()
@@ -516,7 +520,14 @@ def test_a_mailbox_that_moved_is_asked_about():
     rider.write([moved.account(user="eve")], {"home": sink.destination()})
     result = rider.fetch(status=CONFIG)
     contains(result.err, "--same-mailbox")
+    for command in ("list", "plan"):
+        looked = rider.run(command, "--json").expect(CONFIG)
+        contains(looked.err, "postrider fetch --same-mailbox")
+        found = looked.json()["accounts"][0]
+        equal((found["error"], "messages" in found), ("question", False))
+    equal(moved.connections, 0)
     rider.fetch("--same-mailbox")
+    rider.run("list").expect(OK)
     rider.fetch()
     equal(len(sink.accepted), 3)
 

@@ -11,8 +11,8 @@ import peers
 import postrider
 import tap
 from cutter import Cutter
-from postrider import (AUTH, IO_ERROR, LATER, OK, PROTOCOL, UNAVAILABLE, USAGE,
-                       wait_until)
+from postrider import (AUTH, CONFIG, IO_ERROR, LATER, OK, PROTOCOL,
+                       UNAVAILABLE, USAGE, wait_until)
 from tap import contains, each, equal
 
 NO_SUCH, CANNOT_CREATE = 65, 73
@@ -241,6 +241,20 @@ def test_messages_with_one_uid_that_are_all_dropped_are_deleted():
     assert "together" not in out, out
     rider.fetch()
     equal(box.messages, [])
+
+
+def test_another_mailbox_is_not_taken_for_that_of_a_held_message():
+    box, rider = scene()
+    other = peers.Pop3Server([peers.Message(mail.simple(9), m.uid)
+                              for m in box.messages], users={"eve": "secret"})
+    rider.write([other.account(user="eve")], {"home": {"smtp": "localhost"}})
+    out = rider.run("held", "show", "1").expect(OK).out
+    contains(out, "cannot be asked: account ann was ann at localhost")
+    assert "Letter" not in out, out
+    result = rider.run("held", "save", "1", saved(rider)).expect(CONFIG)
+    contains(result.err, "--same-mailbox")
+    assert not os.path.exists(saved(rider))
+    equal(other.connections, 0)
 
 
 # --- save -------------------------------------------------------------------------

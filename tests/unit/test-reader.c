@@ -143,7 +143,8 @@ no_ledger_is_an_empty_one(void **state)
 	/* Looking makes nothing. */
 	path_in(dir, "ledger.db", path);
 	assert_int_equal(access(path, F_OK), -1);
-	assert_int_equal(reader_account(r, "isp", &account, &e), 0);
+	assert_int_equal(
+	    reader_account(r, "isp", "h", "u", NULL, &account, &e), 0);
 	assert_int_equal(account, 0);
 	assert_int_equal(reader_rows(r, 1, &rows, &e), 0);
 	assert_int_equal(rows.count, 0);
@@ -208,9 +209,11 @@ what_the_ledger_does_not_know_is_empty(void **state)
 
 	(void)state;
 	world_begin(&w);
-	assert_int_equal(reader_account(w.r, "ISP", &account, &e), 0);
+	assert_int_equal(
+	    reader_account(w.r, "ISP", "h", "u", NULL, &account, &e), 0);
 	assert_int_equal(account, 0);
-	assert_int_equal(reader_account(w.r, "club", &account, &e), 0);
+	assert_int_equal(
+	    reader_account(w.r, "club", "h", "v", NULL, &account, &e), 0);
 	assert_int_equal(account, w.club);
 	assert_int_equal(reader_rows(w.r, 999, &rows, &e), 0);
 	assert_int_equal(rows.count, 0);
@@ -229,6 +232,31 @@ what_the_ledger_does_not_know_is_empty(void **state)
 }
 
 /* --- rows --- */
+
+static void
+an_account_that_is_no_longer_the_same_is_asked_about(void **state)
+{
+	static const char *const names[] = { "provider", "club", NULL };
+	int64_t account = 7;
+	struct error e = { 0 };
+	struct world w;
+
+	(void)state;
+	world_begin(&w);
+	assert_int_equal(
+	    reader_account(w.r, "isp", "h2", "u", NULL, &account, &e), -1);
+	assert_int_equal(e.kind, ERR_QUESTION);
+	assert_non_null(strstr(e.text, "--same-mailbox"));
+	assert_int_equal(account, 0);
+	assert_int_equal(
+	    reader_account(w.r, "provider", "H", "u", names, &account, &e), -1);
+	assert_int_equal(e.kind, ERR_QUESTION);
+	assert_non_null(strstr(e.text, "account isp"));
+	assert_int_equal(
+	    reader_account(w.r, "isp", "H", "u", names, &account, &e), 0);
+	assert_int_equal(account, w.isp);
+	world_end(&w);
+}
 
 static void
 rows_come_by_uid_then_copy_in_octet_order(void **state)
@@ -668,6 +696,8 @@ main(void)
 		cmocka_unit_test(no_directory_is_an_empty_ledger_too),
 		cmocka_unit_test(a_ledger_that_has_gone_is_not_an_empty_one),
 		cmocka_unit_test(what_the_ledger_does_not_know_is_empty),
+		cmocka_unit_test(
+		    an_account_that_is_no_longer_the_same_is_asked_about),
 		cmocka_unit_test(rows_come_by_uid_then_copy_in_octet_order),
 		cmocka_unit_test(a_row_carries_all_that_is_known),
 		cmocka_unit_test(
