@@ -217,12 +217,14 @@ account_insert(struct book *b, struct account_job *a)
 	int rc = -1;
 
 	if (prepare(b,
-		"INSERT INTO account (name, server, user) VALUES (?1, ?2, ?3)"
+		"INSERT INTO account (name, server, user, last_started)"
+		" VALUES (?1, ?2, ?3, ?4)"
 		" ON CONFLICT (name) DO UPDATE SET server = ?2, user = ?3",
 		&st, e) == 0) {
 		sqlite3_bind_text(st, 1, a->key.name, -1, SQLITE_STATIC);
 		sqlite3_bind_text(st, 2, a->key.server, -1, SQLITE_STATIC);
 		sqlite3_bind_text(st, 3, a->key.user, -1, SQLITE_STATIC);
+		sqlite3_bind_int64(st, 4, clock_wall());
 		rc = book_run(b, st, e);
 	}
 	sqlite3_finalize(st);

@@ -95,7 +95,8 @@ struct standing {
 	bool known; /* the ledger has the account */
 	bool polled;
 	bool first; /* no first poll has been planned yet */
-	int64_t last_started, last_ended, last_success; /* 0: never */
+	/* 0: never. Started and not ended: under way, or cut off. */
+	int64_t last_started, last_ended, last_success;
 	int64_t last_listed; /* the last time the listing was planned */
 	char error_kind[24]; /* "" when the last poll succeeded */
 	char error_text[400];

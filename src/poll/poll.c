@@ -138,7 +138,7 @@ record_plan(struct session *s, struct error *e)
 {
 	const struct plan *plan = &s->plan;
 	struct ledger_change *changes =
-	    xcalloc(2 * plan->count + plan->gone_count + 1, sizeof(*changes));
+	    xcalloc(2 * plan->count + plan->gone_count + 2, sizeof(*changes));
 	size_t n = 0;
 	int rc;
 
@@ -166,6 +166,9 @@ record_plan(struct session *s, struct error *e)
 			add(changes, &n, CHANGE_OWE, entry);
 		}
 	}
+	/* A poll that does nothing is spared the trouble. */
+	if (n > 0 || plan->take_count > 0)
+		changes[n++] = (struct ledger_change){ .kind = CHANGE_BEGUN };
 	rc = ledger_change(s->job->ledger, s->account, changes, n, e);
 	free(changes);
 	return rc;

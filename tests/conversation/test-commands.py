@@ -590,6 +590,57 @@ def test_status_before_anything_was_polled():
     equal((account["polled"], account["last_success"]), (False, None))
 
 
+def test_status_tells_of_a_poll_under_way_and_of_one_that_was_killed():
+    box, sink, rider = scene(1, {"DATA": [peers.SILENCE, None, peers.SILENCE]})
+
+    def poll_and_kill(under_way, killed):
+        running = rider.start("fetch")
+        before = sink.verbs().count("DATA")
+        wait_until(lambda: sink.verbs().count("DATA") > before, what="DATA")
+        result = rider.run("status")
+        contains(result.out, under_way)
+        account = rider.run("status", "--json").json()["accounts"][0]
+        equal((account["polling"], account["interrupted"]), (True, False))
+        assert under_way not in rider.run("status", "-q").out
+        running.signal(signal.SIGKILL)
+        running.wait()
+        contains(rider.run("status").expect(LATER).out, killed)
+        assert "never polled" not in result.out
+        account = rider.run("status", "--json").json()["accounts"][0]
+        equal((account["polling"], account["interrupted"]), (False, True))
+
+    poll_and_kill("ann: being polled for the first time, begun ",
+                  "ann: the first poll, begun ")
+    rider.fetch()
+    out = rider.run("status").expect(OK).out
+    assert "begun" not in out, out
+    time.sleep(1.1)  # the ledger counts seconds
+    box.messages.append(peers.Message(mail.simple(7)))
+    poll_and_kill("ann: being polled, begun ", "ann: the last poll, begun ")
+
+
+def test_status_takes_a_poll_of_another_process_for_no_poll_under_way():
+    one, two = (peers.Pop3Server([mail.simple(n)]) for n in (1, 2))
+    sink = peers.SmtpSink(replies={"DATA": peers.SILENCE})
+    rider = postrider.Postrider()
+    rider.write([one.account("one"), two.account("two", user="ann",
+                                                 pop3="127.0.0.1")],
+                {"home": sink.destination()})
+    for number, name in enumerate(("one", "two")):
+        if number:
+            time.sleep(1.1)  # the lock's time is in seconds, too
+        running = rider.start("fetch", name)
+        wait_until(lambda: sink.verbs().count("DATA") > number, what="DATA")
+        if number == 0:
+            running.signal(signal.SIGKILL)
+            running.wait()
+    out = rider.run("status").expect(LATER).out
+    contains(out, "one: the first poll, begun ")
+    contains(out, "two: being polled for the first time, begun ")
+    running.signal(signal.SIGKILL)
+    running.wait()
+
+
 def test_status_tells_what_is_wrong():
     box, sink, rider = scene(password="wrong")
     rider.fetch(status=AUTH)
