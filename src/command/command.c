@@ -66,11 +66,23 @@ static void
 explain_missing_file(const struct invocation *in)
 {
 	char *path = in->config == NULL ? settings_default_file() : NULL;
+	char *dir;
 
-	if (path != NULL && access(path, F_OK) < 0)
+	if (path == NULL || access(path, F_OK) == 0) {
+		free(path);
+		return;
+	}
+	dir = xstrdup(path);
+	*strrchr(dir, '/') = '\0';
+	if (access(dir, F_OK) == 0)
 		log_error("to begin: postrider config example >%s, and fill in "
 			  "your servers",
 		    path);
+	else
+		log_error("to begin: mkdir -p %s; postrider config example "
+			  ">%s, and fill in your servers",
+		    dir, path);
+	free(dir);
 	free(path);
 }
 

@@ -82,6 +82,17 @@ def test_no_settings_file_says_where_one_is_looked_for():
     contains(result.err, rider.config)
 
 
+def test_without_any_settings_it_says_how_to_begin():
+    home = tap.folder()
+    there = "/etc" if os.geteuid() == 0 else os.path.join(home, ".config")
+    folder = os.path.join(there, "postrider")
+    if os.path.exists(folder):
+        tap.skip(f"there is a {folder}")
+    err = postrider.Postrider().bare("fetch", env={"HOME": home}).err
+    contains(err, f"mkdir -p {folder}; postrider config example "
+                  f">{folder}/postrider.conf")
+
+
 def test_all_problems_are_told_at_once():
     rider = postrider.Postrider()
     rider.write_text("""
