@@ -1167,6 +1167,30 @@ a_maildrop_under_a_new_name_is_a_question(void **state)
 }
 
 static void
+a_poll_is_known_from_its_beginning(void **state)
+{
+	struct ledger_poll p = { .started = START + 9, .ended = START + 10 };
+	struct world w;
+	struct error e = { 0 };
+
+	(void)state;
+	world_begin(&w);
+	/* The account's row was made for a first poll. */
+	assert_int_equal(standing_of(&w).last_started, START);
+	assert_false(standing_of(&w).polled);
+	p.account = w.account;
+	assert_int_equal(ledger_poll(w.l, &p, &e), 0);
+	assert_true(standing_of(&w).polled);
+	atomic_store(&wall, START + 20);
+	apply(&w, (struct ledger_change){ .kind = CHANGE_BEGUN });
+	assert_int_equal(standing_of(&w).last_started, START + 20);
+	assert_int_equal(standing_of(&w).last_ended, START + 10);
+	/* It is none of a message. */
+	assert_int_equal(standing_of(&w).counts[STATE_NEW], 0);
+	world_end(&w);
+}
+
+static void
 polls_leave_their_figures(void **state)
 {
 	struct ledger_poll poll = { .started = START + 1,
@@ -1866,6 +1890,7 @@ main(void)
 		cmocka_unit_test(an_account_is_known_by_its_name),
 		cmocka_unit_test(another_server_or_user_is_a_question),
 		cmocka_unit_test(a_maildrop_under_a_new_name_is_a_question),
+		cmocka_unit_test(a_poll_is_known_from_its_beginning),
 		cmocka_unit_test(polls_leave_their_figures),
 		cmocka_unit_test(
 		    what_has_been_gone_for_more_than_90_days_is_forgotten),
