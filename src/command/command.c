@@ -66,11 +66,23 @@ static void
 explain_missing_file(const struct invocation *in)
 {
 	char *path = in->config == NULL ? settings_default_file() : NULL;
+	char *dir;
 
-	if (path != NULL && access(path, F_OK) < 0)
+	if (path == NULL || access(path, F_OK) == 0) {
+		free(path);
+		return;
+	}
+	dir = xstrdup(path);
+	*strrchr(dir, '/') = '\0';
+	if (access(dir, F_OK) == 0)
 		log_error("to begin: postrider config example >%s, and fill in "
 			  "your servers",
 		    path);
+	else
+		log_error("to begin: mkdir -p %s; postrider config example "
+			  ">%s, and fill in your servers",
+		    dir, path);
+	free(dir);
 	free(path);
 }
 
@@ -98,12 +110,9 @@ command_settings(const struct invocation *in, struct settings **s)
 static void
 account_unknown(const struct settings *s, const char *name)
 {
-	const char **names = xcalloc(s->account_count + 1, sizeof(*names));
+	const char **names = settings_names(s);
 	const char *near;
-	size_t i;
 
-	for (i = 0; i < s->account_count; i++)
-		names[i] = s->accounts[i].name;
 	near = text_nearest(name, names);
 	if (near != NULL)
 		log_error("%s: no account \"%s\"; did you mean \"%s\"?",

@@ -211,9 +211,7 @@ run(const struct invocation *in)
 	}
 	while (f.accounts[n] != NULL)
 		n++;
-	f.names = xcalloc(f.settings->account_count + 1, sizeof(*f.names));
-	for (size_t i = 0; i < f.settings->account_count; i++)
-		f.names[i] = f.settings->accounts[i].name;
+	f.names = settings_names(f.settings);
 	f.progress = xcalloc(n, sizeof(*f.progress));
 	f.deliveries =
 	    xcalloc(f.settings->destination_count, sizeof(*f.deliveries));

@@ -28,18 +28,32 @@ struct shown {
 	struct json json;
 };
 
+void
+held_uid(const struct waiting *w, char *out, size_t room)
+{
+	size_t n;
+
+	text_harmless(w->uid, out, room);
+	n = strlen(out);
+	if (w->copies > 0 || w->copy > 0)
+		snprintf(
+		    out + n, room - n, " (number %" PRIu32 ")", w->copy + 1);
+}
+
 static void
 waiting_text(void *arg, const struct waiting *w)
 {
 	struct columns *c = &((struct shown *)arg)->columns;
 	char since[CLOCK_TEXT];
 	char size[TEXT_UNIT];
+	char uid[1024];
 
 	columns_add(c, "%" PRId64, w->message);
 	columns_add(c, "%s", w->account);
 	columns_add(c, "%s", clock_text(w->since, since));
 	columns_add(c, "%s", text_octets(w->octets, size));
-	columns_octets(c, w->uid);
+	held_uid(w, uid, sizeof(uid));
+	columns_add(c, "%s", uid);
 	columns_octets(c, slice_of(w->reply != NULL ? w->reply : ""));
 }
 
@@ -50,6 +64,8 @@ held_json(struct json *j, const struct waiting *w)
 	json_string(j, "account", w->account);
 	json_string(j, "state", state_name(w->state));
 	json_text(j, "uid", w->uid);
+	json_number(j, "copy", w->copy);
+	json_number(j, "copies", w->copies);
 	json_number(j, "octets", (int64_t)w->octets);
 	json_time(j, "first_seen", w->first_seen);
 	json_time(j, "since", w->since);
@@ -340,6 +356,35 @@ decision_carry_out(const struct settings *settings, const struct decision *d,
 	return status;
 }
 
+static void
+bound_note(void *arg, const struct waiting *w)
+{
+	(void)arg;
+	if (w->staying > 0)
+		printf("message %" PRId64 " has to wait: another message with "
+		       "its unique id stays, and they can only be deleted "
+		       "together\n",
+		    w->message);
+}
+
+/* Of what is given up, some may not go alone. */
+static int
+bound_tell(const struct settings *settings, const struct choice *c)
+{
+	struct reader *reader = NULL;
+	struct error e = { 0 };
+	size_t found;
+	size_t i;
+	int rc;
+
+	rc = reader_open(&reader, settings->state, &e);
+	for (i = 0; rc == 0 && i < c->count; i++)
+		rc = reader_waiting(reader, NULL, c->list[i].message,
+		    STATE_BIT(STATE_DROPPED), bound_note, NULL, &found, &e);
+	reader_free(&reader);
+	return rc < 0 ? command_fail(&e) : EX_OK;
+}
+
 static int
 held_decide(const struct invocation *in, const struct settings *settings,
     const struct decision *d)
@@ -368,6 +413,8 @@ held_decide(const struct invocation *in, const struct settings *settings,
 	else if (status == EX_OK && !in->quiet)
 		printf("%zu message%s %s\n", c.count, c.count == 1 ? "" : "s",
 		    d->outcome);
+	if (status == EX_OK && !in->quiet && d->change == CHANGE_DROP)
+		status = bound_tell(settings, &c);
 out:
 	choice_free(&c);
 	return status;

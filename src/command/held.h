@@ -18,13 +18,15 @@
 /* held_number - a message's number. Returns EX_OK, or EX_USAGE after telling. */
 int held_number(const char *word, int64_t *message);
 
+/* held_uid - a message's unique id, and which one it is of those that share it. */
+void held_uid(const struct waiting *w, char *out, size_t room);
+
 /* held_json - members with what the ledger knows of a message. */
 void held_json(struct json *j, const struct waiting *w);
 
 /* A message that was named. */
 struct pick {
 	struct waiting known; /* points into what follows */
-	uint32_t copy;
 	char *account; /* owned */
 	char *reply; /* owned */
 	struct buffer uid;
@@ -40,7 +42,8 @@ void pick_free(struct pick *pick);
 /*
  * held_peep - open the mailbox that a message lies in.
  * Returns 0, or -1 with *peep NULL and the errors of password_get() and
- * peep_open(), or ERR_CONFIG: the account is not in the settings.
+ * peep_open(), or ERR_CONFIG: the account is not in the settings, or
+ * ERR_QUESTION: it is perhaps another mailbox now.
  */
 int held_peep(struct peep **peep, const struct settings *settings,
     const struct pick *pick, const struct stop *stop, struct error *e);

@@ -50,24 +50,6 @@ pick_free(struct pick *p)
 	*p = (struct pick){ 0 };
 }
 
-/* Which one it is of those with the same UID. */
-static int
-copy_find(struct reader *reader, struct pick *p, struct error *e)
-{
-	struct rows rows = { 0 };
-	int64_t account = 0;
-	size_t i;
-
-	if (reader_account(reader, p->account, &account, e) < 0 ||
-	    reader_rows(reader, account, &rows, e) < 0)
-		return -1;
-	for (i = 0; i < rows.count; i++)
-		if (rows.list[i].message == p->known.message)
-			p->copy = rows.list[i].copy;
-	rows_free(&rows);
-	return 0;
-}
-
 int
 held_pick(struct reader *reader, const char *word, struct pick *p)
 {
@@ -86,7 +68,24 @@ held_pick(struct reader *reader, const char *word, struct pick *p)
 		log_error("there is no message %" PRId64, message);
 		return EX_DATAERR;
 	}
-	return copy_find(reader, p, &e) < 0 ? command_fail(&e) : EX_OK;
+	return EX_OK;
+}
+
+/* Is the account's mailbox still the one that the message was in? */
+static int
+mailbox_check(
+    const struct settings *settings, const struct account *a, struct error *e)
+{
+	struct reader *reader = NULL;
+	int64_t id;
+	int rc;
+
+	rc = reader_open(&reader, settings->state, e);
+	if (rc == 0)
+		rc = reader_account(
+		    reader, a->name, a->at.host, a->login.user, NULL, &id, e);
+	reader_free(&reader);
+	return rc;
 }
 
 int
@@ -101,7 +100,8 @@ held_peep(struct peep **peep, const struct settings *settings,
 	if (account == NULL)
 		return error_set(e, ERR_CONFIG,
 		    "%s: the settings have no such account", p->account);
-	if (password_get(&account->login, stop, &password, e) < 0)
+	if (mailbox_check(settings, account, e) < 0 ||
+	    password_get(&account->login, stop, &password, e) < 0)
 		return -1;
 	rc = peep_open(peep, account, password, stop, e);
 	password_free(&password);

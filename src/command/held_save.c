@@ -112,7 +112,8 @@ fetch(struct saving *s, const struct stop *stop, bool *listed, struct error *e)
 
 	if (held_peep(&peep, s->settings, &s->pick, stop, e) < 0)
 		return -1;
-	if (peep_find(peep, s->pick.known.uid, s->pick.copy, &found, e) < 0)
+	if (peep_find(peep, s->pick.known.uid, s->pick.known.copy, &found, e) <
+	    0)
 		goto out;
 	*listed = found != NULL;
 	if (found == NULL)

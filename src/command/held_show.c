@@ -60,7 +60,7 @@ known_text(const struct waiting *w)
 
 	printf("message %" PRId64 "\n", w->message);
 	line("account", w->account);
-	text_harmless(w->uid, text, sizeof(text));
+	held_uid(w, text, sizeof(text));
 	line("uid", text);
 	printf("  %-11s %s\n", "state", state_name(w->state));
 	line("since", clock_text(w->since, when));
@@ -155,7 +155,7 @@ mailbox_ask(struct showing *s, const struct pick *p, struct sight *sight)
 		sight->e = s->shut;
 		return;
 	}
-	if (peep_find(s->peep, p->known.uid, p->copy, &sight->listed,
+	if (peep_find(s->peep, p->known.uid, p->known.copy, &sight->listed,
 		&sight->e) == 0 &&
 	    sight->listed != NULL)
 		peep_header(s->peep, sight->listed, &sight->header, &sight->e);
@@ -173,7 +173,6 @@ show(struct showing *s, const struct pick *p, const struct stop *stop)
 	if (s->as_json) {
 		json_open(&s->json, NULL, '{');
 		held_json(&s->json, &p->known);
-		json_number(&s->json, "copy", p->copy);
 		sight_json(&s->json, &sight);
 		json_close(&s->json, '}');
 	} else {

@@ -12,6 +12,7 @@ struct looking {
 	const struct invocation *in;
 	const struct settings *settings;
 	const struct account **accounts;
+	const char **names; /* of all in the settings, NULL-terminated */
 	void (*show)(const struct look *look);
 	struct json json;
 };
@@ -57,8 +58,8 @@ look_account(
 
 	rc = password_get(&account->login, stop, &password, &e);
 	if (rc == 0) {
-		rc = poll_look(account, password, l->settings->state, stop,
-		    &listing, &rows, &plan, &e);
+		rc = poll_look(account, password, l->names, l->settings->state,
+		    stop, &listing, &rows, &plan, &e);
 		password_free(&password);
 	}
 	if (rc < 0)
@@ -104,6 +105,7 @@ look_run(const struct invocation *in, void (*show)(const struct look *look))
 		settings_free(&settings);
 		return EX_USAGE;
 	}
+	l.names = settings_names(settings);
 	json_open(&l.json, NULL, '{');
 	json_open(&l.json, "accounts", '[');
 	status = session_run(look_accounts, NULL, &l);
@@ -113,6 +115,7 @@ look_run(const struct invocation *in, void (*show)(const struct look *look))
 		json_finish(&l.json);
 	else
 		buffer_free(&l.json.out);
+	free(l.names);
 	free(l.accounts);
 	settings_free(&settings);
 	return status;

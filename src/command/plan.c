@@ -29,7 +29,9 @@ entry_notable(const struct look *look, const struct plan_entry *entry)
 	return entry->row->state == STATE_IN_DOUBT ||
 	    entry->row->state == STATE_DEFERRED ||
 	    entry->row->state == STATE_REPORT_OWED ||
-	    entry->row->state == STATE_HELD;
+	    entry->row->state == STATE_HELD ||
+	    entry->row->state == STATE_DROPPED ||
+	    entry->row->state == STATE_DELETE_OWED;
 }
 
 static void

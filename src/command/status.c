@@ -5,6 +5,7 @@
 #include "command/columns.h"
 #include "command/command.h"
 #include "command/json.h"
+#include "ledger/lock.h"
 #include "ledger/reader.h"
 
 #include <inttypes.h>
@@ -16,15 +17,19 @@
 struct standings {
 	const struct account *account; /* borrowed */
 	struct standing s;
+	bool polling; /* at this moment */
+	bool interrupted; /* its last poll has not come to its end */
 };
 
 static int
-standing_status(const struct standing *s)
+standing_status(const struct standings *one)
 {
+	const struct standing *s = &one->s;
 	int status = EX_OK;
 
-	if (s->error_kind[0] != '\0' || s->counts[STATE_DEFERRED] > 0 ||
-	    s->counts[STATE_IN_DOUBT] > 0 || s->counts[STATE_REPORT_OWED] > 0)
+	if (one->interrupted || s->error_kind[0] != '\0' ||
+	    s->counts[STATE_DEFERRED] > 0 || s->counts[STATE_IN_DOUBT] > 0 ||
+	    s->counts[STATE_REPORT_OWED] > 0)
 		status = EX_TEMPFAIL;
 	if (s->counts[STATE_HELD] > 0)
 		status = command_worse(status, EX_UNAVAILABLE);
@@ -80,8 +85,27 @@ failure_print(const char *name, const struct standing *s)
 	printf(": %s\n", command_text(name, s->error_text));
 }
 
+/* That mail is being fetched is no trouble. */
 static void
-troubles_print(const struct standings *list, size_t count)
+progress_print(const struct standings *one, bool quiet)
+{
+	const struct standing *s = &one->s;
+	const char *name = one->account->name;
+	char ago[TEXT_UNIT];
+
+	text_ago(clock_wall() - s->last_started, ago);
+	if (one->polling && !quiet)
+		printf("%s: being polled%s, begun %s ago\n", name,
+		    s->polled ? "" : " for the first time", ago);
+	if (one->interrupted)
+		printf("%s: the %s poll, begun %s ago, was interrupted; the "
+		       "next fetch goes on\n",
+		    name, s->polled ? "last" : "first", ago);
+}
+
+static void
+troubles_print(
+    const struct invocation *in, const struct standings *list, size_t count)
 {
 	const struct standing *s;
 	const char *name;
@@ -90,6 +114,7 @@ troubles_print(const struct standings *list, size_t count)
 	for (i = 0; i < count; i++) {
 		s = &list[i].s;
 		name = list[i].account->name;
+		progress_print(&list[i], in->quiet);
 		if (s->error_kind[0] != '\0')
 			failure_print(name, s);
 		if (s->counts[STATE_HELD] > 0)
@@ -107,6 +132,11 @@ troubles_print(const struct standings *list, size_t count)
 			printf("%s: %" PRIu64 " in doubt: sent, and the "
 			       "answer was lost\n",
 			    name, s->counts[STATE_IN_DOUBT]);
+		if (s->bound > 0)
+			printf("%s: %" PRIu64 " not deleted: another message "
+			       "with the same unique id stays, and they can "
+			       "only be deleted together\n",
+			    name, s->bound);
 	}
 }
 
@@ -118,11 +148,11 @@ text_print(
 	size_t i;
 
 	for (i = 0; i < count; i++)
-		if (!list[i].s.polled)
+		if (list[i].s.last_started == 0)
 			never++;
 	if (!in->quiet && count > 0)
 		table_print(list, count);
-	troubles_print(list, count);
+	troubles_print(in, list, count);
 	if (!in->quiet && never > 0 && never == count)
 		printf("never polled; \"postrider fetch\" does it\n");
 }
@@ -138,6 +168,8 @@ standing_json(struct json *j, const struct standings *one)
 	json_string(j, "account", one->account->name);
 	json_bool(j, "known", s->known);
 	json_bool(j, "polled", s->polled);
+	json_bool(j, "polling", one->polling);
+	json_bool(j, "interrupted", one->interrupted);
 	json_time(j, "last_started", s->last_started);
 	json_time(j, "last_ended", s->last_ended);
 	json_time(j, "last_success", s->last_success);
@@ -150,6 +182,7 @@ standing_json(struct json *j, const struct standings *one)
 	json_number(j, "deleted", (int64_t)s->deleted);
 	json_number(j, "total_delivered", (int64_t)s->total_delivered);
 	json_number(j, "to_delete", (int64_t)s->to_delete);
+	json_number(j, "bound", (int64_t)s->bound);
 	json_open(j, "counts", '{');
 	for (state = 0; state < STATES; state++)
 		json_number(j, state_name((enum state)state),
@@ -173,10 +206,23 @@ json_print(const struct standings *list, size_t count)
 	json_finish(&j);
 }
 
+/* A poll that began before the process that is at work was of another one. */
+static void
+standings_conclude(struct standings *one, int64_t at_work_since)
+{
+	if (one->s.last_started <= one->s.last_ended)
+		return;
+	one->polling =
+	    at_work_since > 0 && one->s.last_started >= at_work_since;
+	one->interrupted = !one->polling;
+}
+
 static int
 standings_read(
     const char *dir, struct standings *list, size_t count, struct error *e)
 {
+	/* Before and after: a fetch may begin or end in between. */
+	int64_t at_work_since = lock_held_since(dir);
 	struct reader *reader = NULL;
 	size_t i;
 	int rc;
@@ -186,6 +232,10 @@ standings_read(
 		rc = reader_standing(
 		    reader, list[i].account->name, &list[i].s, e);
 	reader_free(&reader);
+	if (at_work_since == 0)
+		at_work_since = lock_held_since(dir);
+	for (i = 0; i < count; i++)
+		standings_conclude(&list[i], at_work_since);
 	return rc;
 }
 
@@ -213,7 +263,7 @@ accounts_show(const struct invocation *in, const struct settings *settings,
 	else
 		text_print(in, list, count);
 	for (i = 0; i < count; i++)
-		status = command_worse(status, standing_status(&list[i].s));
+		status = command_worse(status, standing_status(&list[i]));
 out:
 	free(list);
 	return status;
@@ -245,13 +295,14 @@ const struct command command_status = {
 		"for each\n"
 		"account its last success, how many messages are in the "
 		"mailbox, have\n"
-		"been delivered, and wait; below that what is wrong. With -q "
-		"only what\n"
-		"is wrong.\n"
+		"been delivered, and wait; below that what is under way, and "
+		"what is\n"
+		"wrong. With -q only what is wrong.\n"
 		"\n"
 		"Exit status: 0 when all is well, 75 when a last poll failed "
-		"or mail\n"
-		"is deferred or in doubt or a report is owed, 69 when mail is "
+		"or was\n"
+		"interrupted or mail is deferred or in doubt or a report is "
+		"owed, 69 when mail is "
 		"held.\n",
 	.options = COMMAND_JSON,
 	.run = status_run,

@@ -206,6 +206,16 @@ settings_account(const struct settings *s, const char *name)
 	return NULL;
 }
 
+const char **
+settings_names(const struct settings *s)
+{
+	const char **names = xcalloc(s->account_count + 1, sizeof(*names));
+
+	for (size_t i = 0; i < s->account_count; i++)
+		names[i] = s->accounts[i].name;
+	return names;
+}
+
 const struct destination *
 settings_destination(const struct settings *s, const char *name)
 {

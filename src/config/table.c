@@ -146,7 +146,8 @@ const struct setting settings_table[] = {
 	    .sample = "isp",
 	    .help = "What the account is called, here and on the command line.",
 	    .more = "The ledger knows the mailbox "
-		    "by this name: who changes it begins anew.",
+		    "by this name; when it changes, postrider asks what is "
+		    "meant (--same-mailbox).",
 	},
 	{
 	    .section = SECTION_ACCOUNT,

@@ -310,17 +310,6 @@ transit_break(struct transit *t)
 	finish(t->pipe, &t->pipe->broken);
 }
 
-bool
-transit_wanted(struct transit *t)
-{
-	bool wanted;
-
-	pthread_mutex_lock(&t->pipe->lock);
-	wanted = !t->pipe->abandoned;
-	pthread_mutex_unlock(&t->pipe->lock);
-	return wanted;
-}
-
 enum transit_part
 transit_peek(struct transit *t, struct slice *part)
 {

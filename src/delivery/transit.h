@@ -120,7 +120,6 @@ int transit_write(struct transit *t, struct slice in, struct deadline until,
     const struct stop *stop, struct error *e);
 void transit_complete(struct transit *t);
 void transit_break(struct transit *t);
-bool transit_wanted(struct transit *t); /* the reader has not given up */
 
 /*
  * The delivery's side.

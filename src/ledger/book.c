@@ -84,6 +84,7 @@ static const char *const sql[BOOK_STATEMENTS] = {
 		       " WHERE id = ?1 AND state IN ('held', 'dropped')",
 	[BOOK_DROP] = "UPDATE message SET state = 'dropped', since = ?2"
 		      " WHERE id = ?1 AND state = 'held'",
+	[BOOK_BEGUN] = "UPDATE account SET last_started = ?2 WHERE id = ?1",
 	[BOOK_FIRST] = "UPDATE account SET first_poll = ?2 WHERE id = ?1",
 };
 
@@ -230,6 +231,7 @@ static const enum book_statement statement_of[] = {
 	[CHANGE_RETURN] = BOOK_RETURN,
 	[CHANGE_RETRY] = BOOK_RETRY,
 	[CHANGE_DROP] = BOOK_DROP,
+	[CHANGE_BEGUN] = BOOK_BEGUN,
 	[CHANGE_FIRST] = BOOK_FIRST,
 };
 
@@ -237,18 +239,18 @@ int
 book_change(
     struct book *b, int64_t account, struct ledger_change *c, struct error *e)
 {
+	bool of_account = c->kind == CHANGE_BEGUN || c->kind == CHANGE_FIRST;
 	int64_t now = clock_wall();
 	char *intent = NULL;
 	sqlite3_stmt *st;
 	int rc;
 
-	if (c->kind != CHANGE_FIRST && c->message == 0 &&
+	if (!of_account && c->message == 0 &&
 	    row_for(b, account, c, now, e) < 0)
 		return -1;
 	if ((st = book_statement(b, statement_of[c->kind], e)) == NULL)
 		return -1;
-	sqlite3_bind_int64(
-	    st, 1, c->kind == CHANGE_FIRST ? account : c->message);
+	sqlite3_bind_int64(st, 1, of_account ? account : c->message);
 	sqlite3_bind_int64(st, 2, now);
 	switch (c->kind) {
 	case CHANGE_INTENT:

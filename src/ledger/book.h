@@ -27,6 +27,7 @@ enum book_statement {
 	BOOK_RETURN,
 	BOOK_RETRY,
 	BOOK_DROP,
+	BOOK_BEGUN,
 	BOOK_FIRST,
 	BOOK_STATEMENTS
 };

@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/crash.h"
+#include "ledger/account.h"
 #include "ledger/book.h"
 #include "ledger/lock.h"
 #include "ledger/schema.h"
@@ -196,9 +197,7 @@ ledger_change(struct ledger *l, int64_t account, struct ledger_change *changes,
 
 struct account_job {
 	struct ledger_job job;
-	const char *name, *server, *user;
-	const char *const *names;
-	bool moved;
+	struct account_key key;
 	int64_t *out;
 };
 
@@ -218,102 +217,16 @@ account_insert(struct book *b, struct account_job *a)
 	int rc = -1;
 
 	if (prepare(b,
-		"INSERT INTO account (name, server, user) VALUES (?1, ?2, ?3)"
+		"INSERT INTO account (name, server, user, last_started)"
+		" VALUES (?1, ?2, ?3, ?4)"
 		" ON CONFLICT (name) DO UPDATE SET server = ?2, user = ?3",
 		&st, e) == 0) {
-		sqlite3_bind_text(st, 1, a->name, -1, SQLITE_STATIC);
-		sqlite3_bind_text(st, 2, a->server, -1, SQLITE_STATIC);
-		sqlite3_bind_text(st, 3, a->user, -1, SQLITE_STATIC);
+		sqlite3_bind_text(st, 1, a->key.name, -1, SQLITE_STATIC);
+		sqlite3_bind_text(st, 2, a->key.server, -1, SQLITE_STATIC);
+		sqlite3_bind_text(st, 3, a->key.user, -1, SQLITE_STATIC);
+		sqlite3_bind_int64(st, 4, clock_wall());
 		rc = book_run(b, st, e);
 	}
-	sqlite3_finalize(st);
-	return rc;
-}
-
-/* Read the account's row; *same: its server and user are those we ask for. */
-static int
-account_select(struct book *b, struct account_job *a, bool *found, bool *same)
-{
-	struct error *e = &a->job.error;
-	sqlite3_stmt *st = NULL;
-	int step, rc = 0;
-
-	*found = false;
-	if (prepare(b,
-		"SELECT id, server, user FROM account"
-		" WHERE name = ?1",
-		&st, e) < 0)
-		return -1;
-	sqlite3_bind_text(st, 1, a->name, -1, SQLITE_STATIC);
-	step = sqlite3_step(st);
-	if (step == SQLITE_ROW) {
-		const char *server = (const char *)sqlite3_column_text(st, 1);
-		const char *user = (const char *)sqlite3_column_text(st, 2);
-
-		*found = true;
-		*a->out = sqlite3_column_int64(st, 0);
-		*same = strcasecmp(server, a->server) == 0 &&
-		    strcmp(user, a->user) == 0;
-		if (!*same && !a->moved) {
-			error_set(e, ERR_QUESTION,
-			    "account %s was %s at %s, and is now %s at %s. The "
-			    "same mailbox at a new address: say "
-			    "--same-mailbox once. Another mailbox: give the "
-			    "account a new name",
-			    a->name, user, server, a->user, a->server);
-			a->job.rc = -1;
-		}
-	} else if (step != SQLITE_DONE) {
-		rc = schema_error(b->db, b->path, e);
-	}
-	sqlite3_finalize(st);
-	return rc;
-}
-
-static bool
-is_among(const char *name, const char *const *names)
-{
-	for (; *names != NULL; names++)
-		if (strcmp(name, *names) == 0)
-			return true;
-	return false;
-}
-
-/*
- * Does the ledger have this maildrop under a name that is no longer in use? Then
- * the account was renamed; as a new one it would fetch all of its mail again.
- */
-static int
-account_renamed(struct book *b, struct account_job *a, int64_t *id)
-{
-	struct error *e = &a->job.error;
-	sqlite3_stmt *st = NULL;
-	int step, rc = 0;
-
-	*id = 0;
-	if (prepare(b,
-		"SELECT id, name FROM account"
-		" WHERE lower(server) = lower(?1) AND user = ?2",
-		&st, e) < 0)
-		return -1;
-	sqlite3_bind_text(st, 1, a->server, -1, SQLITE_STATIC);
-	sqlite3_bind_text(st, 2, a->user, -1, SQLITE_STATIC);
-	while ((step = sqlite3_step(st)) == SQLITE_ROW) {
-		const char *name = (const char *)sqlite3_column_text(st, 1);
-
-		if (is_among(name, a->names))
-			continue;
-		*id = sqlite3_column_int64(st, 0);
-		if (!a->moved)
-			a->job.rc = error_set(e, ERR_QUESTION,
-			    "the mailbox of account %s was that of account %s "
-			    "before. If you have renamed it, say "
-			    "--same-mailbox once; if not, restore its name",
-			    a->name, name);
-		break;
-	}
-	if (step != SQLITE_ROW && step != SQLITE_DONE)
-		rc = schema_error(b->db, b->path, e);
 	sqlite3_finalize(st);
 	return rc;
 }
@@ -328,7 +241,7 @@ account_rename(struct book *b, struct account_job *a, int64_t id)
 	if (prepare(b, "UPDATE account SET name = ?2 WHERE id = ?1", &st, e) ==
 	    0) {
 		sqlite3_bind_int64(st, 1, id);
-		sqlite3_bind_text(st, 2, a->name, -1, SQLITE_STATIC);
+		sqlite3_bind_text(st, 2, a->key.name, -1, SQLITE_STATIC);
 		rc = book_run(b, st, e);
 	}
 	sqlite3_finalize(st);
@@ -339,21 +252,19 @@ static int
 account_work(struct book *b, struct ledger_job *job)
 {
 	struct account_job *a = (struct account_job *)job;
-	bool found, same = false;
-	int64_t renamed = 0;
+	struct account_found found;
 
-	if (account_select(b, a, &found, &same) < 0)
+	if (account_find(b->db, b->path, &a->key, &found, &job->error) < 0) {
+		/* A question is no trouble of the ledger. */
+		job->rc = -1;
+		return job->error.kind == ERR_QUESTION ? 0 : -1;
+	}
+	if (found.renamed && account_rename(b, a, found.id) < 0)
 		return -1;
-	if ((found && same) || job->rc < 0)
-		return 0;
-	if (!found && a->names != NULL && account_renamed(b, a, &renamed) < 0)
+	if (!found.same && !found.renamed && account_insert(b, a) < 0)
 		return -1;
-	if (job->rc < 0)
-		return 0;
-	if ((renamed != 0 ? account_rename(b, a, renamed)
-			  : account_insert(b, a)) < 0)
-		return -1;
-	return found ? 0 : account_select(b, a, &found, &same);
+	*a->out = found.id != 0 ? found.id : sqlite3_last_insert_rowid(b->db);
+	return 0;
 }
 
 int
@@ -362,11 +273,11 @@ ledger_account(struct ledger *l, const char *name, const char *server,
     struct error *e)
 {
 	struct account_job a = { .job.work = account_work,
-		.name = name,
-		.server = server,
-		.user = user,
-		.names = names,
-		.moved = moved,
+		.key = { .name = name,
+		    .server = server,
+		    .user = user,
+		    .names = names,
+		    .moved = moved },
 		.out = account };
 
 	return run(l, &a.job, e);

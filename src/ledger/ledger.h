@@ -66,7 +66,9 @@ enum change_kind {
 	CHANGE_RETURN, /* gone, and listed again: the row is as before */
 	CHANGE_RETRY, /* held or dropped: try again, as if new */
 	CHANGE_DROP, /* held: given up by its owner */
-	CHANGE_FIRST /* the account's first poll has been planned */
+	/* Of the account, not of a message. */
+	CHANGE_BEGUN, /* a poll is under way */
+	CHANGE_FIRST /* the first poll has been planned */
 };
 
 struct ledger_change {
@@ -109,7 +111,7 @@ int ledger_change(struct ledger *l, int64_t account,
 
 /*
  * ledger_account - *account is the row for the account of that name, made if
- * missing.
+ * missing, for a first poll that begins now.
  * names: of all accounts in the settings, NULL at the end, to recognise one that
  * was renamed; NULL: do not.
  * moved: take a new server or user, or a new name for the same ones, as the same

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 static int
@@ -65,6 +66,22 @@ held_by(int fd, const char *path, struct error *e)
 	    pid[0] != '\0' ? pid : path);
 }
 
+/* lock_held_since() holds it for a moment, which is no reason to give up. */
+static int
+try_lock(int fd)
+{
+	static const struct timespec moment = { .tv_nsec = 20000000 };
+
+	for (int i = 0; i < 5; i++) {
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+			return 0;
+		if (errno != EWOULDBLOCK)
+			return -1;
+		nanosleep(&moment, NULL);
+	}
+	return flock(fd, LOCK_EX | LOCK_NB);
+}
+
 int
 lock_take(const char *dir, struct error *e)
 {
@@ -79,7 +96,7 @@ lock_take(const char *dir, struct error *e)
 		error_set(e, ERR_LEDGER, "%s: %s", path, strerror(errno));
 		goto out;
 	}
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+	if (try_lock(fd) < 0) {
 		if (errno == EWOULDBLOCK)
 			held_by(fd, path, e);
 		else
@@ -99,6 +116,25 @@ fail:
 out:
 	free(path);
 	return fd;
+}
+
+int64_t
+lock_held_since(const char *dir)
+{
+	char *path = xasprintf("%s/ledger.lock", dir);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	int64_t since = 0;
+	struct stat st;
+
+	free(path);
+	if (fd < 0)
+		return 0;
+	/* Its holder has written into it when it took it. */
+	if (flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK &&
+	    fstat(fd, &st) == 0)
+		since = st.st_mtime;
+	close(fd);
+	return since;
 }
 
 int

@@ -8,6 +8,7 @@
 #include "base/error.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /*
  * lock_take - make the directory (0700) if it is missing and take the lock.
@@ -15,6 +16,12 @@
  * (the text names the process), ERR_LEDGER.
  */
 int lock_take(const char *dir, struct error *e);
+
+/*
+ * lock_held_since - when the process that is at work took the lock, by the wall
+ * clock; 0: nobody has it, as far as can be seen.
+ */
+int64_t lock_held_since(const char *dir);
 
 /*
  * lock_check_marker - has a ledger that was here gone?

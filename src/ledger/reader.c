@@ -2,6 +2,7 @@
 #include "ledger/reader.h"
 
 #include "base/alloc.h"
+#include "ledger/account.h"
 #include "ledger/lock.h"
 #include "ledger/schema.h"
 
@@ -78,25 +79,23 @@ state(sqlite3_stmt *st, int column)
 }
 
 int
-reader_account(
-    struct reader *r, const char *name, int64_t *account, struct error *e)
+reader_account(struct reader *r, const char *name, const char *server,
+    const char *user, const char *const *names, int64_t *account,
+    struct error *e)
 {
-	sqlite3_stmt *st = NULL;
-	int step, rc = 0;
+	struct account_key key = {
+		.name = name, .server = server, .user = user, .names = names
+	};
+	struct account_found found;
 
 	*account = 0;
 	if (r == NULL)
 		return 0;
-	if (prepare(r, "SELECT id FROM account WHERE name = ?1", &st, e) < 0)
+	if (account_find(r->db, "the ledger cannot be read", &key, &found, e) <
+	    0)
 		return -1;
-	sqlite3_bind_text(st, 1, name, -1, SQLITE_STATIC);
-	step = sqlite3_step(st);
-	if (step == SQLITE_ROW)
-		*account = sqlite3_column_int64(st, 0);
-	else if (step != SQLITE_DONE)
-		rc = fail(r, e);
-	sqlite3_finalize(st);
-	return rc;
+	*account = found.id;
+	return 0;
 }
 
 int
@@ -189,6 +188,35 @@ reader_delivered(struct reader *r, int64_t message,
 	return step == SQLITE_DONE ? 0 : fail(r, e);
 }
 
+/* Others with the same UID. A session can only delete all of them or none. */
+static int
+read_copies(struct reader *r, int64_t account, struct waiting *w,
+    sqlite3_stmt **st, struct error *e)
+{
+	int rc = 0;
+
+	if (*st == NULL &&
+	    prepare(r,
+		"SELECT count(*),"
+		" total(state NOT IN ('dropped', 'delete_owed')) FROM message"
+		" WHERE account = ?1 AND uid = ?2 AND id <> ?3"
+		" AND state <> 'gone'",
+		st, e) < 0)
+		return -1;
+	sqlite3_bind_int64(*st, 1, account);
+	sqlite3_bind_blob64(*st, 2, w->uid.len > 0 ? w->uid.data : "",
+	    w->uid.len, SQLITE_STATIC);
+	sqlite3_bind_int64(*st, 3, w->message);
+	if (sqlite3_step(*st) == SQLITE_ROW) {
+		w->copies = (uint32_t)sqlite3_column_int64(*st, 0);
+		w->staying = (uint32_t)sqlite3_column_int64(*st, 1);
+	} else {
+		rc = fail(r, e);
+	}
+	sqlite3_reset(*st);
+	return rc;
+}
+
 int
 reader_refusals(struct reader *r, int64_t message,
     void (*each)(void *arg, const char *recipient, const char *reply),
@@ -216,15 +244,15 @@ reader_waiting(struct reader *r, const char *account, int64_t message,
     unsigned states, void (*each)(void *arg, const struct waiting *w),
     void *arg, size_t *found, struct error *e)
 {
-	sqlite3_stmt *st = NULL;
-	int step;
+	sqlite3_stmt *st = NULL, *copies = NULL;
+	int step, rc = 0;
 
 	*found = 0;
 	if (r == NULL)
 		return 0;
 	if (prepare(r,
 		"SELECT m.id, a.name, m.uid, m.octets, m.state, m.first_seen,"
-		" m.since, m.next_try, m.attempts, m.reply"
+		" m.since, m.next_try, m.attempts, m.reply, m.copy, a.id"
 		" FROM message m JOIN account a ON a.id = m.account"
 		" WHERE (?1 IS NULL OR a.name = ?1) AND (?2 = 0 OR m.id = ?2)"
 		" ORDER BY a.name, m.since, m.id",
@@ -245,15 +273,23 @@ reader_waiting(struct reader *r, const char *account, int64_t message,
 			.next_try = sqlite3_column_int64(st, 7),
 			.attempts = (uint32_t)sqlite3_column_int64(st, 8),
 			.reply = text(st, 9),
+			.copy = (uint32_t)sqlite3_column_int64(st, 10),
 		};
 
 		if ((states >> w.state & 1) == 0)
 			continue;
+		rc = read_copies(
+		    r, sqlite3_column_int64(st, 11), &w, &copies, e);
+		if (rc < 0)
+			break;
 		(*found)++;
 		each(arg, &w);
 	}
+	if (rc == 0 && step != SQLITE_DONE)
+		rc = fail(r, e);
+	sqlite3_finalize(copies);
 	sqlite3_finalize(st);
-	return step == SQLITE_DONE ? 0 : fail(r, e);
+	return rc;
 }
 
 static int
@@ -299,6 +335,32 @@ standing_account(struct reader *r, const char *name, struct standing *out,
 	return rc;
 }
 
+/* What is to be deleted, and must wait for others with the same UID. */
+static int
+standing_bound(
+    struct reader *r, struct standing *out, int64_t id, struct error *e)
+{
+	sqlite3_stmt *st = NULL;
+	int rc = 0;
+
+	if (prepare(r,
+		"SELECT count(*) FROM message m WHERE account = ?1"
+		" AND state IN ('dropped', 'delete_owed')"
+		" AND EXISTS (SELECT 1 FROM message o"
+		"  WHERE o.account = m.account AND o.uid = m.uid"
+		"  AND o.id <> m.id AND o.state NOT IN"
+		"   ('dropped', 'delete_owed', 'gone'))",
+		&st, e) < 0)
+		return -1;
+	sqlite3_bind_int64(st, 1, id);
+	if (sqlite3_step(st) == SQLITE_ROW)
+		out->bound = (uint64_t)sqlite3_column_int64(st, 0);
+	else
+		rc = fail(r, e);
+	sqlite3_finalize(st);
+	return rc;
+}
+
 int
 reader_standing(struct reader *r, const char *account, struct standing *out,
     struct error *e)
@@ -329,5 +391,7 @@ reader_standing(struct reader *r, const char *account, struct standing *out,
 			out->to_delete += (uint64_t)sqlite3_column_int64(st, 2);
 	}
 	sqlite3_finalize(st);
-	return step == SQLITE_DONE ? 0 : fail(r, e);
+	if (step != SQLITE_DONE)
+		return fail(r, e);
+	return standing_bound(r, out, id, e);
 }

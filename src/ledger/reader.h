@@ -23,9 +23,13 @@ struct reader;
 int reader_open(struct reader **r, const char *dir, struct error *e);
 void reader_free(struct reader **r);
 
-/* reader_account - the account's row, or 0 when the ledger has none. */
-int reader_account(
-    struct reader *r, const char *name, int64_t *account, struct error *e);
+/*
+ * reader_account - the account's row, or 0 when the ledger has none. server,
+ * user, names: as ledger_account() has them; ERR_QUESTION as there.
+ */
+int reader_account(struct reader *r, const char *name, const char *server,
+    const char *user, const char *const *names, int64_t *account,
+    struct error *e);
 
 struct row {
 	int64_t message;
@@ -76,6 +80,9 @@ struct waiting {
 	int64_t message;
 	const char *account;
 	struct slice uid;
+	uint32_t copy; /* 0, or the how many-th with the same UID */
+	uint32_t copies; /* others with the same UID, not gone */
+	uint32_t staying; /* of these: not to be deleted, as far as is known */
 	uint64_t octets;
 	enum state state;
 	int64_t first_seen, since, next_try;
@@ -97,7 +104,8 @@ struct standing {
 	bool known; /* the ledger has the account */
 	bool polled;
 	bool first; /* no first poll has been planned yet */
-	int64_t last_started, last_ended, last_success; /* 0: never */
+	/* 0: never. Started and not ended: under way, or cut off. */
+	int64_t last_started, last_ended, last_success;
 	int64_t last_listed; /* the last time the listing was planned */
 	char error_kind[24]; /* "" when the last poll succeeded */
 	char error_text[400];
@@ -106,6 +114,7 @@ struct standing {
 	uint64_t delivered, octets, deleted; /* by the last poll */
 	uint64_t total_delivered; /* ever */
 	uint64_t to_delete; /* owed, and no QUIT has followed a DELE yet */
+	uint64_t bound; /* to be deleted with others of their UID, that stay */
 	uint64_t counts[STATES];
 };
 

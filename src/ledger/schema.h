@@ -2,7 +2,8 @@
  * schema.h - the tables of ledger.db, and how a connection to it is opened.
  *
  * account   a row for each maildrop, by the account's name; what its last poll
- *           did, for `status`.
+ *           did, for `status`. While a poll is under way that writes anything,
+ *           or after it was cut off, last_started is later than last_ended.
  * message   a row for each message that was ever dealt with:
  *             uid, copy, octets  as listed; uid is a BLOB, compared octet by
  *                                octet; copy counts equal UIDs of one listing

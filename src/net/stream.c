@@ -21,6 +21,8 @@ struct stream {
 	const struct endpoint *at; /* borrowed */
 	const struct stop *stop; /* borrowed */
 	enum stop_level stop_at;
+	int64_t grace_ms; /* see stream_grace() */
+	struct deadline grace_end; /* DEADLINE_NEVER before STOP_SOON */
 	int fd;
 	SSL *ssl; /* owned; NULL in clear */
 	bool shaken; /* hands, that is: the TLS session is established */
@@ -43,13 +45,38 @@ struct stream {
 	uint64_t came;
 };
 
+/* Asked to stop, with grace: the first wait to notice sets the end of it. */
+static int
+await_in_grace(struct stream *s, short events, int other_fd,
+    struct deadline until, struct error *e)
+{
+	int ready;
+
+	if (s->grace_end.ms == DEADLINE_NEVER)
+		s->grace_end = deadline_in(s->grace_ms);
+	ready = wait_for(s->fd, events, other_fd, stop_fd(s->stop, STOP_NOW),
+	    deadline_sooner(until, s->grace_end), e);
+	if (ready == 0 && deadline_passed(s->grace_end))
+		return error_set(e, ERR_STOPPED,
+		    "stopped, and %s did not answer in time", s->peer);
+	return ready;
+}
+
 /* As wait_for(): the peer is its WAIT_FD. */
 static int
-await(const struct stream *s, short events, int other_fd, struct deadline until,
+await(struct stream *s, short events, int other_fd, struct deadline until,
     struct error *e)
 {
-	return wait_for(
+	int ready;
+
+	if (s->grace_ms > 0 && stop_level(s->stop) != STOP_NO)
+		return await_in_grace(s, events, other_fd, until, e);
+	ready = wait_for(
 	    s->fd, events, other_fd, stop_fd(s->stop, s->stop_at), until, e);
+	if (ready >= 0 || e->kind != ERR_STOPPED || s->grace_ms == 0)
+		return ready;
+	error_clear(e);
+	return await_in_grace(s, events, other_fd, until, e);
 }
 
 /* errnum: errno, or 0 when the peer has closed in good order. */
@@ -413,6 +440,13 @@ void
 stream_stop_at(struct stream *s, enum stop_level level)
 {
 	s->stop_at = level;
+}
+
+void
+stream_grace(struct stream *s, int64_t ms)
+{
+	s->grace_ms = ms;
+	s->grace_end = deadline_never();
 }
 
 bool

@@ -4,7 +4,8 @@
  *
  * A stream belongs to one thread. Its socket is non-blocking; every function
  * waits in poll(2) for the socket and for the stop descriptor, and never past
- * its deadline. After -1 the stream can only be freed. Every function returns
+ * its deadline. After -1 the stream can only be freed, except that after
+ * ERR_STOPPED it can be read on, see stream_grace(). Every function returns
  * -1 with ERR_TIMEOUT, ERR_IO (peer closed, reset), ERR_TLS, ERR_STOPPED
  * unless it says otherwise. A TLS connection cut without close_notify is
  * ERR_IO like any other cut.
@@ -41,6 +42,13 @@ void stream_free(struct stream **s); /* closes; sends close_notify if it can */
 
 /* stream_stop_at - which step of stop ends this stream's waits. */
 void stream_stop_at(struct stream *s, enum stop_level level);
+
+/*
+ * stream_grace - from now on, and until this is called again, STOP_SOON leaves
+ * the waits so much time, all of them together; STOP_NOW ends them at once.
+ * 0: none, as in the beginning.
+ */
+void stream_grace(struct stream *s, int64_t ms);
 
 /*
  * stream_start_tls - TLS on the open connection, after STLS or STARTTLS.

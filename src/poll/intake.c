@@ -129,6 +129,7 @@ intake_run(
 
 	if (pop3_retr(pop3, listed->number, e) < 0)
 		return -1;
+	m->begun = true;
 	while ((more = pop3_content(pop3, &raw, e)) > 0) {
 		if (pass_run(m, raw, e) < 0)
 			return -1;
@@ -149,8 +150,10 @@ intake_skip_rest(struct session *s, struct error *e)
 {
 	int rc = pop3_drain(s->pop3, DRAIN_OCTETS, e);
 
-	if (rc < 0 && e->kind == ERR_STOPPED)
+	if (rc < 0 && e->kind == ERR_STOPPED) {
+		pop3_free(&s->pop3);
 		return -1;
+	}
 	error_clear(e);
 	return rc == 0 ? 0 : 1;
 }

@@ -10,6 +10,7 @@
 
 struct intake {
 	struct handover out; /* begun by the caller, and ended here */
+	bool begun; /* its content has begun to come */
 	const char *hold; /* why it must not be sent at all, or NULL */
 
 	/* Private. */

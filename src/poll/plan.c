@@ -225,6 +225,45 @@ by_uid(const void *a, const void *b)
 	return slice_compare(x->listed->uid, y->listed->uid);
 }
 
+static bool
+is_settled(enum state state)
+{
+	return state == STATE_DELIVERED || state == STATE_REJECTED ||
+	    state == STATE_DELETE_OWED || state == STATE_DROPPED ||
+	    state == STATE_SEEN;
+}
+
+/* Is it to be sent, or may it have to be? */
+static bool
+is_open(const struct plan_entry *entry)
+{
+	if (entry->action == PLAN_TAKE || entry->action == PLAN_HOLD)
+		return true;
+	if (entry->row == NULL || entry->fresh)
+		return false;
+	return !is_settled(
+	    entry->returned ? entry->row->before : entry->row->state);
+}
+
+/* copies[from] to copies[end - 1] have the same UID. */
+static void
+spare_group(struct plan_entry **copies, size_t from, size_t end)
+{
+	bool all = true, open = false;
+
+	for (size_t i = from; i < end; i++) {
+		all = all && copies[i]->action == PLAN_DELETE;
+		open = open || is_open(copies[i]);
+	}
+	for (size_t i = from; i < end && !all; i++)
+		if (copies[i]->action == PLAN_DELETE)
+			set(copies[i], PLAN_LEAVE,
+			    open ? "another message has the same UID, and is "
+				   "not delivered yet"
+				 : "another message with the same UID stays, "
+				   "and they can only be deleted together");
+}
+
 /*
  * Messages with the same UID can only be told apart by their order, so they
  * are deleted together or not at all.
@@ -241,18 +280,11 @@ spare_copies(struct plan *plan)
 	if (n > 0)
 		qsort(copies, n, sizeof(*copies), by_uid);
 	for (size_t from = 0; from < n; from = end) {
-		bool all = true;
-
-		for (end = from; end < n &&
+		for (end = from + 1; end < n &&
 		     slice_equal(
-			 copies[end]->listed->uid, copies[from]->listed->uid);
-		     end++)
-			all = all && copies[end]->action == PLAN_DELETE;
-		for (size_t i = from; i < end && !all; i++)
-			if (copies[i]->action == PLAN_DELETE)
-				set(copies[i], PLAN_LEAVE,
-				    "another message has the same UID, and is "
-				    "not delivered yet");
+			 copies[end]->listed->uid, copies[from]->listed->uid);)
+			end++;
+		spare_group(copies, from, end);
 	}
 	free(copies);
 }
@@ -264,14 +296,6 @@ is_retry(const struct plan_entry *entry)
 		return false;
 	return (entry->returned ? entry->row->before : entry->row->state) !=
 	    STATE_NEW;
-}
-
-static bool
-is_settled(enum state state)
-{
-	return state == STATE_DELIVERED || state == STATE_REJECTED ||
-	    state == STATE_DELETE_OWED || state == STATE_DROPPED ||
-	    state == STATE_SEEN;
 }
 
 /*

@@ -80,8 +80,9 @@ look(struct pop3 *pop3, struct reader *reader, struct plan_input *in,
 
 int
 poll_look(const struct account *account, const char *password,
-    const char *state_dir, const struct stop *stop, struct listing *listing,
-    struct rows *rows, struct plan *plan, struct error *e)
+    const char *const *names, const char *state_dir, const struct stop *stop,
+    struct listing *listing, struct rows *rows, struct plan *plan,
+    struct error *e)
 {
 	struct plan_input in = { .account = account,
 		.now = clock_wall(),
@@ -97,7 +98,8 @@ poll_look(const struct account *account, const char *password,
 	*rows = (struct rows){ 0 };
 	*plan = (struct plan){ 0 };
 	if (reader_open(&reader, state_dir, e) < 0 ||
-	    reader_account(reader, account->name, &id, e) < 0 ||
+	    reader_account(reader, account->name, account->at.host,
+		account->login.user, names, &id, e) < 0 ||
 	    maildrop_open(&pop3, account, password, stop, e) < 0)
 		goto out;
 	rc = look(pop3, reader, &in, id, listing, rows, plan, e);
@@ -136,7 +138,7 @@ record_plan(struct session *s, struct error *e)
 {
 	const struct plan *plan = &s->plan;
 	struct ledger_change *changes =
-	    xcalloc(2 * plan->count + plan->gone_count + 1, sizeof(*changes));
+	    xcalloc(2 * plan->count + plan->gone_count + 2, sizeof(*changes));
 	size_t n = 0;
 	int rc;
 
@@ -169,6 +171,9 @@ record_plan(struct session *s, struct error *e)
 			add(changes, &n, CHANGE_OWE, entry);
 		}
 	}
+	/* A poll that does nothing is spared the trouble. */
+	if (n > 0 || plan->take_count > 0)
+		changes[n++] = (struct ledger_change){ .kind = CHANGE_BEGUN };
 	rc = ledger_change(s->job->ledger, s->account, changes, n, e);
 	free(changes);
 	return rc;
@@ -246,6 +251,8 @@ run_session(struct session *s, struct error *e)
 	phase(s, POLL_SETTLING);
 	if (rc == 0)
 		rc = settle_deletions(s, e);
+	else if (rc < 0 && e->kind == ERR_STOPPED)
+		settle_stopped(s);
 out:
 	close_session(s);
 	return rc;

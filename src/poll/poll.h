@@ -74,10 +74,12 @@ int poll_run(
 /*
  * poll_look - connect, log in, read the listing and plan, and nothing else:
  * for `list` and `plan`. The session is ended before it returns. *plan borrows
- * from *listing and *rows.
+ * from *listing and *rows. names: of all accounts; ERR_QUESTION: see
+ * ledger_account().
  */
 int poll_look(const struct account *account, const char *password,
-    const char *state_dir, const struct stop *stop, struct listing *listing,
-    struct rows *rows, struct plan *plan, struct error *e);
+    const char *const *names, const char *state_dir, const struct stop *stop,
+    struct listing *listing, struct rows *rows, struct plan *plan,
+    struct error *e);
 
 #endif

@@ -60,6 +60,12 @@ int settle_all(struct session *s, struct error *e);
 /* settle_deletions - DELE what the plan says, then QUIT. */
 int settle_deletions(struct session *s, struct error *e);
 
+/*
+ * settle_stopped - what is left to do after a first request to stop: QUIT, if
+ * the session can, so that the deletions that it was asked for take effect.
+ */
+void settle_stopped(struct session *s);
+
 /* settle_trouble - remember the first message that did not go through. */
 void settle_trouble(
     struct session *s, struct slice uid, const char *what, const char *words);

@@ -98,9 +98,13 @@ quit(struct session *s, struct error *e)
 		return 0;
 	}
 	s->deleted_count = 0;
-	return error_prefix(e,
+	error_prefix(e,
 	    "the mailbox may not have carried out the deletions (they will be "
 	    "asked for again): ");
+	/* Whoever stops us is told of no error at the end. */
+	if (e->kind == ERR_STOPPED)
+		log_warning("%s: %s", s->job->account->name, e->text);
+	return -1;
 }
 
 int
@@ -112,11 +116,26 @@ settle_deletions(struct session *s, struct error *e)
 	for (size_t i = 0; i < s->plan.count; i++) {
 		const struct plan_entry *entry = &s->plan.list[i];
 
-		if (entry->action == PLAN_DELETE &&
-		    dele(s, entry->listed->number, entry->row->message, e) < 0)
+		if (entry->action != PLAN_DELETE)
+			continue;
+		if (stop_level(s->job->stop) != STOP_NO) {
+			error_set(e, ERR_STOPPED, "stopped");
+			settle_stopped(s);
+			return -1;
+		}
+		if (dele(s, entry->listed->number, entry->row->message, e) < 0)
 			return -1;
 	}
 	return quit(s, e);
+}
+
+void
+settle_stopped(struct session *s)
+{
+	struct error e = { 0 };
+
+	if (s->pop3 != NULL && quit(s, &e) < 0 && e.kind != ERR_STOPPED)
+		log_warning("%s: %s", s->job->account->name, e.text);
 }
 
 /* --- verdicts --- */

@@ -130,6 +130,18 @@ record_accepted_by_all(struct session *s, struct transit *t, struct error *e)
 	return ledger_change(s->job->ledger, s->account, &change, 1, e);
 }
 
+/* Stopped: a session that gets past the message can still be ended in order. */
+static int
+stop_in_message(const struct intake *m)
+{
+	struct session *s = m->out.s;
+	struct error ignored = { 0 };
+
+	if (!m->begun || intake_skip_rest(s, &ignored) != 0)
+		pop3_free(&s->pop3);
+	return -1;
+}
+
 /* What a failure means for the message and the session; returns as take(). */
 static int
 give_up_message(
@@ -137,8 +149,9 @@ give_up_message(
 {
 	struct error why = *e;
 
-	if (why.kind == ERR_STOPPED || why.kind == ERR_SYSTEM ||
-	    why.kind == ERR_LEDGER)
+	if (why.kind == ERR_STOPPED)
+		return stop_in_message(m);
+	if (why.kind == ERR_SYSTEM || why.kind == ERR_LEDGER)
 		return -1;
 	error_clear(e);
 	if (m->out.unwanted)
@@ -187,7 +200,7 @@ take(struct session *s, struct plan_entry *entry, struct error *e)
 	handover_break(&m.out);
 	rc = give_up_message(&m, entry, e);
 	/* No verdict that comes now may ask anything of a broken session. */
-	if (rc != 0)
+	if (rc != 0 && e->kind != ERR_STOPPED)
 		pop3_free(&s->pop3);
 	return rc;
 }

@@ -263,10 +263,21 @@ pop3_top(struct pop3 *p, uint32_t number, uint32_t lines, struct error *e)
 	return 0;
 }
 
+static int
+ask_in_grace(struct pop3 *p, const char *verb, uint32_t number, struct error *e)
+{
+	int rc;
+
+	stream_grace(p->stream, POP3_GRACE_MS);
+	rc = pop3_ask(p, e, "%s %" PRIu32, verb, number);
+	stream_grace(p->stream, 0);
+	return rc;
+}
+
 int
 pop3_retr(struct pop3 *p, uint32_t number, struct error *e)
 {
-	if (pop3_ask(p, e, "RETR %" PRIu32, number) < 0)
+	if (ask_in_grace(p, "RETR", number, e) < 0)
 		return -1;
 	begin_content(p);
 	return 0;
@@ -320,37 +331,39 @@ pop3_drain(struct pop3 *p, uint64_t max, struct error *e)
 	uint64_t octets = 0;
 	int rc;
 
+	stream_grace(p->stream, POP3_GRACE_MS);
 	while ((rc = pop3_content(p, &content, e)) > 0) {
 		octets += content.len;
-		if (octets > max)
-			return 1;
+		if (octets > max) {
+			rc = 1;
+			break;
+		}
 	}
+	stream_grace(p->stream, 0);
 	return rc;
 }
 
 int
 pop3_dele(struct pop3 *p, uint32_t number, struct error *e)
 {
-	return pop3_ask(p, e, "DELE %" PRIu32, number);
+	return ask_in_grace(p, "DELE", number, e);
 }
 
 int
 pop3_noop(struct pop3 *p, struct error *e)
 {
-	return pop3_ask(p, e, "NOOP");
+	int rc;
+
+	stream_grace(p->stream, POP3_GRACE_MS);
+	rc = pop3_ask(p, e, "NOOP");
+	stream_grace(p->stream, 0);
+	return rc;
 }
 
-int
-pop3_rset(struct pop3 *p, struct error *e)
-{
-	return pop3_ask(p, e, "RSET");
-}
-
-/* QUIT finishes what was begun, so a first request to stop does not end it. */
 int
 pop3_quit(struct pop3 *p, struct error *e)
 {
-	stream_stop_at(p->stream, STOP_NOW);
+	stream_grace(p->stream, POP3_GRACE_MS);
 	if (pop3_ask(p, e, "QUIT") == 0)
 		return 0;
 	if (e->kind == ERR_REFUSED)

@@ -24,6 +24,13 @@
 struct pop3;
 
 /*
+ * So that a session can be ended in order, STOP_SOON does not break off
+ * pop3_drain, pop3_dele, pop3_noop, pop3_quit, and the reply to pop3_retr, but
+ * leaves each so much time.
+ */
+#define POP3_GRACE_MS (5 * 1000)
+
+/*
  * pop3_open - connect, greeting, CAPA, STLS where the endpoint asks for it
  * (required: a refusal ends it, nothing goes out in clear), CAPA again.
  * at, stop: borrowed until pop3_free().
@@ -87,7 +94,8 @@ int pop3_retr(struct pop3 *p, uint32_t number, struct error *e);
 int pop3_content(struct pop3 *p, struct slice *content, struct error *e);
 
 /*
- * pop3_drain - read and drop the rest of the message, up to `max` octets.
+ * pop3_drain - read and drop the rest of the message, up to `max` octets; also
+ * after pop3_content() has returned ERR_STOPPED.
  * Returns 0 when the message ended, 1 when more than max was left (the session
  * is then only good for pop3_free()), -1.
  */
@@ -95,7 +103,6 @@ int pop3_drain(struct pop3 *p, uint64_t max, struct error *e);
 
 int pop3_dele(struct pop3 *p, uint32_t number, struct error *e);
 int pop3_noop(struct pop3 *p, struct error *e);
-int pop3_rset(struct pop3 *p, struct error *e);
 
 /*
  * pop3_quit - end the session; 0 only after +OK, when deletions have taken

@@ -334,12 +334,6 @@ smtp_rset(struct smtp *s, struct smtp_reply *reply, struct error *e)
 }
 
 int
-smtp_noop(struct smtp *s, struct smtp_reply *reply, struct error *e)
-{
-	return smtp_ask(s, reply, e, "NOOP");
-}
-
-int
 smtp_quit(struct smtp *s, struct error *e)
 {
 	struct smtp_reply reply;

@@ -101,7 +101,6 @@ int smtp_wait(struct smtp *s, int fd, struct deadline until, struct error *e);
 const struct smtp_reply *smtp_early_reply(const struct smtp *s);
 
 int smtp_rset(struct smtp *s, struct smtp_reply *reply, struct error *e);
-int smtp_noop(struct smtp *s, struct smtp_reply *reply, struct error *e);
 int smtp_quit(struct smtp *s, struct error *e); /* politeness; frees nothing */
 
 #endif

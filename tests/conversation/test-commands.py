@@ -82,6 +82,17 @@ def test_no_settings_file_says_where_one_is_looked_for():
     contains(result.err, rider.config)
 
 
+def test_without_any_settings_it_says_how_to_begin():
+    home = tap.folder()
+    there = "/etc" if os.geteuid() == 0 else os.path.join(home, ".config")
+    folder = os.path.join(there, "postrider")
+    if os.path.exists(folder):
+        tap.skip(f"there is a {folder}")
+    err = postrider.Postrider().bare("fetch", env={"HOME": home}).err
+    contains(err, f"mkdir -p {folder}; postrider config example "
+                  f">{folder}/postrider.conf")
+
+
 def test_all_problems_are_told_at_once():
     rider = postrider.Postrider()
     rider.write_text("""
@@ -344,6 +355,92 @@ def test_interrupted_in_the_middle_nothing_is_lost_or_in_doubt():
     equal(box.messages, [])
 
 
+def nothing_is_owed(box, sink, rider, *left):
+    """All that was delivered is deleted, and the ledger knows that a QUIT
+    followed; `left` messages of the mailbox are as new."""
+    equal(sorted(m.uid for m in box.messages), sorted(left))
+    equal(box.verbs()[-1], "QUIT")
+    accounts = rider.run("status", "--json").json()["accounts"]
+    equal((accounts[0]["to_delete"], accounts[0]["deleted"]),
+          (0, len(sink.accepted)))
+    equal(rider.query("SELECT count(*) FROM message WHERE deletions = 1"),
+          [(len(sink.accepted),)])
+    equal(rider.counts().get("in_doubt", 0), 0)
+
+
+def test_the_first_signal_lets_what_was_delivered_be_deleted():
+    slow = {"END": lambda *_: time.sleep(0.2)}
+    box, sink, rider = scene(20, slow, after_delivery="delete")
+    uids = [m.uid for m in box.messages]
+    running = rider.start("fetch")
+    wait_until(lambda: len(sink.accepted) >= 3, what="three messages")
+    running.signal(signal.SIGINT)
+    equal(running.wait().status, -signal.SIGINT)
+    assert len(sink.accepted) < 20
+    nothing_is_owed(box, sink, rider, *uids[len(sink.accepted):])
+
+
+def test_the_first_signal_breaks_a_message_off_and_lets_others_be_deleted():
+    arrived = []
+
+    def slow(session, argument):
+        if argument != b"3":
+            return None
+        session.send(b"+OK\r\nSubject: slow\r\n\r\n")
+        arrived.append(argument)
+        time.sleep(1)
+        session.send(b"and the end\r\n.\r\n")
+        return True
+
+    box = peers.Pop3Server([mail.simple(n) for n in range(5)],
+                           replies={"RETR": slow})
+    sink = peers.SmtpSink()
+    rider = postrider.between(box, sink, after_delivery="delete")
+    uids = [m.uid for m in box.messages]
+    running = rider.start("fetch")
+    wait_until(lambda: arrived and len(sink.accepted) == 2,
+               what="two messages, and a part of the third")
+    running.signal(signal.SIGTERM)
+    result = running.wait()
+    equal((result.status, len(sink.accepted)), (-signal.SIGTERM, 2))
+    contains(result.out, "2 deleted")
+    nothing_is_owed(box, sink, rider, *uids[2:])
+
+
+def test_the_first_signal_begins_no_deletion_of_the_plan():
+    box, sink, rider = scene(4)
+    rider.fetch()
+    rider.write([box.account(after_delivery="delete")],
+                {"home": sink.destination()})
+    box.replies["DELE"] = [lambda *_: time.sleep(0.5)]
+    running = rider.start("fetch")
+    wait_until(lambda: "DELE" in box.verbs(), what="DELE")
+    running.signal(signal.SIGINT)
+    equal(running.wait().status, -signal.SIGINT)
+    equal((box.verbs().count("DELE"), len(box.messages)), (1, 3))
+    equal(rider.query("SELECT count(*) FROM message WHERE deletions = 1"),
+          [(1,)])
+    box.replies.clear()
+    rider.fetch()
+    equal(box.messages, [])
+
+
+def test_a_mailbox_that_does_not_answer_quit_keeps_us_for_a_moment_only():
+    slow = {"END": lambda *_: time.sleep(0.2)}
+    box, sink, rider = scene(20, slow, after_delivery="delete")
+    box.replies["QUIT"] = [peers.SILENCE]
+    running = rider.start("fetch")
+    wait_until(lambda: len(sink.accepted) >= 2, what="two messages")
+    running.signal(signal.SIGINT)
+    began = time.monotonic()
+    result = running.wait()
+    equal(result.status, -signal.SIGINT)
+    assert time.monotonic() - began < 5 + 4 * tap.SLOWNESS
+    contains(result.err, "may not have carried out the deletions")
+    equal(rider.query("SELECT count(*) FROM message WHERE deletions > 0"),
+          [(0,)])
+
+
 def test_a_second_signal_ends_every_wait_at_once():
     box, sink, rider = scene(2, {"END": peers.SILENCE}, after_delivery="delete")
     running = rider.start("fetch")
@@ -416,6 +513,10 @@ def test_an_account_that_was_renamed_is_asked_about():
     result = rider.fetch(status=CONFIG)
     for words in ("--same-mailbox", "annie", "account ann "):
         contains(result.err, words)
+    for command in ("list", "plan"):
+        looked = rider.run(command).expect(CONFIG)
+        contains(looked.err, "account ann ")
+        equal(looked.out, "")
     equal(box.connections, 1)
     rider.fetch("--same-mailbox")
     rider.fetch()
@@ -430,7 +531,14 @@ def test_a_mailbox_that_moved_is_asked_about():
     rider.write([moved.account(user="eve")], {"home": sink.destination()})
     result = rider.fetch(status=CONFIG)
     contains(result.err, "--same-mailbox")
+    for command in ("list", "plan"):
+        looked = rider.run(command, "--json").expect(CONFIG)
+        contains(looked.err, "postrider fetch --same-mailbox")
+        found = looked.json()["accounts"][0]
+        equal((found["error"], "messages" in found), ("question", False))
+    equal(moved.connections, 0)
     rider.fetch("--same-mailbox")
+    rider.run("list").expect(OK)
     rider.fetch()
     equal(len(sink.accepted), 3)
 
@@ -491,6 +599,57 @@ def test_status_before_anything_was_polled():
     rider.run("status").expect(OK)
     account = rider.run("status", "--json").expect(OK).json()["accounts"][0]
     equal((account["polled"], account["last_success"]), (False, None))
+
+
+def test_status_tells_of_a_poll_under_way_and_of_one_that_was_killed():
+    box, sink, rider = scene(1, {"DATA": [peers.SILENCE, None, peers.SILENCE]})
+
+    def poll_and_kill(under_way, killed):
+        running = rider.start("fetch")
+        before = sink.verbs().count("DATA")
+        wait_until(lambda: sink.verbs().count("DATA") > before, what="DATA")
+        result = rider.run("status")
+        contains(result.out, under_way)
+        account = rider.run("status", "--json").json()["accounts"][0]
+        equal((account["polling"], account["interrupted"]), (True, False))
+        assert under_way not in rider.run("status", "-q").out
+        running.signal(signal.SIGKILL)
+        running.wait()
+        contains(rider.run("status").expect(LATER).out, killed)
+        assert "never polled" not in result.out
+        account = rider.run("status", "--json").json()["accounts"][0]
+        equal((account["polling"], account["interrupted"]), (False, True))
+
+    poll_and_kill("ann: being polled for the first time, begun ",
+                  "ann: the first poll, begun ")
+    rider.fetch()
+    out = rider.run("status").expect(OK).out
+    assert "begun" not in out, out
+    time.sleep(1.1)  # the ledger counts seconds
+    box.messages.append(peers.Message(mail.simple(7)))
+    poll_and_kill("ann: being polled, begun ", "ann: the last poll, begun ")
+
+
+def test_status_takes_a_poll_of_another_process_for_no_poll_under_way():
+    one, two = (peers.Pop3Server([mail.simple(n)]) for n in (1, 2))
+    sink = peers.SmtpSink(replies={"DATA": peers.SILENCE})
+    rider = postrider.Postrider()
+    rider.write([one.account("one"), two.account("two", user="ann",
+                                                 pop3="127.0.0.1")],
+                {"home": sink.destination()})
+    for number, name in enumerate(("one", "two")):
+        if number:
+            time.sleep(1.1)  # the lock's time is in seconds, too
+        running = rider.start("fetch", name)
+        wait_until(lambda: sink.verbs().count("DATA") > number, what="DATA")
+        if number == 0:
+            running.signal(signal.SIGKILL)
+            running.wait()
+    out = rider.run("status").expect(LATER).out
+    contains(out, "one: the first poll, begun ")
+    contains(out, "two: being polled for the first time, begun ")
+    running.signal(signal.SIGKILL)
+    running.wait()
 
 
 def test_status_tells_what_is_wrong():

@@ -11,8 +11,8 @@ import peers
 import postrider
 import tap
 from cutter import Cutter
-from postrider import (AUTH, IO_ERROR, LATER, OK, PROTOCOL, UNAVAILABLE, USAGE,
-                       wait_until)
+from postrider import (AUTH, CONFIG, IO_ERROR, LATER, OK, PROTOCOL,
+                       UNAVAILABLE, USAGE, wait_until)
 from tap import contains, each, equal
 
 NO_SUCH, CANNOT_CREATE = 65, 73
@@ -197,12 +197,64 @@ def test_of_messages_with_one_uid_the_right_copy_is_shown_and_saved():
     box, rider = scene(box=peers.Pop3Server(twins))
     ids = rider.query("SELECT id, copy FROM message ORDER BY copy")
     equal([copy for _, copy in ids], [0, 1])
+    out = rider.run("held").out
+    contains(out, "twin (number 1)")
+    contains(out, "twin (number 2)")
+    equal([(m["copy"], m["copies"])
+           for m in rider.run("held", "--json").json()["messages"]],
+          [(0, 1), (1, 1)])
     for message, copy in ids:
         contains(rider.run("held", "show", str(message)).out,
                  f"Letter {copy + 1}")
+        contains(rider.run("held", "show", str(message)).out,
+                 f"twin (number {copy + 1})")
         path = saved(rider, f"copy{copy}")
         rider.run("held", "save", str(message), path).expect(OK)
         equal(content(path), twins[copy].content)
+
+
+@each(("kept", "keep", None), ("refused for now", "delete", "450 4.2.0 later"))
+def test_a_dropped_message_whose_twin_stays_is_told_of(_, after, second):
+    box = peers.Pop3Server([peers.Message(mail.simple(n), "twin")
+                            for n in (1, 2)])
+    sink = peers.SmtpSink(replies={"END": ["550 5.7.1 no", second, None]})
+    rider = postrider.between(box, sink, after_delivery=after)
+    rider.fetch(status=UNAVAILABLE)
+    waits = "they can only be deleted together"
+    contains(rider.run("held", "drop", number(rider)).expect(OK).out, waits)
+    contains(rider.run("status").out, waits)
+    equal(rider.run("status", "--json").json()["accounts"][0]["bound"], 1)
+    contains(rider.run("plan").expect(OK).out,
+             "not delivered yet" if second else waits)
+    rider.fetch()
+    equal(len(box.messages), 2)
+    rider.write([box.account(after_delivery="delete")],
+                {"home": sink.destination()})
+    rider.fetch()
+    equal(box.messages, [])
+
+
+def test_messages_with_one_uid_that_are_all_dropped_are_deleted():
+    box, rider = scene(box=peers.Pop3Server(
+        [peers.Message(mail.simple(n), "twin") for n in (1, 2)]))
+    out = rider.run("held", "drop", "1", "2").expect(OK).out
+    assert "together" not in out, out
+    rider.fetch()
+    equal(box.messages, [])
+
+
+def test_another_mailbox_is_not_taken_for_that_of_a_held_message():
+    box, rider = scene()
+    other = peers.Pop3Server([peers.Message(mail.simple(9), m.uid)
+                              for m in box.messages], users={"eve": "secret"})
+    rider.write([other.account(user="eve")], {"home": {"smtp": "localhost"}})
+    out = rider.run("held", "show", "1").expect(OK).out
+    contains(out, "cannot be asked: account ann was ann at localhost")
+    assert "Letter" not in out, out
+    result = rider.run("held", "save", "1", saved(rider)).expect(CONFIG)
+    contains(result.err, "--same-mailbox")
+    assert not os.path.exists(saved(rider))
+    equal(other.connections, 0)
 
 
 # --- save -------------------------------------------------------------------------

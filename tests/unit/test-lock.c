@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -13,8 +14,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -136,6 +139,57 @@ one_process_cannot_take_it_twice_either(void **state)
 	fd = lock_take(dir, &e);
 	assert_true(fd >= 0);
 	close(fd);
+	remove_directory(dir);
+}
+
+static void
+whether_it_is_held_can_be_seen(void **state)
+{
+	char *dir = made_directory();
+	struct error e = { 0 };
+	int64_t before = (int64_t)time(NULL) - 1;
+	int fd;
+
+	(void)state;
+	assert_int_equal(lock_held_since(dir), 0);
+	fd = lock_take(dir, &e);
+	assert_true(fd >= 0);
+	assert_in_range(lock_held_since(dir), before, (int64_t)time(NULL));
+	close(fd);
+	assert_int_equal(lock_held_since(dir), 0);
+	remove_directory(dir);
+}
+
+static void *
+let_go_soon(void *arg)
+{
+	const struct timespec moment = { .tv_nsec = 30000000 };
+
+	nanosleep(&moment, NULL);
+	close(*(int *)arg);
+	return NULL;
+}
+
+static void
+somebody_who_only_looks_is_waited_for(void **state)
+{
+	char *dir = made_directory();
+	char *path = xasprintf("%s/ledger.lock", dir);
+	struct error e = { 0 };
+	pthread_t thread;
+	int looking, fd;
+
+	(void)state;
+	make_file(dir, "ledger.lock", "1\n");
+	looking = open(path, O_RDONLY | O_CLOEXEC);
+	assert_int_equal(flock(looking, LOCK_SH | LOCK_NB), 0);
+	assert_int_equal(
+	    pthread_create(&thread, NULL, let_go_soon, &looking), 0);
+	fd = lock_take(dir, &e);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_true(fd >= 0);
+	close(fd);
+	free(path);
 	remove_directory(dir);
 }
 
@@ -368,6 +422,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_second_process_is_told_who_holds_the_lock),
 		cmocka_unit_test(one_process_cannot_take_it_twice_either),
+		cmocka_unit_test(whether_it_is_held_can_be_seen),
+		cmocka_unit_test(somebody_who_only_looks_is_waited_for),
 		cmocka_unit_test(a_process_that_was_killed_holds_nothing),
 		cmocka_unit_test(
 		    a_shorter_process_number_replaces_a_longer_one),

@@ -6,6 +6,7 @@
  *	"C: text"	the client must say exactly this line
  *	"RAW:octets"	the server sends them, all at once
  *	"DRIP:octets"	one at a time
+ *	"PAUSE"		the server rests for a while
  *	"TLS"		the server shakes hands
  *	"SILENT"	the server says nothing until the client has gone
  * At the end the server closes, unless it is silent. What the client says
@@ -153,6 +154,8 @@ peer_step(struct peer *p, const char *step)
 		return peer_write(p, step + 4, strlen(step + 4));
 	if (strncmp(step, "DRIP:", 5) == 0)
 		return peer_drip(p, step + 5);
+	if (strcmp(step, "PAUSE") == 0)
+		return poll(NULL, 0, 300);
 	if (strcmp(step, "TLS") == 0)
 		return peer_tls(p);
 	snprintf(p->wrong, sizeof p->wrong, "no such step: %s", step);
@@ -882,12 +885,12 @@ a_message_that_is_refused_does_not_end_the_session(void **state)
 	(void)state;
 	enter_maildrop(&peer,
 	    STEPS(MAILDROP, "C: RETR 1", "S: -ERR [SYS/TEMP] unreadable",
-		"C: RSET", "S: +OK"),
+		"C: NOOP", "S: +OK"),
 	    &pop3);
 	assert_int_equal(pop3_retr(pop3, 1, &e), -1);
 	assert_error(&e, ERR_REFUSED, "unreadable");
 	assert_int_equal(pop3_last(pop3)->code, POP3_CODE_SYS_TEMP);
-	assert_int_equal(pop3_rset(pop3, &e), 0);
+	assert_int_equal(pop3_noop(pop3, &e), 0);
 	pop3_free(&pop3);
 	peer_finish(&peer);
 }
@@ -1165,34 +1168,45 @@ the_trace_names_protocol_and_cipher(void **state)
 }
 
 static void
-stop_ends_a_wait_but_not_a_quit(void **state)
+stop_ends_a_wait_but_not_what_ends_a_session(void **state)
 {
 	struct peer peer;
 	struct pop3 *pop3;
 	struct stop *stop;
+	struct slice content;
+	uint64_t octets;
+	uint32_t count;
 	struct error e = { 0 };
 	struct login l = { .kind = "account", .name = "isp", .user = "ann" };
 
 	(void)state;
 	assert_int_equal(stop_new(&stop, &e), 0);
 	peer_start(&peer,
-	    STEPS(MAILDROP, "C: DELE 1", "S: +OK", "C: QUIT", "S: +OK"),
+	    STEPS(MAILDROP, "C: RETR 1", "S: +OK", "PAUSE", "S: late", "S: .",
+		"C: DELE 2", "S: +OK", "C: NOOP", "S: +OK", "C: QUIT",
+		"S: +OK"),
 	    TLS_NONE);
 	assert_int_equal(pop3_open(&pop3, &peer.at, stop, &e), 0);
 	assert_int_equal(pop3_login(pop3, &l, "s3cret", &e), 0);
-	assert_int_equal(pop3_dele(pop3, 1, &e), 0);
 	stop_request(stop, STOP_SOON);
+	assert_int_equal(pop3_retr(pop3, 1, &e), 0);
+	assert_int_equal(pop3_content(pop3, &content, &e), -1);
+	assert_error(&e, ERR_STOPPED, "RETR");
+	error_clear(&e);
+	assert_int_equal(pop3_drain(pop3, 1000, &e), 0);
+	assert_int_equal(pop3_dele(pop3, 2, &e), 0);
+	assert_int_equal(pop3_noop(pop3, &e), 0);
 	assert_int_equal(pop3_quit(pop3, &e), 0);
 	pop3_free(&pop3);
 	peer_finish(&peer);
 	stop_free(&stop);
 	assert_int_equal(stop_new(&stop, &e), 0);
-	peer_start(&peer, STEPS(MAILDROP, "C: NOOP", "SILENT"), TLS_NONE);
+	peer_start(&peer, STEPS(MAILDROP, "C: STAT", "SILENT"), TLS_NONE);
 	assert_int_equal(pop3_open(&pop3, &peer.at, stop, &e), 0);
 	assert_int_equal(pop3_login(pop3, &l, "s3cret", &e), 0);
 	stop_request(stop, STOP_SOON);
-	assert_int_equal(pop3_noop(pop3, &e), -1);
-	assert_error(&e, ERR_STOPPED, "NOOP");
+	assert_int_equal(pop3_stat(pop3, &count, &octets, &e), -1);
+	assert_error(&e, ERR_STOPPED, "STAT");
 	pop3_free(&pop3);
 	peer_finish(&peer);
 	stop_free(&stop);
@@ -1310,7 +1324,7 @@ main(void)
 		cmocka_unit_test(
 		    the_trace_holds_no_secret_even_if_the_server_repeats_it),
 		cmocka_unit_test(the_trace_names_protocol_and_cipher),
-		cmocka_unit_test(stop_ends_a_wait_but_not_a_quit),
+		cmocka_unit_test(stop_ends_a_wait_but_not_what_ends_a_session),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

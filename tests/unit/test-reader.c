@@ -143,7 +143,8 @@ no_ledger_is_an_empty_one(void **state)
 	/* Looking makes nothing. */
 	path_in(dir, "ledger.db", path);
 	assert_int_equal(access(path, F_OK), -1);
-	assert_int_equal(reader_account(r, "isp", &account, &e), 0);
+	assert_int_equal(
+	    reader_account(r, "isp", "h", "u", NULL, &account, &e), 0);
 	assert_int_equal(account, 0);
 	assert_int_equal(reader_rows(r, 1, &rows, &e), 0);
 	assert_int_equal(rows.count, 0);
@@ -208,9 +209,11 @@ what_the_ledger_does_not_know_is_empty(void **state)
 
 	(void)state;
 	world_begin(&w);
-	assert_int_equal(reader_account(w.r, "ISP", &account, &e), 0);
+	assert_int_equal(
+	    reader_account(w.r, "ISP", "h", "u", NULL, &account, &e), 0);
 	assert_int_equal(account, 0);
-	assert_int_equal(reader_account(w.r, "club", &account, &e), 0);
+	assert_int_equal(
+	    reader_account(w.r, "club", "h", "v", NULL, &account, &e), 0);
 	assert_int_equal(account, w.club);
 	assert_int_equal(reader_rows(w.r, 999, &rows, &e), 0);
 	assert_int_equal(rows.count, 0);
@@ -229,6 +232,31 @@ what_the_ledger_does_not_know_is_empty(void **state)
 }
 
 /* --- rows --- */
+
+static void
+an_account_that_is_no_longer_the_same_is_asked_about(void **state)
+{
+	static const char *const names[] = { "provider", "club", NULL };
+	int64_t account = 7;
+	struct error e = { 0 };
+	struct world w;
+
+	(void)state;
+	world_begin(&w);
+	assert_int_equal(
+	    reader_account(w.r, "isp", "h2", "u", NULL, &account, &e), -1);
+	assert_int_equal(e.kind, ERR_QUESTION);
+	assert_non_null(strstr(e.text, "--same-mailbox"));
+	assert_int_equal(account, 0);
+	assert_int_equal(
+	    reader_account(w.r, "provider", "H", "u", names, &account, &e), -1);
+	assert_int_equal(e.kind, ERR_QUESTION);
+	assert_non_null(strstr(e.text, "account isp"));
+	assert_int_equal(
+	    reader_account(w.r, "isp", "H", "u", names, &account, &e), 0);
+	assert_int_equal(account, w.isp);
+	world_end(&w);
+}
 
 static void
 rows_come_by_uid_then_copy_in_octet_order(void **state)
@@ -444,6 +472,59 @@ waiting_messages_are_chosen_by_account_number_and_state(void **state)
 	world_end(&w);
 }
 
+static struct waiting
+waiting_of(const struct world *w, int64_t message)
+{
+	struct seen s = { .uids = "" };
+	struct error e = { 0 };
+	size_t found;
+
+	assert_int_equal(reader_waiting(w->r, NULL, message, ALL_STATES, note,
+			     &s, &found, &e),
+	    0);
+	assert_int_equal(found, 1);
+	return s.last;
+}
+
+static void
+waiting_messages_tell_of_others_with_their_uid(void **state)
+{
+	struct standing standing;
+	struct error e = { 0 };
+	struct ledger_change gone = { .kind = CHANGE_GONE };
+	struct waiting one;
+	struct world w;
+	int64_t m[4];
+
+	(void)state;
+	world_begin(&w);
+	m[0] = add(&w, w.isp, "twin", 0, STATE_DROPPED);
+	m[1] = add(&w, w.isp, "twin", 1, STATE_DELIVERED);
+	m[2] = add(&w, w.isp, "twin", 2, STATE_DROPPED);
+	m[3] = add(&w, w.isp, "alone", 0, STATE_DROPPED);
+	add(&w, w.club, "alone", 0, STATE_DELIVERED);
+	gone.message = m[1];
+	one = waiting_of(&w, m[0]);
+	assert_int_equal(one.copy, 0);
+	assert_int_equal(one.copies, 2);
+	assert_int_equal(one.staying, 1);
+	one = waiting_of(&w, m[1]);
+	assert_int_equal(one.copy, 1);
+	assert_int_equal(one.staying, 0);
+	one = waiting_of(&w, m[3]);
+	assert_int_equal(one.copies, 0);
+	assert_int_equal(one.staying, 0);
+	assert_int_equal(reader_standing(w.r, "isp", &standing, &e), 0);
+	assert_int_equal(standing.bound, 2);
+	assert_int_equal(ledger_change(w.l, w.isp, &gone, 1, &e), 0);
+	one = waiting_of(&w, m[0]);
+	assert_int_equal(one.copies, 1);
+	assert_int_equal(one.staying, 0);
+	assert_int_equal(reader_standing(w.r, "isp", &standing, &e), 0);
+	assert_int_equal(standing.bound, 0);
+	world_end(&w);
+}
+
 static void
 waiting_messages_tell_their_story(void **state)
 {
@@ -551,7 +632,7 @@ a_newer_or_older_or_foreign_ledger_is_refused(void **state)
 	expect_unreadable(&w, "newer postrider");
 	run_sql(w.dir, "PRAGMA user_version = 0");
 	expect_unreadable(&w, "older version");
-	run_sql(w.dir, "PRAGMA user_version = 1; PRAGMA application_id = 5");
+	run_sql(w.dir, "PRAGMA user_version = 2; PRAGMA application_id = 5");
 	expect_unreadable(&w, "other program");
 	world_end(&w);
 }
@@ -615,6 +696,8 @@ main(void)
 		cmocka_unit_test(no_directory_is_an_empty_ledger_too),
 		cmocka_unit_test(a_ledger_that_has_gone_is_not_an_empty_one),
 		cmocka_unit_test(what_the_ledger_does_not_know_is_empty),
+		cmocka_unit_test(
+		    an_account_that_is_no_longer_the_same_is_asked_about),
 		cmocka_unit_test(rows_come_by_uid_then_copy_in_octet_order),
 		cmocka_unit_test(a_row_carries_all_that_is_known),
 		cmocka_unit_test(
@@ -624,6 +707,8 @@ main(void)
 		cmocka_unit_test(
 		    waiting_messages_are_chosen_by_account_number_and_state),
 		cmocka_unit_test(waiting_messages_tell_their_story),
+		cmocka_unit_test(
+		    waiting_messages_tell_of_others_with_their_uid),
 		cmocka_unit_test(each_state_is_counted),
 		cmocka_unit_test(every_state_has_a_name_of_its_own),
 		cmocka_unit_test(a_newer_or_older_or_foreign_ledger_is_refused),

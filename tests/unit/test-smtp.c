@@ -868,7 +868,7 @@ messages_with_and_without_content_follow_each_other(void **state)
 	    TO_DATA "C .\nS 250 ok\nC MAIL FROM:<a@b>\nS 250 ok\n"
 		    "C RCPT TO:<c@d>\nS 250 ok\nC DATA\nS 354 go\nC ..x\nC .\n"
 		    "S 451 4.3.0 later\nC DATA\nS 354 go\nC ..y\nC .\n"
-		    "S 250 ok\nC NOOP\nS 250 ok\nC QUIT\nS 221 bye\n"
+		    "S 250 ok\nC RSET\nS 250 ok\nC QUIT\nS 221 bye\n"
 		    "E\n");
 	begin_data(&s, &v);
 	assert_int_equal(smtp_end(s, &sent, &e), 0);
@@ -885,7 +885,7 @@ messages_with_and_without_content_follow_each_other(void **state)
 	assert_int_equal(smtp_body(s, slice_of(".y\r\n"), &e), 0);
 	assert_int_equal(smtp_end(s, &sent, &e), 0);
 	replies(smtp_verdict(s, &r, &e), &r, 250);
-	replies(smtp_noop(s, &r, &e), &r, 250);
+	replies(smtp_rset(s, &r, &e), &r, 250);
 	assert_int_equal(smtp_quit(s, &e), 0);
 	assert_false(smtp_usable(s));
 	smtp_free(&s);

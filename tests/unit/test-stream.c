@@ -487,6 +487,60 @@ a_verdict_may_be_awaited_until_stop_now(void **state)
 }
 
 static void
+grace_reaches_beyond_stop_soon(void **state)
+{
+	struct fixture *f = *state;
+
+	converse(f, request_both_stops);
+	stream_grace(f->s, LONG_MS);
+	expect_line(f, "250 accepted");
+	send_text(f, "QUIT\r\n");
+	expect_end(f, ERR_STOPPED);
+	assert_string_equal(f->e.text, "stopped");
+}
+
+static void
+grace_has_an_end(void **state)
+{
+	struct fixture *f = *state;
+	int64_t since = clock_monotonic_ms();
+
+	converse(f, request_stop_soon);
+	stream_grace(f->s, 200);
+	expect_end(f, ERR_STOPPED);
+	assert_non_null(strstr(f->e.text, "did not answer in time"));
+	assert_in_range(clock_monotonic_ms() - since, 200, 2000);
+	/* All waits share it. */
+	error_clear(&f->e);
+	since = clock_monotonic_ms();
+	expect_end(f, ERR_STOPPED);
+	assert_in_range(clock_monotonic_ms() - since, 0, 150);
+}
+
+static void
+stop_and_answer_late(struct peer *p)
+{
+	stop_request(p->stop, STOP_SOON);
+	pause_ms(200);
+	say(p, "+OK\r\n");
+	say_nothing(p);
+}
+
+static void
+a_stopped_wait_can_be_taken_up_in_grace(void **state)
+{
+	struct fixture *f = *state;
+
+	converse(f, stop_and_answer_late);
+	expect_end(f, ERR_STOPPED);
+	error_clear(&f->e);
+	stream_grace(f->s, LONG_MS);
+	expect_line(f, "+OK");
+	stream_grace(f->s, 0);
+	expect_end(f, ERR_STOPPED);
+}
+
+static void
 answer_and_stop(struct peer *p)
 {
 	say(p, "250 accepted\r\n");
@@ -1271,6 +1325,9 @@ main(void)
 		TEST(a_dripping_peer_does_not_extend_the_deadline),
 		TEST(stop_ends_a_wait),
 		TEST(a_verdict_may_be_awaited_until_stop_now),
+		TEST(grace_reaches_beyond_stop_soon),
+		TEST(grace_has_an_end),
+		TEST(a_stopped_wait_can_be_taken_up_in_grace),
 		TEST(what_has_arrived_is_read_even_then),
 		TEST(a_cut_line_is_no_line),
 		TEST(a_peer_that_does_not_read_ends_with_the_timeout),

@@ -92,7 +92,6 @@ what_fits_is_taken_at_once_and_the_rest_is_left(void **state)
 	/* It is full now. */
 	transit_try_write(t, &rest);
 	assert_int_equal(MEGABYTE - rest.len, taken);
-	assert_true(transit_wanted(t));
 	while (transit_peek(t, &part) == TRANSIT_PART) {
 		assert_true(part.len > 0);
 		assert_true(noise_check(&out, part));
@@ -338,7 +337,6 @@ nothing_is_written_once_the_reader_gave_up(void **state)
 	assert_int_equal(
 	    transit_write(t, slice_of("abc"), deadline_never(), NULL, &e), 0);
 	transit_abandon(t);
-	assert_false(transit_wanted(t));
 	assert_int_equal(
 	    transit_write(t, slice_of("abc"), deadline_never(), NULL, &e), -1);
 	assert_int_equal(e.kind, ERR_REFUSED);
