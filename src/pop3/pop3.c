@@ -16,6 +16,19 @@ trace_tls(const struct pop3 *p)
 		pop3_trace(p, "%s", stream_tls_text(p->stream));
 }
 
+/* A server that waits for a TLS handshake says nothing, or hangs up. */
+static int
+no_greeting(const struct pop3 *p, struct error *e)
+{
+	if ((e->kind != ERR_TIMEOUT && e->kind != ERR_IO) ||
+	    p->at->tls == TLS_IMPLICIT || stream_buffered(p->stream) > 0)
+		return -1;
+	return error_set(e, e->kind,
+	    "%s; if it expects TLS from the start, as on port 995, set tls = "
+	    "\"implicit\"",
+	    e->text);
+}
+
 static int
 greeting(struct pop3 *p, struct error *e)
 {
@@ -23,7 +36,7 @@ greeting(struct pop3 *p, struct error *e)
 
 	p->unread = true;
 	if (pop3_receive(p, POP3_REPLY_MAX, NULL, e) < 0)
-		return -1;
+		return no_greeting(p, e);
 	if (p->last.status == POP3_OK)
 		return 0;
 	if (p->last.status == POP3_CONTINUE)
