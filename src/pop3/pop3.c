@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -244,6 +245,29 @@ pop3_uidl(struct pop3 *p,
 	if (pop3_ask_lines(p, "UIDL", POP3_LINES_MAX, take_uidl, &u, e) < 0)
 		return -1;
 	return understood(u.good, &u.bad, e);
+}
+
+int
+pop3_uid(struct pop3 *p, uint32_t number, struct slice *uid, struct error *e)
+{
+	char command[32];
+	struct slice line;
+	uint32_t told;
+
+	snprintf(command, sizeof command, "UIDL %" PRIu32, number);
+	pop3_name(p, command);
+	if (pop3_send(p, command, slice_of(command), e) < 0 ||
+	    pop3_receive(p, POP3_REPLY_MAX, &line, e) < 0)
+		return -1;
+	if (p->last.status == POP3_ERR)
+		return error_set(e, ERR_REFUSED, "%s refused %s: \"%.200s\"",
+		    pop3_peer(p), p->asked, pop3_words(p));
+	slice_word(&line);
+	if (p->last.status == POP3_OK &&
+	    pop3_uidl_line(line, &told, uid) == 0 && told == number)
+		return 0;
+	p->unread = true;
+	return bad_line(p, line, e);
 }
 
 int
