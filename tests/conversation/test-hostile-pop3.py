@@ -323,6 +323,13 @@ def test_listings_that_disagree():
             "status": PROTOCOL, "words": "about 3 messages", "moved": 0}))
 
 
+def test_who_only_looks_is_told_of_contradictions_too():
+    box = peers.Pop3Server(letters(), replies={"UIDL": uidl("1 {0}", "3 {2}")})
+    rider = postrider.between(box, peers.SmtpSink())
+    for command in ("list", "plan"):
+        contains(rider.run(command).expect(PROTOCOL).err, ONE_ODD)
+
+
 def test_listings_refused_garbled_or_broken():
     bare = {"capabilities": ("USER", "TOP")}
     endure(
@@ -680,6 +687,9 @@ def test_two_hundred_thousand_messages_are_planned_in_bounded_memory():
         print(f"# most memory: {result.peak_kib} KiB")
         equal(len(sink.accepted), moved)
     equal(rider.counts(), {"seen": COUNT - 3, "delivered": 3})
+    for how in (("list",), ("list", "--json"), ("plan",), ("plan", "-v")):
+        result = rider.run(*how).expect(OK)
+        print(f"# {' '.join(how)}: {result.peak_kib} KiB")
 
 
 if __name__ == "__main__":
