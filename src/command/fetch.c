@@ -121,6 +121,8 @@ status_of(const struct poll_report *r, int rc, const struct error *e)
 
 	if (r->held + r->waiting_held + r->stubborn > 0)
 		status = command_worse(status, EX_UNAVAILABLE);
+	if (r->left_out > 0)
+		status = command_worse(status, EX_PROTOCOL);
 	if (r->deferred + r->in_doubt > 0)
 		status = command_worse(status, EX_TEMPFAIL);
 	return status;

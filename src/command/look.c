@@ -1,6 +1,7 @@
 /* look.c - see look.h. */
 #include "command/look.h"
 
+#include "base/log.h"
 #include "command/session.h"
 #include "sasl/password.h"
 
@@ -44,6 +45,19 @@ look_show(struct looking *l, const struct account *account,
 	json_close(&l->json, '}');
 }
 
+/* What the listing cannot show. Returns the exit status. */
+static int
+say_left_out(const struct account *account, const struct listing *listing)
+{
+	if (listing->left_out == 0)
+		return EX_OK;
+	log_warning("%s: the server contradicts itself about %zu message%s, "
+		    "left out here",
+	    account->name, listing->left_out,
+	    listing->left_out == 1 ? "" : "s");
+	return EX_PROTOCOL;
+}
+
 static int
 look_account(
     struct looking *l, const struct account *account, const struct stop *stop)
@@ -62,10 +76,12 @@ look_account(
 		    stop, &listing, &rows, &plan, &e);
 		password_free(&password);
 	}
-	if (rc < 0)
-		status = command_fail_at(account->name, &e);
-	else
+	if (rc == 0) {
 		error_clear(&e);
+		status = say_left_out(account, &listing);
+	} else {
+		status = command_fail_at(account->name, &e);
+	}
 	look_show(l, account, &listing, &plan, &e);
 	plan_free(&plan);
 	rows_free(&rows);

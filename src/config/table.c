@@ -345,7 +345,9 @@ const struct setting settings_table[] = {
 	    .help =
 		"Messages larger than this are held, not fetched; 0: no limit.",
 	    .more = "What is held stays in the mailbox until you "
-		    "decide (postrider held).",
+		    "decide (postrider held). Without a limit, a message that "
+		    "goes on 64 MiB beyond four times what the mailbox lists "
+		    "is taken for one without end, and held.",
 	},
 	{
 	    .section = SECTION_ACCOUNT,

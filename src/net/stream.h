@@ -72,6 +72,9 @@ int stream_peek(
 void stream_skip(struct stream *s, size_t n);
 size_t stream_buffered(const struct stream *s); /* octets a peek would show */
 
+/* stream_look - the same, after reading what has arrived. Never waits. */
+size_t stream_look(struct stream *s);
+
 /*
  * stream_line - one line without its CRLF (a bare LF ends it too), borrowed
  * until the next call. Longer than max octets: ERR_PROTOCOL.

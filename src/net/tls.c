@@ -503,8 +503,8 @@ tls_explain(SSL *ssl, const char *host, struct error *e)
 	case SSL_R_RECORD_LENGTH_MISMATCH:
 		ERR_clear_error();
 		return error_set(e, ERR_TLS,
-		    "%s does not speak TLS on this port: is the port or `tls` "
-		    "wrong?",
+		    "%s does not speak TLS on this port: check `port`, or try "
+		    "tls = \"starttls\"",
 		    host);
 	case SSL_R_UNSUPPORTED_PROTOCOL:
 	case SSL_R_TLSV1_ALERT_PROTOCOL_VERSION:

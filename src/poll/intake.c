@@ -118,11 +118,55 @@ pass_end(struct intake *m, struct error *e)
 	return 0;
 }
 
+/*
+ * A mailbox that was numbered anew under us gives another message than the one
+ * we asked for. Its size tells, unless sizes are estimates here anyway.
+ */
+static int
+check_same(
+    struct intake *m, const struct listing_entry *listed, struct error *e)
+{
+	struct session *s = m->out.s;
+	struct slice uid;
+
+	if (m->read == listed->octets || listed->octets == 0 ||
+	    s->listing.by_header || s->sizes_are_estimates)
+		return 0;
+	if (pop3_uid(s->pop3, listed->number, &uid, e) < 0) {
+		if (e->kind != ERR_REFUSED)
+			return -1;
+		error_clear(e);
+	} else if (!slice_equal(uid, listed->uid)) {
+		return error_set(e, ERR_PROTOCOL,
+		    "the mailbox has changed while it was being read: message "
+		    "%lu is another one now",
+		    (unsigned long)listed->number);
+	}
+	s->sizes_are_estimates = true;
+	return 0;
+}
+
+/* However large the message is listed. */
+static int
+check_size(
+    struct intake *m, const struct listing_entry *listed, struct error *e)
+{
+	uint64_t max_size = m->out.s->job->account->max_size;
+
+	if (max_size == 0 && listing_is_endless(listed, m->read))
+		m->hold = "without end: far larger than listed; if it is as "
+			  "large as that, max_size can allow it";
+	else if (max_size > 0 && m->read > max_size)
+		m->hold = "larger than max_size, whatever is listed";
+	else
+		return 0;
+	return error_set(e, ERR_REFUSED, "%s", m->hold);
+}
+
 int
 intake_run(
     struct intake *m, const struct listing_entry *listed, struct error *e)
 {
-	uint64_t max_size = m->out.s->job->account->max_size;
 	struct pop3 *pop3 = m->out.s->pop3;
 	struct slice raw;
 	int more;
@@ -131,16 +175,11 @@ intake_run(
 		return -1;
 	m->begun = true;
 	while ((more = pop3_content(pop3, &raw, e)) > 0) {
-		if (pass_run(m, raw, e) < 0)
+		if (pass_run(m, raw, e) < 0 || check_size(m, listed, e) < 0)
 			return -1;
-		if (max_size > 0 && m->read > max_size) {
-			m->hold = "larger than max_size, whatever is listed";
-			return error_set(e, ERR_REFUSED, "%s", m->hold);
-		}
 	}
-	if (more < 0)
-		return -1;
-	if (listing_check_whole(listed, m->read, e) < 0)
+	if (more < 0 || listing_check_whole(listed, m->read, e) < 0 ||
+	    check_same(m, listed, e) < 0)
 		return -1;
 	return pass_end(m, e);
 }

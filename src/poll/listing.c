@@ -10,16 +10,29 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What UIDs may take up in memory: more than any maildrop needs. */
-#define UIDS_MAX ((size_t)128 * 1024 * 1024)
+/* So far beyond four times what is listed a message has no end. */
+#define BEYOND_LISTED ((uint64_t)64 * 1024 * 1024)
+/* What counts as listed where the server did not tell. */
+#define UNLISTED_MAX ((uint64_t)1024 * 1024 * 1024)
+/* Lines beyond twice what STAT counts that a listing may have. */
+#define LINES_SPARE 1000
 
 /* The answer to LIST. */
 struct sizes {
+	uint32_t stat; /* what STAT counts */
+	size_t lines;
 	struct size {
 		uint32_t number;
 		uint64_t octets;
 	} * list;
 	size_t count, room;
+};
+
+/* The answer to UIDL. */
+struct uids {
+	uint32_t stat; /* what STAT counts */
+	size_t lines;
+	struct listing *listing;
 };
 
 static int
@@ -148,18 +161,46 @@ listing_check_whole(
 	    (unsigned long long)octets, (unsigned long long)read);
 }
 
+bool
+listing_is_endless(const struct listing_entry *listed, uint64_t read)
+{
+	uint64_t octets = listed->octets > 0 ? listed->octets : UNLISTED_MAX;
+
+	return read > BEYOND_LISTED && (read - BEYOND_LISTED) / 4 > octets;
+}
+
 /* --- the conversation --- */
+
+/* STAT may be wrong, but a listing much longer than it counts has no end. */
+static int
+check_lines(size_t lines, uint32_t stat, struct error *e)
+{
+	if (lines > LISTING_MAX)
+		return error_set(e, ERR_PROTOCOL,
+		    "the server lists more than %d messages, which is more "
+		    "than can be handled",
+		    LISTING_MAX);
+	if (lines > 2 * (uint64_t)stat + LINES_SPARE)
+		return error_set(e, ERR_PROTOCOL,
+		    "the server counts %lu messages and lists them without "
+		    "end: more than %zu so far",
+		    (unsigned long)stat, lines - 1);
+	return 0;
+}
 
 static int
 uidl_line(void *arg, uint32_t number, struct slice uid, struct error *e)
 {
-	struct listing *l = arg;
+	struct uids *u = arg;
 
-	if (l->uids.len + uid.len > UIDS_MAX)
+	if (check_lines(++u->lines, u->stat, e) < 0)
+		return -1;
+	if (u->listing->uids.len + uid.len > LISTING_UIDS_MAX)
 		return error_set(e, ERR_PROTOCOL,
-		    "the server lists UIDs without end: more than %zu octets",
-		    UIDS_MAX);
-	listing_add(l, number, uid, 0);
+		    "the server lists more than %d octets of UIDs, which is "
+		    "more than can be handled",
+		    LISTING_UIDS_MAX);
+	listing_add(u->listing, number, uid, 0);
 	return 0;
 }
 
@@ -168,7 +209,8 @@ list_line(void *arg, uint32_t number, uint64_t octets, struct error *e)
 {
 	struct sizes *s = arg;
 
-	(void)e;
+	if (check_lines(++s->lines, s->stat, e) < 0)
+		return -1;
 	if (s->count == s->room) {
 		s->room = s->room ? 2 * s->room : 64;
 		s->list = xrealloc(s->list, s->room, sizeof(*s->list));
@@ -177,7 +219,7 @@ list_line(void *arg, uint32_t number, uint64_t octets, struct error *e)
 	return 0;
 }
 
-/* Numbers that LIST repeats are known to it no longer. */
+/* Numbers that LIST repeats are known to it no longer, as are bad lines. */
 static void
 drop_repeated(struct sizes *sizes)
 {
@@ -187,27 +229,35 @@ drop_repeated(struct sizes *sizes)
 		for (end = i + 1; end < sizes->count &&
 		     sizes->list[end].number == sizes->list[i].number;)
 			end++;
-		if (end == i + 1)
+		if (end == i + 1 && sizes->list[i].number != 0)
 			sizes->list[kept++] = sizes->list[i];
 	}
 	sizes->count = kept;
 }
 
-/* Give each entry its octets; one that LIST does not know loses its number. */
-static void
+/*
+ * Give each entry its octets; one that LIST does not know loses its number.
+ * Returns how many messages LIST alone knows.
+ */
+static size_t
 join_sizes(struct listing *l, const struct sizes *sizes)
 {
+	size_t unknown = sizes->count;
+
 	for (size_t i = 0; i < l->count; i++) {
 		struct listing_entry *entry = &l->list[i];
 		struct size key = { .number = entry->number };
-		const struct size *found = bsearch(&key, sizes->list,
-		    sizes->count, sizeof(key), size_by_number);
+		const struct size *found = NULL;
 
-		if (found != NULL)
-			entry->octets = found->octets;
-		else
-			entry->number = 0;
+		if (sizes->count > 0)
+			found = bsearch(&key, sizes->list, sizes->count,
+			    sizeof(key), size_by_number);
+		entry->number = found != NULL ? key.number : 0;
+		entry->octets = found != NULL ? found->octets : 0;
+		if (found != NULL && unknown > 0)
+			unknown--;
 	}
+	return unknown;
 }
 
 /* Without UIDL: the digest of each header that TOP shows. */
@@ -222,8 +272,6 @@ identify_by_header(struct listing *l, const struct sizes *sizes,
 
 	l->by_header = true;
 	for (size_t i = 0; i < sizes->count; i++) {
-		if (sizes->list[i].number == 0)
-			continue;
 		rc = top_header(pop3, sizes->list[i].number, &header, e);
 		if (rc < 0)
 			break;
@@ -239,40 +287,84 @@ identify_by_header(struct listing *l, const struct sizes *sizes,
 	return rc;
 }
 
+/*
+ * Has the server no UIDL? What it offers and refuses it has, and messages known
+ * by their UIDs must not come again under other names.
+ */
+static bool
+lacks_uidl(const struct pop3 *pop3)
+{
+	return !pop3_capa(pop3)->uidl &&
+	    pop3_last(pop3)->code != POP3_CODE_SYS_TEMP &&
+	    pop3_last(pop3)->code != POP3_CODE_SYS_PERM &&
+	    pop3_last(pop3)->code != POP3_CODE_IN_USE;
+}
+
+/* A refusal without which there is no listing. */
+static int
+refused(const struct pop3 *pop3, struct error *e)
+{
+	enum pop3_code code = pop3_last(pop3)->code;
+
+	if (e->kind == ERR_REFUSED &&
+	    (code == POP3_CODE_SYS_TEMP || code == POP3_CODE_IN_USE))
+		e->kind = ERR_BUSY;
+	return -1;
+}
+
+static int
+read_sizes(struct sizes *sizes, struct pop3 *pop3, struct error *e)
+{
+	if (pop3_list(pop3, list_line, sizes, e) < 0)
+		return -1;
+	if (sizes->count > 0)
+		qsort(sizes->list, sizes->count, sizeof(*sizes->list),
+		    size_by_number);
+	drop_repeated(sizes);
+	return 0;
+}
+
 int
 listing_read(struct listing *l, struct pop3 *pop3, struct error *e)
 {
+	struct uids uids = { .listing = l };
 	struct sizes sizes = { 0 };
-	uint32_t count;
 	uint64_t octets;
-	bool sized;
+	size_t unknown = 0;
+	bool named, sized;
 	int rc = -1;
 
 	*l = (struct listing){ 0 };
-	if (pop3_stat(pop3, &count, &octets, e) < 0)
-		return -1;
-	if (count == 0)
+	if (pop3_stat(pop3, &uids.stat, &octets, e) < 0)
+		return refused(pop3, e);
+	sizes.stat = uids.stat;
+	named = pop3_uidl(pop3, uidl_line, &uids, e) == 0;
+	/* Some refuse to list an empty maildrop; some count none, and list. */
+	if (uids.stat == 0 && l->count == 0 &&
+	    (named || e->kind == ERR_REFUSED)) {
+		error_clear(e);
 		return 0;
-	sized = pop3_list(pop3, list_line, &sizes, e) == 0;
-	if (!sized && e->kind != ERR_REFUSED)
+	}
+	if (!named && (e->kind != ERR_REFUSED || !lacks_uidl(pop3))) {
+		refused(pop3, e);
 		goto out;
-	if (sizes.count > 0)
-		qsort(sizes.list, sizes.count, sizeof(*sizes.list),
-		    size_by_number);
-	drop_repeated(&sizes);
-	rc = pop3_uidl(pop3, uidl_line, l, e);
-	if (rc < 0 && e->kind == ERR_REFUSED && sized)
-		rc = identify_by_header(l, &sizes, pop3, e);
-	if (rc < 0)
+	}
+	sized = read_sizes(&sizes, pop3, e) == 0;
+	if (!sized && (e->kind != ERR_REFUSED || !named))
 		goto out;
+	if (!named && identify_by_header(l, &sizes, pop3, e) < 0)
+		goto out;
+	rc = 0;
 	/* What was refused has been done in another way. */
 	error_clear(e);
 	if (sized)
-		join_sizes(l, &sizes);
+		unknown = join_sizes(l, &sizes);
 	listing_finish(l);
+	if (unknown > l->left_out)
+		l->left_out = unknown;
 	/* What STAT counts must be there, or what is missing only seems gone. */
-	if (count > l->count + l->left_out)
-		l->left_out = count - l->count;
+	if (uids.stat > l->count + l->left_out)
+		l->left_out = uids.stat - l->count;
 out:
 	free(sizes.list);
 	if (rc < 0)

@@ -31,12 +31,20 @@ struct listing {
 };
 
 /*
+ * What a maildrop may list, so that a server cannot fill the memory: messages,
+ * and octets of all UIDs together. Both at their limits take about 100 MiB; a
+ * listing that is much longer than STAT counts is refused long before.
+ */
+#define LISTING_MAX 1000000
+#define LISTING_UIDS_MAX (32 * 1024 * 1024)
+
+/*
  * listing_read - STAT, UIDL and LIST; without UIDL, TOP n 0 for each message
  * and the digest of its header as UID. Numbers that repeat, are 0, or are in
  * one answer only, and lines without a proper UID or size, are left out, never
  * guessed.
- * Returns 0, or -1 with the session's error, or ERR_PROTOCOL: the server has
- * neither UIDL nor TOP.
+ * Returns 0, or -1 with the session's error, ERR_BUSY: refused for now, or
+ * ERR_PROTOCOL: the server has neither UIDL nor TOP, or lists without end.
  */
 int listing_read(struct listing *l, struct pop3 *pop3, struct error *e);
 void listing_free(struct listing *l);
@@ -48,6 +56,12 @@ void listing_free(struct listing *l);
  */
 int listing_check_whole(
     const struct listing_entry *listed, uint64_t read, struct error *e);
+
+/*
+ * listing_is_endless - a message of which so many octets have come, and far
+ * fewer are listed. A max_size in the settings is the better judge.
+ */
+bool listing_is_endless(const struct listing_entry *listed, uint64_t read);
 
 /*
  * listing_finish - sort entries, number copies, sum up. For listing_read and

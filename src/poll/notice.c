@@ -165,6 +165,10 @@ pass_message(struct notice *n, struct error *e)
 		return -1;
 	while ((more = pop3_content(pop3, &raw, e)) > 0) {
 		read += raw.len;
+		if (listing_is_endless(listed, read))
+			return error_set(e, ERR_PROTOCOL,
+			    "the message has no end: it is far larger than "
+			    "listed");
 		while (raw.len > 0) {
 			canon_next(&canon, &raw, &content);
 			if (content.len > 0 &&

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 struct peep {
+	const struct account *account; /* borrowed */
 	struct pop3 *pop3; /* owned */
 	struct listing listing; /* owned */
 	struct error broken; /* ERR_NONE: the session can go on */
@@ -39,6 +40,7 @@ peep_open(struct peep **peep, const struct account *account,
 	struct peep *p = xcalloc(1, sizeof(*p));
 
 	*peep = p;
+	p->account = account;
 	if (maildrop_open(&p->pop3, account, password, stop, e) == 0 &&
 	    listing_read(&p->listing, p->pop3, e) == 0)
 		return 0;
@@ -103,15 +105,25 @@ peep_content(struct peep *p, const struct listing_entry *message,
     struct error *e)
 {
 	struct slice content;
+	uint64_t octets = 0;
 	int more;
 
 	if (usable(p, e) < 0)
 		return -1;
 	if (pop3_retr(p->pop3, message->number, e) < 0)
 		return failed(p, e);
-	while ((more = pop3_content(p->pop3, &content, e)) > 0)
+	while ((more = pop3_content(p->pop3, &content, e)) > 0) {
+		octets += content.len;
+		if (p->account->max_size == 0 &&
+		    listing_is_endless(message, octets)) {
+			error_set(e, ERR_PROTOCOL,
+			    "the message is far larger than listed; if it is "
+			    "as large as that, max_size can allow it");
+			break;
+		}
 		if (take(arg, content, e) < 0)
 			break;
+	}
 	if (more == 0)
 		return 0;
 	p->broken = *e;

@@ -191,6 +191,7 @@ report_plan(struct session *s)
 	s->report->left_for_later = plan->left_for_later;
 	s->report->stubborn += plan->stubborn;
 	s->report->waiting_held = plan->held;
+	s->report->left_out = s->listing.left_out;
 	if (progress != NULL) {
 		atomic_fetch_add(&progress->messages, plan->take_count);
 		atomic_fetch_add(&progress->octets, plan->take_octets);
@@ -205,8 +206,9 @@ report_plan(struct session *s)
 		    name, plan->stubborn);
 	if (s->listing.left_out > 0)
 		log_warning("%s: the server contradicts itself about %zu "
-			    "messages, which are left alone",
-		    name, s->listing.left_out);
+			    "message%s, left alone until it does not",
+		    name, s->listing.left_out,
+		    s->listing.left_out == 1 ? "" : "s");
 }
 
 /* --- one session --- */

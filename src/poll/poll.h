@@ -43,6 +43,7 @@ struct poll_report {
 	uint64_t reported, dropped;
 	uint64_t seen, in_doubt, left_for_later, stubborn;
 	uint64_t waiting_held; /* held before and still there */
+	uint64_t left_out; /* the server contradicts itself about them */
 	int64_t took_ms;
 	/* First message that was held or deferred, and the server's words. */
 	char trouble[600];

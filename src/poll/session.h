@@ -17,6 +17,8 @@ struct session {
 	bool first; /* the account's first poll */
 	bool listed; /* the plan is made and recorded */
 
+	bool sizes_are_estimates; /* seen: a message of another size */
+
 	struct pop3 *pop3; /* owned; NULL: closed while verdicts wait */
 	struct listing listing;
 	struct rows rows;

@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +17,19 @@ trace_tls(const struct pop3 *p)
 		pop3_trace(p, "%s", stream_tls_text(p->stream));
 }
 
+/* A server that waits for a TLS handshake says nothing, or hangs up. */
+static int
+no_greeting(const struct pop3 *p, struct error *e)
+{
+	if ((e->kind != ERR_TIMEOUT && e->kind != ERR_IO) ||
+	    p->at->tls == TLS_IMPLICIT || stream_buffered(p->stream) > 0)
+		return -1;
+	return error_set(e, e->kind,
+	    "%s; if it expects TLS from the start, as on port 995, set tls = "
+	    "\"implicit\"",
+	    e->text);
+}
+
 static int
 greeting(struct pop3 *p, struct error *e)
 {
@@ -23,7 +37,7 @@ greeting(struct pop3 *p, struct error *e)
 
 	p->unread = true;
 	if (pop3_receive(p, POP3_REPLY_MAX, NULL, e) < 0)
-		return -1;
+		return no_greeting(p, e);
 	if (p->last.status == POP3_OK)
 		return 0;
 	if (p->last.status == POP3_CONTINUE)
@@ -231,6 +245,29 @@ pop3_uidl(struct pop3 *p,
 	if (pop3_ask_lines(p, "UIDL", POP3_LINES_MAX, take_uidl, &u, e) < 0)
 		return -1;
 	return understood(u.good, &u.bad, e);
+}
+
+int
+pop3_uid(struct pop3 *p, uint32_t number, struct slice *uid, struct error *e)
+{
+	char command[32];
+	struct slice line;
+	uint32_t told;
+
+	snprintf(command, sizeof command, "UIDL %" PRIu32, number);
+	pop3_name(p, command);
+	if (pop3_send(p, command, slice_of(command), e) < 0 ||
+	    pop3_receive(p, POP3_REPLY_MAX, &line, e) < 0)
+		return -1;
+	if (p->last.status == POP3_ERR)
+		return error_set(e, ERR_REFUSED, "%s refused %s: \"%.200s\"",
+		    pop3_peer(p), p->asked, pop3_words(p));
+	slice_word(&line);
+	if (p->last.status == POP3_OK &&
+	    pop3_uidl_line(line, &told, uid) == 0 && told == number)
+		return 0;
+	p->unread = true;
+	return bad_line(p, line, e);
 }
 
 int

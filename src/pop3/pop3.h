@@ -79,6 +79,12 @@ int pop3_list(struct pop3 *p,
     void *arg, struct error *e);
 
 /*
+ * pop3_uid - the UID of one message, borrowed until the next call.
+ */
+int
+pop3_uid(struct pop3 *p, uint32_t number, struct slice *uid, struct error *e);
+
+/*
  * pop3_top, pop3_retr - ask for a message; 0 means that content follows and
  * pop3_content() must be called until it says that the message has ended.
  */

@@ -85,6 +85,27 @@ trace_line(const struct pop3 *p, struct slice line)
 	log_trace(p->at->name, false, "%s", shown);
 }
 
+/* Words that nobody asked for would be taken for the answer to what follows. */
+static int
+check_silence(struct pop3 *p, struct error *e)
+{
+	char words[200];
+	struct slice in;
+	const char *end;
+
+	if (stream_look(p->stream) == 0)
+		return 0;
+	if (stream_peek(p->stream, &in, deadline_in(0), e) < 0)
+		return -1;
+	end = memchr(in.data, '\r', in.len);
+	if (end != NULL)
+		in.len = (size_t)(end - in.data);
+	line_shown(p, in, words, sizeof words);
+	return error_set(e, ERR_PROTOCOL,
+	    "%s said something that nobody asked for before %s: \"%s\"",
+	    pop3_peer(p), p->asked, words);
+}
+
 int
 pop3_send(struct pop3 *p, const char *shown, struct slice line, struct error *e)
 {
@@ -93,10 +114,8 @@ pop3_send(struct pop3 *p, const char *shown, struct slice line, struct error *e)
 		    "the session with %s is out of step, so %s was not sent",
 		    pop3_peer(p), p->asked);
 	p->unread = true;
-	if (stream_buffered(p->stream) > 0)
-		return error_set(e, ERR_PROTOCOL,
-		    "%s said something that nobody asked for before %s",
-		    pop3_peer(p), p->asked);
+	if (check_silence(p, e) < 0)
+		return -1;
 	if (tracing())
 		log_trace(p->at->name, true, "%s", shown);
 	if (stream_write(p->stream, line, e) < 0 ||

@@ -84,13 +84,6 @@ def test_a_wrong_password_is_said_once():
     assert "wrong" not in result.err.replace("the password is wrong", "")
 
 
-@each("-ERR [IN-USE] somebody is here", "-ERR [LOGIN-DELAY] too soon",
-      "-ERR [SYS/TEMP] disk")
-def test_a_mailbox_that_is_busy_is_polled_later(reply):
-    box, sink, rider = scene(replies={"PASS": reply, "AUTH": reply})
-    rider.fetch(status=LATER)
-
-
 @each("+", "+ " + "A" * 9000, "+ !!!", "+ =", "* what", "")
 def test_a_strange_challenge_is_refused_in_time(challenge):
     def ask(session, _):
@@ -181,15 +174,6 @@ def test_nobody_answers():
     rider.fetch(status=LATER)
 
 
-@each("CONNECT", "CAPA", "AUTH", "STAT", "UIDL", "LIST", "RETR", "QUIT")
-def test_silence_ends_in_time(command):
-    box, sink, rider = scene(replies={command: SILENCE},
-                             account={"timeout": "1s"})
-    rider.run("fetch")
-    if command not in ("RETR", "QUIT"):
-        equal(sink.accepted, [])
-
-
 @each(("hangs up", DROP), ("stays silent", SILENCE),
       ("garbles its reply", "what?"), ("breaks off", None))
 def test_a_message_that_breaks_the_session_does_not_keep_the_others(_, what):
@@ -220,39 +204,6 @@ def test_a_message_that_breaks_the_session_does_not_keep_the_others(_, what):
     rider.run("held", "retry", "all").expect(OK)
     rider.fetch(shift=6 * DAY)
     equal((len(sink.accepted), box.messages), (8, []))
-
-
-@each("UIDL", "RETR")
-def test_a_server_that_drips_is_given_up(command):
-    def drip(session, _):
-        session.send(b"+OK\r\n")
-        while not session.server.stopped.wait(0.05):
-            session.send(b"1")
-    box, sink, rider = scene(replies={command: drip},
-                             account={"timeout": "1s"})
-    result = rider.run("fetch")
-    assert result.status in (LATER, PROTOCOL), result.status
-    equal(sink.accepted, [])
-
-
-@each("CAPA", "AUTH", "STAT", "UIDL", "RETR")
-def test_a_server_that_hangs_up_is_polled_later(command):
-    box, sink, rider = scene(replies={command: DROP})
-    rider.fetch(status=LATER)
-    equal(sink.accepted, [])
-
-
-@each("CONNECT", "CAPA", "AUTH", "UIDL", "RETR")
-def test_endless_lines_do_not_fill_the_memory(command):
-    def endless(session, _):
-        for _ in range(3000):
-            session.send(b"x" * 10000)
-        return DROP
-    box, sink, rider = scene(replies={command: endless})
-    result = rider.run("fetch")
-    assert result.status > 0, result.status
-    if tap.SLOWNESS == 1:
-        assert result.peak_kib < 24 << 10, result.peak_kib
 
 
 # --- listings ---------------------------------------------------------------------
@@ -315,17 +266,6 @@ def test_uids_that_differ_only_to_the_eye_are_different():
     equal(len(sink.accepted), len(uids))
 
 
-@each(("too long a UID", "1 " + "x" * 5000), ("no UID", "1"),
-      ("number too large", "99999999999 abc"), ("not a number", "x abc"),
-      ("negative", "-1 abc"))
-def test_a_listing_that_makes_no_sense_deletes_nothing(_, line):
-    box, sink, rider = scene(replies={"UIDL": f"+OK\n{line}\n."},
-                             account=DELETE)
-    rider.run("fetch")
-    assert "DELE" not in box.verbs()
-    equal(sink.accepted, [])
-
-
 WORDS = mail.simple(1, b"some words\r\n" * 1000)
 
 
@@ -386,8 +326,8 @@ def test_one_odd_line_of_a_listing_leaves_the_rest_working(listing):
              enumerate(uids if listing == "UIDL" else sizes)]
     lines[1] = "2"
     box.replies[listing] = ["+OK\n" + "\n".join(lines) + "\n."]
-    result = rider.fetch()
-    tap.contains(result.err, "contradicts itself")
+    result = rider.fetch(status=PROTOCOL)
+    tap.contains(result.err, "contradicts itself about 1 message,")
     equal(len(sink.accepted), 4)
     # Nobody can tell whether the second is still there.
     equal(rider.counts(), {"delivered": 4})
@@ -398,8 +338,8 @@ def test_a_listing_shorter_than_stat_counts_marks_nothing_as_gone():
     rider.fetch()
     box.replies["STAT"] = ["+OK 3 1000"]
     second = box.messages.pop(1)
-    result = rider.fetch()
-    tap.contains(result.err, "contradicts itself")
+    result = rider.fetch(status=PROTOCOL)
+    tap.contains(result.err, "contradicts itself about 1 message,")
     equal(rider.counts(), {"delivered": 3})
     box.replies = {}
     rider.fetch()

@@ -1,6 +1,7 @@
 """postrider - runs the program: writes its settings, starts it, and looks at what
 it said, what it used, and what it wrote into its ledger."""
 import fcntl
+import functools
 import json
 import os
 import pty
@@ -19,6 +20,9 @@ PROBE = os.environ.get("POSTRIDER_PROBE", "tests/postrider-probe")
 # sysexits(3)
 OK, USAGE, NO_HOST, UNAVAILABLE, SOFTWARE = 0, 64, 68, 69, 70
 IO_ERROR, LATER, PROTOCOL, AUTH, CONFIG = 74, 75, 76, 77, 78
+
+# What a run may use, and one that meets a mailbox of 200,000 messages.
+MEMORY_KIB, MUCH_MEMORY_KIB = 32 << 10, 128 << 10
 
 SANITIZER_WORDS = ("AddressSanitizer", "ThreadSanitizer", "LeakSanitizer",
                    "runtime error:")
@@ -61,13 +65,24 @@ def memory_kib(pid):
                      if line.startswith("VmHWM:")), 0)
 
 
+@functools.cache
+def is_sanitized(program):
+    """Was it built with sanitizers, which need memory of their own?"""
+    with open(program, "rb") as file:
+        content = file.read()
+    return any(f"__{name}_init".encode() in content
+               for name in ("asan", "tsan", "msan", "lsan"))
+
+
 class Running:
     """A process that was started and has not been waited for."""
 
-    def __init__(self, process, out, err, terminal=None, keyboard=None):
+    def __init__(self, process, out, err, terminal=None, keyboard=None,
+                 memory_limit=MEMORY_KIB):
         self.process, self.terminal = process, terminal
-        self.keyboard = keyboard
+        self.keyboard, self.memory_limit = keyboard, memory_limit
         self._out, self._err = out, err
+        self._inherited = memory_kib("self")
 
     def shown(self):
         """What it has said so far."""
@@ -87,15 +102,17 @@ class Running:
 
     def _reap(self):
         """Wait for the end; returns the most memory that was seen in use. The
-        kernel's own figure (ru_maxrss) would begin with that of this Python."""
+        kernel's own figure begins with what this Python had at the start, and
+        counts only above that."""
         peak = 0
         while not os.waitid(os.P_PID, self.process.pid,
                             os.WEXITED | os.WNOHANG | os.WNOWAIT):
             peak = max(peak, memory_kib(self.process.pid))
             time.sleep(0.005)
-        _, status = os.waitpid(self.process.pid, 0)
+        _, status, used = os.wait4(self.process.pid, 0)
         self.process.returncode = os.waitstatus_to_exitcode(status)
-        return peak
+        return max(peak, used.ru_maxrss if used.ru_maxrss > self._inherited
+                   else 0)
 
     def wait(self):
         peak = self._reap()
@@ -104,6 +121,9 @@ class Running:
         out, err = (self._read(f) for f in (self._out, self._err))
         if any(word in err for word in SANITIZER_WORDS):
             raise AssertionError(f"a sanitizer complained:\n{err}")
+        if peak > self.memory_limit and not is_sanitized(self.process.args[0]):
+            raise AssertionError(
+                f"{peak} KiB of memory, more than {self.memory_limit}")
         return Result(self.process.returncode, out, err, peak)
 
     @staticmethod
@@ -120,6 +140,7 @@ class Postrider:
         self.folder = tap.folder()
         self.state = os.path.join(self.folder, "state")
         self.config = os.path.join(self.folder, "postrider.conf")
+        self.memory_limit = MEMORY_KIB
         self._runs = 0
 
     def secret(self, text, name):
@@ -159,8 +180,7 @@ class Postrider:
         command = [program, args[0], "--config", self.config, *args[1:]]
         return self._spawn(command, environment, out, err, terminal)
 
-    @staticmethod
-    def _spawn(command, environment, out, err, terminal):
+    def _spawn(self, command, environment, out, err, terminal):
         reader = ours = None
         with open(out, "wb") as o, open(err, "wb") as e:
             if not terminal:
@@ -176,7 +196,7 @@ class Postrider:
                 os.close(theirs)
                 reader = threading.Thread(target=drain, args=(ours, out))
                 reader.start()
-        running = Running(process, out, err, reader, ours)
+        running = Running(process, out, err, reader, ours, self.memory_limit)
         tap.cleanup(running.stop)
         return running
 

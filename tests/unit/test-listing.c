@@ -217,6 +217,32 @@ many_messages_may_share_one_uid(void **state)
 	listing_free(&l);
 }
 
+static void
+a_message_far_larger_than_listed_has_no_end(void **state)
+{
+	enum {
+		MIB = 1024 * 1024
+	};
+	static const struct {
+		uint64_t listed, read;
+		bool endless;
+	} rows[] = { { 1, 64 * MIB, false }, { 1, 65 * MIB, true },
+		{ 100 * MIB, 400 * MIB, false },
+		{ 100 * MIB, 463 * MIB, false }, { 100 * MIB, 465 * MIB, true },
+		{ 0, 465 * MIB, false }, { 0, (uint64_t)4000 * MIB, false },
+		{ 0, (uint64_t)5000 * MIB, true }, { 9, 0, false },
+		{ INT64_MAX, (uint64_t)5000 * MIB, false },
+		{ INT64_MAX, UINT64_MAX, false } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct listing_entry listed = { .octets = rows[i].listed };
+
+		assert_int_equal(
+		    listing_is_endless(&listed, rows[i].read), rows[i].endless);
+	}
+}
+
 int
 main(void)
 {
@@ -232,6 +258,7 @@ main(void)
 		cmocka_unit_test(
 		    a_large_listing_keeps_every_uid_with_its_number),
 		cmocka_unit_test(many_messages_may_share_one_uid),
+		cmocka_unit_test(a_message_far_larger_than_listed_has_no_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -876,6 +876,43 @@ content_is_unstuffed_whatever_the_split(void **state)
 }
 
 static void
+the_uid_of_one_message_is_handed_out_as_it_stands(void **state)
+{
+	static const char *const wrong[] = { "S: +OK 8 abc", "S: +OK",
+		"S: +OK 9", "S: +OK 9 abc\r\n.", "S: + 9 abc" };
+	struct peer peer;
+	struct pop3 *pop3;
+	struct error e = { 0 };
+	struct slice uid;
+	size_t i;
+
+	(void)state;
+	enter_maildrop(&peer,
+	    STEPS(MAILDROP, "C: UIDL 7", "S: +OK 7 a\xff%s", "C: UIDL 8",
+		"S: -ERR no such message", "C: NOOP", "S: -ERR what", "C: NOOP",
+		"S: +OK"),
+	    &pop3);
+	assert_int_equal(pop3_uid(pop3, 7, &uid, &e), 0);
+	assert_true(slice_is(uid, "a\xff%s"));
+	assert_int_equal(pop3_uid(pop3, 8, &uid, &e), -1);
+	assert_error(&e, ERR_REFUSED, "no such message");
+	assert_int_equal(pop3_noop(pop3, &e), -1);
+	assert_error(&e, ERR_REFUSED, "NOOP");
+	assert_int_equal(pop3_noop(pop3, &e), 0);
+	pop3_free(&pop3);
+	peer_finish(&peer);
+	for (i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+		enter_maildrop(
+		    &peer, STEPS(MAILDROP, "C: UIDL 9", wrong[i]), &pop3);
+		if (pop3_uid(pop3, 9, &uid, &e) == 0)
+			assert_int_equal(pop3_noop(pop3, &e), -1);
+		assert_int_equal(e.kind, ERR_PROTOCOL);
+		pop3_free(&pop3);
+		peer_finish(&peer);
+	}
+}
+
+static void
 a_message_that_is_refused_does_not_end_the_session(void **state)
 {
 	struct peer peer;
@@ -1309,6 +1346,8 @@ main(void)
 		cmocka_unit_test(
 		    a_caller_may_break_a_listing_off_with_its_own_error),
 		cmocka_unit_test(content_is_unstuffed_whatever_the_split),
+		cmocka_unit_test(
+		    the_uid_of_one_message_is_handed_out_as_it_stands),
 		cmocka_unit_test(
 		    a_message_that_is_refused_does_not_end_the_session),
 		cmocka_unit_test(content_cut_short_is_never_an_end),
