@@ -83,10 +83,10 @@ static const char *const sql[BOOK_STATEMENTS] = {
 };
 
 int
-book_open(struct book *b, const char *dir, struct error *e)
+book_open(struct book *b, const char *dir, bool may_be_new, struct error *e)
 {
 	*b = (struct book){ 0 };
-	if (schema_open(&b->db, dir, true, e) < 0)
+	if (schema_open(&b->db, dir, true, may_be_new, e) < 0)
 		return -1;
 	b->path = xasprintf("%s/ledger.db", dir);
 	return 0;

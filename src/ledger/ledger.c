@@ -118,8 +118,8 @@ ledger_open(
 	*out = NULL;
 	l->lock_fd = lock_take(dir, e);
 	if (l->lock_fd < 0 || lock_check_marker(dir, may_be_new, e) < 0 ||
-	    book_open(&l->book, dir, e) < 0 || lock_set_marker(dir, e) < 0 ||
-	    queue_new(&l->queue, e) < 0)
+	    book_open(&l->book, dir, may_be_new, e) < 0 ||
+	    lock_set_marker(dir, e) < 0 || queue_new(&l->queue, e) < 0)
 		goto fail;
 	rc = pthread_create(&l->thread, NULL, ledger_thread, l);
 	if (rc != 0) {

@@ -22,6 +22,9 @@ int lock_take(const char *dir, struct error *e);
  */
 int lock_check_marker(const char *dir, bool may_be_new, struct error *e);
 
+/* lock_check_empty - the same, for a ledger.db without a ledger in it. */
+int lock_check_empty(const char *dir, bool may_be_new, struct error *e);
+
 /* lock_set_marker - there is a ledger now. Returns 0, or -1: ERR_LEDGER. */
 int lock_set_marker(const char *dir, struct error *e);
 
