@@ -94,6 +94,7 @@ verdict_conclude(struct transit *t, const char *destination)
 		.state = state,
 		.reply = t->reply,
 		.next_try = next_try,
+		.refused_anew = t->failed_anew,
 		.destination = destination,
 		.outcomes = t->outcomes,
 		.outcome_count = t->recipient_count,

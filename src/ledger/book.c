@@ -42,13 +42,13 @@ static const char *const sql[BOOK_STATEMENTS] = {
 	    " doubts = doubts - (before = 'in_doubt'),"
 	    " intent = iif(before = 'in_doubt', intent, NULL), before = NULL"
 	    " WHERE id = ?1 AND state = 'in_doubt' AND before IS NOT NULL",
-	/* ?3 state, ?4 reply, ?5 next_try */
+	/* ?3 state, ?4 reply, ?5 next_try, ?6 refused_anew */
 	[BOOK_VERDICT] =
 	    "UPDATE message SET state = ?3, before = NULL, since = ?2,"
 	    " reply = ?4, next_try = ?5,"
 	    " attempts = attempts + (?3 = 'deferred'),"
-	    " first_refused = iif(?3 = 'deferred', ifnull(first_refused, ?2),"
-	    "  first_refused),"
+	    " first_refused = iif(?3 <> 'deferred', first_refused,"
+	    "  iif(?6, ?2, min(ifnull(first_refused, ?2), ?2))),"
 	    " delivered = iif(?3 IN ('delivered', 'delete_owed'), ?2,"
 	    "  delivered),"
 	    " intent = iif(?3 = 'in_doubt', intent, NULL)"
@@ -252,6 +252,7 @@ book_change(
 		bind_text(st, 3, state_name(c->state));
 		bind_text(st, 4, c->reply);
 		sqlite3_bind_int64(st, 5, c->next_try);
+		sqlite3_bind_int(st, 6, c->refused_anew);
 		break;
 	case CHANGE_SEEN:
 		bind_text(st, 3, c->reply);

@@ -89,7 +89,7 @@ struct standing {
 	bool polled;
 	bool first; /* no first poll has been planned yet */
 	int64_t last_started, last_ended, last_success; /* 0: never */
-	int64_t last_listed; /* the last time the listing was planned */
+	int64_t last_listed; /* start of the last poll that was planned */
 	char error_kind[24]; /* "" when the last poll succeeded */
 	char error_text[400];
 	uint64_t failures; /* polls in a row without success */

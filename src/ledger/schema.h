@@ -2,7 +2,8 @@
  * schema.h - the tables of ledger.db, and how a connection to it is opened.
  *
  * account   a row for each maildrop, by the account's name; what its last poll
- *           did, for `status`.
+ *           did, for `status`; last_listed, when the last one began that has
+ *           seen the listing, to notice that the clock has jumped.
  * message   a row for each message that was ever dealt with:
  *             uid, copy, octets  as listed; uid is a BLOB, compared octet by
  *                                octet; copy counts equal UIDs of one listing

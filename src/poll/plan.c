@@ -2,6 +2,7 @@
 #include "poll/plan.h"
 
 #include "base/alloc.h"
+#include "delivery/policy.h"
 
 #include <stdlib.h>
 
@@ -107,7 +108,7 @@ plan_deferred(struct plan_entry *entry, const struct plan_input *in)
 {
 	if (entry->row->since >= in->run_started)
 		set(entry, PLAN_LEAVE, "refused for now, a moment ago");
-	else if (in->impatient || entry->row->next_try <= in->now)
+	else if (in->impatient || policy_is_due(entry->row->next_try, in->now))
 		set(entry, PLAN_TAKE, "refused for now before");
 	else
 		set(entry, PLAN_LEAVE, "refused for now; to be tried later");

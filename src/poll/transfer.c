@@ -68,6 +68,16 @@ pending_recipients(struct session *s, struct plan_entry *entry,
 	return 0;
 }
 
+/*
+ * Since when it has been refused; 0: it was not, or the clock has jumped since,
+ * and nobody knows whether it was for long.
+ */
+static int64_t
+first_refused(const struct session *s, const struct row *row)
+{
+	return row == NULL || s->plan.clock_jumped ? 0 : row->first_refused;
+}
+
 static int
 make_transit(struct session *s, struct plan_entry *entry, struct transit **out,
     struct error *e)
@@ -93,7 +103,8 @@ make_transit(struct session *s, struct plan_entry *entry, struct transit **out,
 	t->uid = entry->listed->uid;
 	t->copy = entry->listed->copy;
 	t->octets = entry->listed->octets;
-	t->first_failed = row != NULL ? row->first_refused : 0;
+	t->first_failed = first_refused(s, row);
+	t->failed_anew = s->plan.clock_jumped;
 	t->attempts = row != NULL ? row->attempts : 0;
 	t->delete_after = a->after == AFTER_DELETE;
 	trace_id(a->at.host, a->login.user, t->uid, t->copy, t->octets, t->id);
@@ -111,7 +122,8 @@ record_trouble(struct session *s, const struct plan_entry *entry,
     const char *hold, const struct error *why, struct error *e)
 {
 	const struct row *row = entry->fresh ? NULL : entry->row;
-	int64_t now = clock_wall(), first = now, next_try = 0;
+	int64_t now = clock_wall(), first = first_refused(s, row);
+	int64_t next_try = 0;
 	struct ledger_change change = {
 		.kind = CHANGE_VERDICT,
 		.message = row != NULL ? row->message : 0,
@@ -120,13 +132,12 @@ record_trouble(struct session *s, const struct plan_entry *entry,
 		.octets = entry->listed->octets,
 		.fresh = entry->fresh,
 		.reply = hold != NULL ? hold : why->text,
+		.refused_anew = s->plan.clock_jumped,
 	};
 
-	if (row != NULL && row->first_refused > 0)
-		first = row->first_refused;
 	if (hold == NULL)
-		next_try = policy_next_try(
-		    row != NULL ? row->attempts + 1 : 1, first, now);
+		next_try = policy_next_try(row != NULL ? row->attempts + 1 : 1,
+		    first > 0 ? first : now, now);
 	change.next_try = next_try;
 	change.state = next_try > 0 ? STATE_DEFERRED : STATE_HELD;
 	if (change.state == STATE_HELD)
