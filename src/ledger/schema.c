@@ -180,7 +180,8 @@ read_version(sqlite3 *db, const char *path, int *version, struct error *e)
 /*
  * Damage has to be found before mail moves, not in the middle of it. Of what
  * SQLite can check this is the thorough one: an index that disagrees with its
- * table would make known mail look new. 200,000 messages take half a second.
+ * table would make known mail look new. 200,000 messages take less than a
+ * second.
  */
 static int
 check_whole(sqlite3 *db, const char *path, struct error *e)
