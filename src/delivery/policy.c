@@ -86,3 +86,9 @@ policy_next_try(uint32_t attempts, int64_t first, int64_t now)
 		wait *= 2;
 	return now + (wait < LONGEST_WAIT_S ? wait : LONGEST_WAIT_S);
 }
+
+bool
+policy_is_due(int64_t next_try, int64_t now)
+{
+	return next_try <= now || next_try > now + LONGEST_WAIT_S;
+}

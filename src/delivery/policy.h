@@ -52,4 +52,10 @@ bool policy_is_too_large(const struct smtp_reply *reply);
  */
 int64_t policy_next_try(uint32_t attempts, int64_t first, int64_t now);
 
+/*
+ * policy_is_due - is it time to try it again? A time further away than the
+ * longest wait has been set by a clock that was wrong, and is not waited for.
+ */
+bool policy_is_due(int64_t next_try, int64_t now);
+
 #endif

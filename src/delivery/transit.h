@@ -65,6 +65,7 @@ struct transit {
 	uint32_t copy;
 	uint64_t octets; /* as listed */
 	int64_t first_failed; /* of a deferred message, else 0 */
+	bool failed_anew; /* that time is of no use: the clock has jumped */
 	uint32_t attempts;
 	bool delete_after; /* a delivered message's DELE is owed */
 	enum on_reject on_reject;

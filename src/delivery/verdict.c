@@ -148,6 +148,7 @@ verdict_conclude(struct transit *t, const char *destination)
 		.state = state_to_record(t, worst),
 		.reply = t->reply,
 		.next_try = next_try,
+		.refused_anew = t->failed_anew,
 		.destination = destination,
 	};
 	t->change.rejected =

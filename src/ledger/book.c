@@ -43,15 +43,16 @@ static const char *const sql[BOOK_STATEMENTS] = {
 	    " doubts = doubts - (before = 'in_doubt'),"
 	    " intent = iif(before = 'in_doubt', intent, NULL), before = NULL"
 	    " WHERE id = ?1 AND state = 'in_doubt' AND before IS NOT NULL",
-	/* ?3 state, ?4 reply, ?5 next_try, ?6 rejected by this verdict */
+	/* ?3 state, ?4 reply, ?5 next_try, ?6 rejected by this verdict,
+	 * ?7 refused_anew */
 	[BOOK_VERDICT] =
 	    "UPDATE message SET state = ?3, before = NULL, since = ?2,"
 	    " reply = ?4, next_try = ?5,"
 	    " attempts = iif(?6, 0,"
 	    "  attempts + (?3 IN ('deferred', 'report_owed'))),"
 	    " first_refused = iif(?6, NULL,"
-	    "  iif(?3 IN ('deferred', 'report_owed'),"
-	    "   ifnull(first_refused, ?2), first_refused)),"
+	    "  iif(?3 NOT IN ('deferred', 'report_owed'), first_refused,"
+	    "   iif(?7, ?2, min(ifnull(first_refused, ?2), ?2)))),"
 	    " doubts = iif(?6, 0, doubts), rejected = rejected OR ?6,"
 	    " delivered = iif(?3 IN ('delivered', 'rejected', 'delete_owed'),"
 	    "  ?2, delivered),"
@@ -89,10 +90,10 @@ static const char *const sql[BOOK_STATEMENTS] = {
 };
 
 int
-book_open(struct book *b, const char *dir, struct error *e)
+book_open(struct book *b, const char *dir, bool may_be_new, struct error *e)
 {
 	*b = (struct book){ 0 };
-	if (schema_open(&b->db, dir, true, e) < 0)
+	if (schema_open(&b->db, dir, true, may_be_new, e) < 0)
 		return -1;
 	b->path = xasprintf("%s/ledger.db", dir);
 	return 0;
@@ -263,6 +264,7 @@ book_change(
 		bind_text(st, 4, c->reply);
 		sqlite3_bind_int64(st, 5, c->next_try);
 		sqlite3_bind_int(st, 6, c->rejected);
+		sqlite3_bind_int(st, 7, c->refused_anew);
 		break;
 	case CHANGE_SEEN:
 		bind_text(st, 3, c->reply);

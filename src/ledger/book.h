@@ -38,7 +38,8 @@ struct book {
 	char *path; /* owned; for errors */
 };
 
-int book_open(struct book *b, const char *dir, struct error *e);
+int
+book_open(struct book *b, const char *dir, bool may_be_new, struct error *e);
 void book_close(struct book *b);
 
 /*

@@ -17,6 +17,8 @@
 
 /* Forget what has been gone for so long. */
 #define GONE_S ((int64_t)90 * 86400)
+/* More than that between two polls, or less than nothing, proves little. */
+#define BETWEEN_S ((int64_t)7 * 86400)
 /* Bounds a transaction, not the queue. */
 #define BATCH 1024
 
@@ -119,8 +121,8 @@ ledger_open(
 	*out = NULL;
 	l->lock_fd = lock_take(dir, e);
 	if (l->lock_fd < 0 || lock_check_marker(dir, may_be_new, e) < 0 ||
-	    book_open(&l->book, dir, e) < 0 || lock_set_marker(dir, e) < 0 ||
-	    queue_new(&l->queue, e) < 0)
+	    book_open(&l->book, dir, may_be_new, e) < 0 ||
+	    lock_set_marker(dir, e) < 0 || queue_new(&l->queue, e) < 0)
 		goto fail;
 	rc = pthread_create(&l->thread, NULL, ledger_thread, l);
 	if (rc != 0) {
@@ -288,22 +290,43 @@ struct poll_job_record {
 	const struct ledger_poll *poll;
 };
 
+/* Run a statement with the account, the start of the poll, and a number. */
 static int
-forget_gone(struct book *b, const struct ledger_poll *p, struct error *e)
+run_gone(struct book *b, const struct ledger_poll *p, const char *sql,
+    int64_t number, struct error *e)
 {
 	sqlite3_stmt *st = NULL;
 	int rc = -1;
 
-	if (prepare(b,
-		"DELETE FROM message WHERE account = ?1 AND state = 'gone'"
-		" AND since < ?2",
-		&st, e) == 0) {
+	if (prepare(b, sql, &st, e) == 0) {
 		sqlite3_bind_int64(st, 1, p->account);
-		sqlite3_bind_int64(st, 2, p->ended - GONE_S);
+		sqlite3_bind_int64(st, 2, p->started);
+		sqlite3_bind_int64(st, 3, number);
 		rc = book_run(b, st, e);
 	}
 	sqlite3_finalize(st);
 	return rc;
+}
+
+/*
+ * A mailbox may have lost its messages for an hour only, and the clock gone
+ * forward by a year in that hour: what is forgotten comes a second time.
+ */
+static int
+forget_gone(struct book *b, const struct ledger_poll *p, struct error *e)
+{
+	if (run_gone(b, p,
+		"UPDATE message SET since = min(?2, since + ?2 - last_listed"
+		"  - iif(?2 > last_listed, ?3, 0))"
+		" FROM account WHERE account.id = ?1 AND account = ?1"
+		" AND state = 'gone'"
+		" AND ?2 NOT BETWEEN last_listed AND last_listed + ?3",
+		BETWEEN_S, e) < 0)
+		return -1;
+	return run_gone(b, p,
+	    "DELETE FROM message WHERE account = ?1 AND state = 'gone'"
+	    " AND since < ?2 - ?3",
+	    GONE_S, e);
 }
 
 static int
@@ -315,10 +338,12 @@ poll_work(struct book *b, struct ledger_job *job)
 	sqlite3_stmt *st = NULL;
 	int rc = -1;
 
+	if (p->listed && forget_gone(b, p, e) < 0)
+		return -1;
 	if (prepare(b,
 		"UPDATE account SET last_started = ?2, last_ended = ?3,"
 		" last_success = iif(?4, ?3, last_success),"
-		" last_listed = iif(?7, ?3, last_listed),"
+		" last_listed = iif(?7, ?2, last_listed),"
 		" error_kind = ?5, error_text = ?6,"
 		" failures = iif(?4, 0, failures + 1),"
 		" in_mailbox = iif(?7, ?8, in_mailbox), delivered = ?9,"
@@ -342,7 +367,7 @@ poll_work(struct book *b, struct ledger_job *job)
 		rc = book_run(b, st, e);
 	}
 	sqlite3_finalize(st);
-	return rc < 0 ? rc : forget_gone(b, p, e);
+	return rc;
 }
 
 int

@@ -83,6 +83,7 @@ struct ledger_change {
 	int64_t next_try;
 	bool rejected; /* refused for good: what follows is its report, for
 			* which all counting begins anew */
+	bool refused_anew; /* its refusals are counted from now on */
 	const char *destination;
 	const struct ledger_outcome *outcomes;
 	size_t outcome_count;
@@ -132,8 +133,9 @@ struct ledger_poll {
 };
 
 /*
- * ledger_poll - record a poll; messages gone for more than 90 days are
- * forgotten.
+ * ledger_poll - record a poll; if it has listed, messages gone for more than 90
+ * days are forgotten. Of the time since the listing before it at most 7 days
+ * count, so that a clock that jumps makes us forget nothing early.
  */
 int
 ledger_poll(struct ledger *l, const struct ledger_poll *poll, struct error *e);

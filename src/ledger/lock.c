@@ -93,7 +93,9 @@ lock_take(const char *dir, struct error *e)
 		goto out;
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0) {
-		error_set(e, ERR_LEDGER, "%s: %s", path, strerror(errno));
+		error_set(e, ERR_LEDGER,
+		    "%s: %s; check who may write to the state directory", path,
+		    strerror(errno));
 		goto out;
 	}
 	if (try_lock(fd) < 0) {
@@ -138,22 +140,31 @@ lock_held_since(const char *dir)
 }
 
 int
-lock_check_marker(const char *dir, bool may_be_new, struct error *e)
+lock_check_empty(const char *dir, bool may_be_new, struct error *e)
 {
 	char *marker = xasprintf("%s/ledger.marker", dir);
+	int rc = 0;
+
+	if (!may_be_new && access(marker, F_OK) == 0)
+		rc = error_set(e, ERR_QUESTION,
+		    "the ledger %s/ledger.db has gone: without it all mail "
+		    "still in the mailboxes would be fetched again. Restore "
+		    "it, or say --new-ledger",
+		    dir);
+	free(marker);
+	return rc;
+}
+
+int
+lock_check_marker(const char *dir, bool may_be_new, struct error *e)
+{
 	char *db = xasprintf("%s/ledger.db", dir);
 	struct stat st;
 	int rc = 0;
 
 	/* An empty file has lost it just the same. */
-	if (!may_be_new && access(marker, F_OK) == 0 &&
-	    (stat(db, &st) < 0 || st.st_size == 0))
-		rc = error_set(e, ERR_QUESTION,
-		    "the ledger %s has gone: without it all mail still in the "
-		    "mailboxes would be fetched again. Restore it, or say "
-		    "--new-ledger",
-		    db);
-	free(marker);
+	if (stat(db, &st) < 0 || st.st_size == 0)
+		rc = lock_check_empty(dir, may_be_new, e);
 	free(db);
 	return rc;
 }

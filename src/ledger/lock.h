@@ -29,6 +29,9 @@ int64_t lock_held_since(const char *dir);
  */
 int lock_check_marker(const char *dir, bool may_be_new, struct error *e);
 
+/* lock_check_empty - the same, for a ledger.db without a ledger in it. */
+int lock_check_empty(const char *dir, bool may_be_new, struct error *e);
+
 /* lock_set_marker - there is a ledger now. Returns 0, or -1: ERR_LEDGER. */
 int lock_set_marker(const char *dir, struct error *e);
 

@@ -21,7 +21,7 @@ reader_open(struct reader **r, const char *dir, struct error *e)
 
 	*r = NULL;
 	if (lock_check_marker(dir, false, e) < 0 ||
-	    schema_open(&db, dir, false, e) < 0)
+	    schema_open(&db, dir, false, false, e) < 0)
 		return -1;
 	if (db != NULL) {
 		*r = xcalloc(1, sizeof(**r));

@@ -106,7 +106,7 @@ struct standing {
 	bool first; /* no first poll has been planned yet */
 	/* 0: never. Started and not ended: under way, or cut off. */
 	int64_t last_started, last_ended, last_success;
-	int64_t last_listed; /* the last time the listing was planned */
+	int64_t last_listed; /* start of the last poll that was planned */
 	char error_kind[24]; /* "" when the last poll succeeded */
 	char error_text[400];
 	uint64_t failures; /* polls in a row without success */

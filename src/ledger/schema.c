@@ -2,6 +2,7 @@
 #include "ledger/schema.h"
 
 #include "base/alloc.h"
+#include "ledger/lock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -106,6 +107,13 @@ static const char *const migrations[] = {
 };
 #define VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))
 
+/* Only a person with sqlite3 can be in the way. */
+#define BUSY_MS 5000
+
+#define DAMAGED                                              \
+	"; it is damaged: restore it from a backup, or try " \
+	"\"sqlite3 ledger.db .recover\""
+
 int
 schema_error(sqlite3 *db, const char *what, struct error *e)
 {
@@ -113,6 +121,9 @@ schema_error(sqlite3 *db, const char *what, struct error *e)
 	const char *words = db ? sqlite3_errmsg(db) : "out of memory";
 	const char *hint = "";
 
+	if ((code == SQLITE_IOERR || code == SQLITE_CANTOPEN) &&
+	    sqlite3_system_errno(db) == ENOSPC)
+		code = SQLITE_FULL;
 	switch (code) {
 	case SQLITE_FULL:
 		hint = "; make room on its disk";
@@ -125,11 +136,14 @@ schema_error(sqlite3 *db, const char *what, struct error *e)
 		break;
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
-		hint = "; it is damaged: restore it from a backup, or try "
-		       "\"sqlite3 ledger.db .recover\"";
+		hint = DAMAGED;
 		break;
 	case SQLITE_IOERR:
 		hint = "; check the disk";
+		break;
+	case SQLITE_BUSY:
+		hint = "; another program, sqlite3 perhaps, keeps it locked: "
+		       "end it";
 		break;
 	default:
 		break;
@@ -138,7 +152,7 @@ schema_error(sqlite3 *db, const char *what, struct error *e)
 }
 
 static int
-pragma_int(sqlite3 *db, const char *sql, int *value)
+read_int(sqlite3 *db, const char *sql, int *value)
 {
 	sqlite3_stmt *st = NULL;
 	int rc = -1;
@@ -175,39 +189,95 @@ migrate(sqlite3 *db, const char *path, int from, struct error *e)
 	return rc;
 }
 
+/* Whose is it? Only reads: a file that is not ours stays as it is. */
 static int
-check_version(sqlite3 *db, const char *path, bool writer, struct error *e)
+read_version(sqlite3 *db, const char *path, int *version, struct error *e)
 {
-	int id = 0, version = 0;
+	int id = 0, tables = 0;
 
-	if (pragma_int(db, "PRAGMA application_id", &id) < 0 ||
-	    pragma_int(db, "PRAGMA user_version", &version) < 0)
+	if (read_int(db, "PRAGMA application_id", &id) < 0 ||
+	    read_int(db, "PRAGMA user_version", version) < 0 ||
+	    read_int(db, "SELECT count(*) FROM sqlite_schema", &tables) < 0)
 		return schema_error(db, path, e);
-	if (version > 0 && id != APPLICATION_ID)
+	if (id != APPLICATION_ID && (id != 0 || *version != 0 || tables > 0))
 		return error_set(e, ERR_LEDGER,
 		    "%s is a database of some other program", path);
-	if (version > VERSION)
+	if (id == APPLICATION_ID && *version < 1)
+		return error_set(
+		    e, ERR_LEDGER, "%s: it has no version" DAMAGED, path);
+	if (*version > VERSION)
 		return error_set(e, ERR_LEDGER,
 		    "%s was written by a newer postrider (its version is %d, "
 		    "this program knows %d): use that one",
-		    path, version, VERSION);
+		    path, *version, VERSION);
+	return 0;
+}
+
+/*
+ * Damage has to be found before mail moves, not in the middle of it. Of what
+ * SQLite can check this is the thorough one: an index that disagrees with its
+ * table would make known mail look new. 200,000 messages take less than a
+ * second.
+ */
+static int
+check_whole(sqlite3 *db, const char *path, struct error *e)
+{
+	sqlite3_stmt *st = NULL;
+	const char *found, *line;
+	int rc = -1;
+
+	if (sqlite3_prepare_v2(
+		db, "PRAGMA integrity_check(1)", -1, &st, NULL) != SQLITE_OK ||
+	    sqlite3_step(st) != SQLITE_ROW ||
+	    (found = (const char *)sqlite3_column_text(st, 0)) == NULL) {
+		schema_error(db, path, e);
+	} else if (strcmp(found, "ok") != 0) {
+		line = strrchr(found, '\n');
+		error_set(e, ERR_LEDGER, "%s: %.150s" DAMAGED, path,
+		    line != NULL ? line + 1 : found);
+	} else {
+		rc = 0;
+	}
+	sqlite3_finalize(st);
+	return rc;
+}
+
+static int
+open_writer(sqlite3 *db, const char *path, int version, struct error *e)
+{
+	if (sqlite3_exec(db,
+		"PRAGMA journal_mode = WAL;"
+		"PRAGMA synchronous = FULL;",
+		NULL, NULL, NULL) != SQLITE_OK)
+		return schema_error(db, path, e);
+	if (check_whole(db, path, e) < 0 ||
+	    (version < VERSION && migrate(db, path, version, e) < 0))
+		return -1;
+	/* Not before: a migration may drop a table that others refer to. */
+	if (sqlite3_exec(db, "PRAGMA foreign_keys = ON", NULL, NULL, NULL) !=
+	    SQLITE_OK)
+		return schema_error(db, path, e);
+	return 0;
+}
+
+static int
+open_reader(int version, const char *path, struct error *e)
+{
 	if (version == VERSION)
 		return 0;
-	if (!writer)
-		return error_set(e, ERR_LEDGER,
-		    "%s is of an older version; the next fetch brings it up "
-		    "to date",
-		    path);
-	return migrate(db, path, version, e);
+	return error_set(e, ERR_LEDGER,
+	    "%s is of an older version; the next fetch brings it up to date",
+	    path);
 }
 
 int
-schema_open(sqlite3 **db, const char *dir, bool writer, struct error *e)
+schema_open(sqlite3 **db, const char *dir, bool writer, bool may_be_new,
+    struct error *e)
 {
 	char *path = xasprintf("%s/ledger.db", dir);
 	int flags = writer ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
 			   : SQLITE_OPEN_READONLY;
-	int fd, rc = -1;
+	int fd, version, rc = -1;
 
 	*db = NULL;
 	if (!writer && access(path, F_OK) < 0 && errno == ENOENT) {
@@ -219,8 +289,9 @@ schema_open(sqlite3 **db, const char *dir, bool writer, struct error *e)
 		fd =
 		    open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 		if (fd < 0) {
-			error_set(
-			    e, ERR_LEDGER, "%s: %s", path, strerror(errno));
+			error_set(e, ERR_LEDGER,
+			    "%s: %s; check who may write to it", path,
+			    strerror(errno));
 			goto out;
 		}
 		close(fd);
@@ -231,24 +302,19 @@ schema_open(sqlite3 **db, const char *dir, bool writer, struct error *e)
 		goto out;
 	}
 	sqlite3_extended_result_codes(*db, 1);
-	sqlite3_busy_timeout(*db, 10000);
+	sqlite3_busy_timeout(*db, BUSY_MS);
 	if (sqlite3_exec(*db,
-		writer ? "PRAGMA journal_mode = WAL;"
-			 "PRAGMA synchronous = FULL;"
-			 "PRAGMA trusted_schema = OFF;"
-			 "PRAGMA cache_size = -1024;"
-		       : "PRAGMA trusted_schema = OFF;"
-			 "PRAGMA cache_size = -1024;",
+		"PRAGMA trusted_schema = OFF;"
+		"PRAGMA cache_size = -1024;",
 		NULL, NULL, NULL) != SQLITE_OK) {
 		schema_error(*db, path, e);
 		goto out;
 	}
-	rc = check_version(*db, path, writer, e);
-	/* Not before: a migration may drop a table that others refer to. */
-	if (rc == 0 && writer &&
-	    sqlite3_exec(*db, "PRAGMA foreign_keys = ON", NULL, NULL, NULL) !=
-		SQLITE_OK)
-		rc = schema_error(*db, path, e);
+	if (read_version(*db, path, &version, e) < 0 ||
+	    (version == 0 && lock_check_empty(dir, may_be_new, e) < 0))
+		goto out;
+	rc = writer ? open_writer(*db, path, version, e)
+		    : open_reader(version, path, e);
 out:
 	if (rc < 0) {
 		sqlite3_close(*db);

@@ -4,6 +4,8 @@
  * account   a row for each maildrop, by the account's name; what its last poll
  *           did, for `status`. While a poll is under way that writes anything,
  *           or after it was cut off, last_started is later than last_ended.
+ *           last_listed is when the last one began that has seen the listing,
+ *           to notice that the clock has jumped.
  * message   a row for each message that was ever dealt with:
  *             uid, copy, octets  as listed; uid is a BLOB, compared octet by
  *                                octet; copy counts equal UIDs of one listing
@@ -37,12 +39,15 @@
 #include <stdbool.h>
 
 /*
- * schema_open - open ledger.db in `dir`; a writer makes or migrates it (WAL,
- * synchronous=FULL), a reader refuses what it does not know.
+ * schema_open - open ledger.db in `dir`; a writer checks all of it, makes or
+ * migrates it (WAL, synchronous=FULL), a reader refuses what it does not know.
+ * A file that is not ours, or newer than we are, is left as it is.
  * *db is NULL and 0 returned when a reader finds no file.
- * Returns 0, or -1 with ERR_LEDGER.
+ * Returns 0, or -1 with ERR_LEDGER, or ERR_QUESTION: a ledger was here, and the
+ * file holds none (may_be_new: that is no question).
  */
-int schema_open(sqlite3 **db, const char *dir, bool writer, struct error *e);
+int schema_open(sqlite3 **db, const char *dir, bool writer, bool may_be_new,
+    struct error *e);
 
 /* schema_error - ERR_LEDGER with SQLite's words and what can be done. */
 int schema_error(sqlite3 *db, const char *what, struct error *e);

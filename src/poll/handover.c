@@ -3,6 +3,12 @@
 
 #include "message/trace.h"
 
+int64_t
+handover_first_failed(const struct session *s, const struct row *row)
+{
+	return row == NULL || s->plan.clock_jumped ? 0 : row->first_refused;
+}
+
 void
 handover_begin(struct handover *h, struct session *s, struct delivery *to,
     struct plan_entry *entry, const char *const *recipients, size_t count)
@@ -23,7 +29,8 @@ handover_begin(struct handover *h, struct session *s, struct delivery *to,
 	t->uid = entry->listed->uid;
 	t->copy = entry->listed->copy;
 	t->octets = entry->listed->octets;
-	t->first_failed = row != NULL ? row->first_refused : 0;
+	t->first_failed = handover_first_failed(s, row);
+	t->failed_anew = s->plan.clock_jumped;
 	t->attempts = row != NULL ? row->attempts : 0;
 	t->delete_after = a->after == AFTER_DELETE;
 	t->on_reject = a->on_reject;

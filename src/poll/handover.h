@@ -24,6 +24,13 @@ void handover_begin(struct handover *h, struct session *s, struct delivery *to,
     struct plan_entry *entry, const char *const *recipients, size_t count);
 
 /*
+ * handover_first_failed - since when a message has been refused for now, whose
+ * row may be NULL; 0: it was not, or the clock has jumped since, and nobody
+ * knows whether it was for long.
+ */
+int64_t handover_first_failed(const struct session *s, const struct row *row);
+
+/*
  * handover_pass - append content. Returns 0, or -1: ERR_REFUSED and `unwanted`
  * when the delivery has given up, ERR_STOPPED, ERR_SYSTEM.
  */

@@ -52,7 +52,7 @@ notice_begin(struct notice *n, struct session *s, struct plan_entry *entry)
 	} else {
 		n->message = entry->row->message;
 		n->attempts = entry->row->attempts;
-		n->first_failed = entry->row->first_refused;
+		n->first_failed = handover_first_failed(s, entry->row);
 	}
 }
 
@@ -80,6 +80,7 @@ record(struct notice *n, enum state state, const char *words, int64_t next_try,
 		.state = state,
 		.reply = words,
 		.next_try = next_try,
+		.refused_anew = s->plan.clock_jumped,
 	};
 
 	if (state == STATE_HELD)

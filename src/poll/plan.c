@@ -2,6 +2,7 @@
 #include "poll/plan.h"
 
 #include "base/alloc.h"
+#include "delivery/policy.h"
 
 #include <stdlib.h>
 
@@ -111,7 +112,7 @@ plan_deferred(struct plan_entry *entry, const struct plan_input *in)
 {
 	if (entry->row->since >= in->run_started)
 		set(entry, PLAN_LEAVE, "refused for now, a moment ago");
-	else if (in->impatient || entry->row->next_try <= in->now)
+	else if (in->impatient || policy_is_due(entry->row->next_try, in->now))
 		set(entry, PLAN_TAKE, "refused for now before");
 	else
 		set(entry, PLAN_LEAVE, "refused for now; to be tried later");
@@ -130,7 +131,7 @@ plan_report(struct plan_entry *entry, const struct plan_input *in)
 		    "report");
 	else if (row->attempts > 0 && row->since >= in->run_started)
 		set(entry, PLAN_LEAVE, "its report had no luck a moment ago");
-	else if (in->impatient || row->next_try <= in->now)
+	else if (in->impatient || policy_is_due(row->next_try, in->now))
 		set(entry, PLAN_REPORT, "refused for good: a report is owed");
 	else
 		set(entry, PLAN_LEAVE,

@@ -54,7 +54,8 @@ struct plan_input {
 	const struct account *account;
 	int64_t now; /* wall clock */
 	int64_t run_started; /* messages tried since are left alone;
-				 * INT64_MAX: none were */
+				 * INT64_MAX: none were;
+				 * INT64_MIN: any may have been */
 	int64_t last_poll; /* 0: never */
 	bool first; /* the account has had no first poll */
 	bool impatient; /* deferred ones are due now: a person asked */

@@ -13,6 +13,8 @@
 
 /* Sessions that one poll may use up on messages nobody wants. */
 #define SESSIONS_MAX 8
+/* By so much the two clocks disagree because one counts whole seconds. */
+#define CLOCK_COARSE_S 2
 
 static void
 phase(const struct session *s, enum poll_phase phase)
@@ -213,6 +215,20 @@ report_plan(struct session *s)
 
 /* --- one session --- */
 
+/* For plan.h: since when messages have been tried by this poll. */
+static int64_t
+run_started(const struct session *s, int64_t now)
+{
+	int64_t passed_ms = clock_monotonic_ms() - s->started_ms;
+
+	if (s->sessions == 0)
+		return INT64_MAX;
+	/* Set back meanwhile, the clock cannot tell. */
+	if ((now - s->started + CLOCK_COARSE_S) * 1000 < passed_ms)
+		return INT64_MIN;
+	return s->started;
+}
+
 static void
 close_session(struct session *s)
 {
@@ -230,10 +246,11 @@ run_session(struct session *s, struct error *e)
 	const struct poll_job *job = s->job;
 	struct plan_input in = { .account = job->account,
 		.now = clock_wall(),
-		.run_started = s->sessions++ == 0 ? INT64_MAX : s->started,
 		.impatient = job->impatient };
 	int rc = -1;
 
+	in.run_started = run_started(s, in.now);
+	s->sessions++;
 	phase(s, POLL_CONNECTING);
 	if (maildrop_open(&s->pop3, job->account, job->password, job->stop, e) <
 	    0)
@@ -316,9 +333,10 @@ poll_run(
 {
 	const struct account *a = job->account;
 	int64_t started = clock_monotonic_ms();
-	struct session s = {
-		.job = job, .report = report, .started = clock_wall()
-	};
+	struct session s = { .job = job,
+		.report = report,
+		.started = clock_wall(),
+		.started_ms = started };
 	int rc = -1;
 
 	*report = (struct poll_report){ 0 };

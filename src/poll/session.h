@@ -13,6 +13,7 @@ struct session {
 	struct poll_report *report; /* borrowed */
 	int64_t account; /* the ledger's row */
 	int64_t started; /* wall clock */
+	int64_t started_ms; /* clock_monotonic_ms() */
 	unsigned sessions; /* POP3 sessions so far */
 	bool first; /* the account's first poll */
 	bool listed; /* the plan is made and recorded */

@@ -88,7 +88,8 @@ record_trouble(struct session *s, const struct plan_entry *entry,
     const char *hold, const struct error *why, struct error *e)
 {
 	const struct row *row = entry->fresh ? NULL : entry->row;
-	int64_t now = clock_wall(), first = now, next_try = 0;
+	int64_t now = clock_wall(), first = handover_first_failed(s, row);
+	int64_t next_try = 0;
 	struct ledger_change change = {
 		.kind = CHANGE_VERDICT,
 		.message = row != NULL ? row->message : 0,
@@ -97,13 +98,12 @@ record_trouble(struct session *s, const struct plan_entry *entry,
 		.octets = entry->listed->octets,
 		.fresh = entry->fresh,
 		.reply = hold != NULL ? hold : why->text,
+		.refused_anew = s->plan.clock_jumped,
 	};
 
-	if (row != NULL && row->first_refused > 0)
-		first = row->first_refused;
 	if (hold == NULL)
-		next_try = policy_next_try(
-		    row != NULL ? row->attempts + 1 : 1, first, now);
+		next_try = policy_next_try(row != NULL ? row->attempts + 1 : 1,
+		    first > 0 ? first : now, now);
 	change.next_try = next_try;
 	change.state = next_try > 0 ? STATE_DEFERRED : STATE_HELD;
 	if (change.state == STATE_HELD)

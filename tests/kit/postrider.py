@@ -164,8 +164,10 @@ class Postrider:
             file.write(text)
         os.chmod(self.config, 0o600)
 
-    def start(self, *args, probe=False, crash=None, shift=None, env=None,
-              terminal=False):
+    def start(self, *args, probe=False, crash=None, shift=None, fault=None,
+              env=None, terminal=False, by=()):
+        """probe, crash, shift, fault: by probe.c, which says what they mean.
+        by: words in front of the command, to run it as somebody else."""
         self._runs += 1
         out = os.path.join(self.folder, f"out.{self._runs}")
         err = os.path.join(self.folder, f"err.{self._runs}")
@@ -175,9 +177,11 @@ class Postrider:
         if crash:
             environment["POSTRIDER_CRASH"] = crash
         if shift:
-            environment["POSTRIDER_CLOCK_SHIFT"] = str(int(shift))
-        program = PROBE if probe or crash or shift else PROGRAM
-        command = [program, args[0], "--config", self.config, *args[1:]]
+            environment["POSTRIDER_CLOCK_SHIFT"] = str(shift)
+        if fault:
+            environment["POSTRIDER_LEDGER_FAULT"] = fault
+        program = PROBE if probe or crash or shift or fault else PROGRAM
+        command = [*by, program, args[0], "--config", self.config, *args[1:]]
         return self._spawn(command, environment, out, err, terminal)
 
     def _spawn(self, command, environment, out, err, terminal):

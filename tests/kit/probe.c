@@ -1,23 +1,54 @@
 /*
  * probe.c - what makes postrider-probe of postrider: a clock that can be moved
- * (POSTRIDER_CLOCK_SHIFT, seconds) and places to die as if the power had
- * failed (POSTRIDER_CRASH, "name" or "name:N" for the Nth time it is passed).
+ * (POSTRIDER_CLOCK_SHIFT, seconds, or the path of a file that tells them),
+ * places to die as if the power had failed (POSTRIDER_CRASH, "name" or "name:N"
+ * for the Nth time it is passed), and a disk that fails under the ledger
+ * (POSTRIDER_LEDGER_FAULT, as faults.h says).
  */
 #include "base/clock.h"
 #include "base/crash.h"
+#include "faults.h"
 
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+static int64_t
+shift_in_file(const char *path)
+{
+	FILE *file = fopen(path, "re");
+	char text[32] = "";
+
+	if (file == NULL || fgets(text, sizeof(text), file) == NULL)
+		abort();
+	fclose(file);
+	return atoll(text);
+}
 
 int64_t
 clock_wall(void)
 {
 	const char *shift = getenv("POSTRIDER_CLOCK_SHIFT");
+	int64_t now = (int64_t)time(NULL);
 
-	return (int64_t)time(NULL) + (shift != NULL ? atoll(shift) : 0);
+	if (shift == NULL)
+		return now;
+	return now + (shift[0] == '/' ? shift_in_file(shift) : atoll(shift));
+}
+
+__attribute__((constructor)) static void
+make_disk_fail(void)
+{
+	const char *spec = getenv("POSTRIDER_LEDGER_FAULT");
+
+	if (spec == NULL)
+		return;
+	faults_install();
+	if (faults_set(spec) < 0)
+		abort();
 }
 
 void

@@ -222,43 +222,126 @@ polls_leave_their_figures(void **state)
 	world_end(&w);
 }
 
+/* A poll that has listed, or not, at a time. */
+static void
+poll_at(struct world *w, int64_t time, bool listed)
+{
+	const struct ledger_poll poll = { .account = w->account,
+		.started = time,
+		.ended = time + 1,
+		.listed = listed };
+	struct error e = { 0 };
+
+	assert_int_equal(ledger_poll(w->l, &poll, &e), 0);
+}
+
+/* Polls from day to day, the first and the last one included. */
+static void
+poll_daily(struct world *w, int64_t first, int64_t last)
+{
+	for (int64_t day = first; day <= last; day++)
+		poll_at(w, START + day * DAY, true);
+}
+
 static void
 what_has_been_gone_for_more_than_90_days_is_forgotten(void **state)
 {
 	struct world w;
-	struct ledger_poll poll = { .listed = true };
 	struct error e = { 0 };
 	char text[256];
-	int64_t gone, kept, other;
+	int64_t gone, kept, other, isp;
 
 	(void)state;
 	world_begin(&w);
+	isp = w.account;
 	gone = intent(&w, 0, "gone");
 	verdict_of_two(
 	    &w, gone, STATE_DEFERRED, STATE_DELIVERED, STATE_DEFERRED);
 	apply_to(&w, CHANGE_GONE, gone);
 	kept = row_in(&w, "kept", STATE_DELIVERED);
-	assert_int_equal(ledger_account(w.l, "club", "h", "u", NULL, false,
-			     &poll.account, &e),
-	    0);
 	atomic_fetch_add(&wall, 1);
 	other = row_in(&w, "gone later", STATE_GONE);
 
 	/* Another account's poll forgets nothing of this one. */
-	poll.ended = START + 900 * DAY;
-	assert_int_equal(ledger_poll(w.l, &poll, &e), 0);
+	assert_int_equal(
+	    ledger_account(w.l, "club", "h", "u", NULL, false, &w.account, &e),
+	    0);
+	poll_at(&w, START + 900 * DAY, true);
+	w.account = isp;
 	assert_int_equal(state_of(&w, gone), STATE_GONE);
 
-	poll.account = w.account;
-	poll.ended = START + 90 * DAY;
-	assert_int_equal(ledger_poll(w.l, &poll, &e), 0);
+	poll_daily(&w, 0, 90);
 	assert_int_equal(state_of(&w, gone), STATE_GONE);
-	poll.ended = START + 90 * DAY + 1;
-	assert_int_equal(ledger_poll(w.l, &poll, &e), 0);
+	/* One that has listed nothing does not know what is gone. */
+	poll_at(&w, START + 90 * DAY + 1, false);
+	assert_int_equal(state_of(&w, gone), STATE_GONE);
+	poll_at(&w, START + 90 * DAY + 1, true);
 	assert_int_equal(row_of(&w, gone).message, 0);
 	assert_int_equal(state_of(&w, other), STATE_GONE);
 	assert_int_equal(state_of(&w, kept), STATE_DELIVERED);
 	assert_string_equal(ask(&w, "SELECT count(*) FROM outcome", text), "0");
+	world_end(&w);
+}
+
+static void
+a_clock_that_goes_forward_by_a_year_makes_nothing_forgotten(void **state)
+{
+	struct world w;
+	int64_t m;
+
+	(void)state;
+	world_begin(&w);
+	m = row_in(&w, "u", STATE_GONE);
+	poll_daily(&w, 0, 10);
+	poll_daily(&w, 375, 375 + 72);
+	/* 10 days before it and 72 after it, and for the year a week. */
+	assert_int_equal(state_of(&w, m), STATE_GONE);
+	assert_int_equal(row_of(&w, m).since, START + 358 * DAY);
+	poll_daily(&w, 448, 449);
+	assert_int_equal(row_of(&w, m).message, 0);
+	world_end(&w);
+}
+
+static void
+a_clock_that_goes_back_by_a_year_makes_nothing_kept_for_a_year(void **state)
+{
+	struct world w;
+	int64_t m;
+
+	(void)state;
+	world_begin(&w);
+	m = row_in(&w, "u", STATE_GONE);
+	poll_daily(&w, 0, 10);
+	/* The hour it went back in does not count, that is all. */
+	poll_daily(&w, -355, -355 + 80);
+	assert_int_equal(row_of(&w, m).since, START - 365 * DAY);
+	assert_int_equal(state_of(&w, m), STATE_GONE);
+	poll_at(&w, START - 275 * DAY + 1, true);
+	assert_int_equal(row_of(&w, m).message, 0);
+	world_end(&w);
+}
+
+static void
+a_clock_that_jumps_during_a_poll_is_noticed_by_the_next(void **state)
+{
+	struct world w;
+	struct ledger_poll poll = {
+		.started = START, .ended = START + 365 * DAY, .listed = true
+	};
+	struct error e = { 0 };
+	int64_t m;
+
+	(void)state;
+	world_begin(&w);
+	poll.account = w.account;
+	atomic_fetch_add(&wall, 365 * DAY);
+	m = row_in(&w, "u", STATE_GONE);
+	assert_int_equal(ledger_poll(w.l, &poll, &e), 0);
+	assert_int_equal(state_of(&w, m), STATE_GONE);
+	assert_int_equal(standing_of(&w).last_listed, START);
+	/* It is not gone since a time that is yet to come. */
+	poll_at(&w, START + 365 * DAY + 60, true);
+	assert_int_equal(row_of(&w, m).since, START + 365 * DAY + 60);
 	world_end(&w);
 }
 
@@ -273,6 +356,12 @@ main(void)
 		cmocka_unit_test(polls_leave_their_figures),
 		cmocka_unit_test(
 		    what_has_been_gone_for_more_than_90_days_is_forgotten),
+		cmocka_unit_test(
+		    a_clock_that_goes_forward_by_a_year_makes_nothing_forgotten),
+		cmocka_unit_test(
+		    a_clock_that_goes_back_by_a_year_makes_nothing_kept_for_a_year),
+		cmocka_unit_test(
+		    a_clock_that_jumps_during_a_poll_is_noticed_by_the_next),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -357,6 +357,44 @@ outcomes_of_other_messages_stay_as_they_are(void **state)
 	world_end(&w);
 }
 
+static void
+a_first_refusal_is_remembered_if_the_clock_can_be_trusted(void **state)
+{
+	static const struct {
+		int64_t later;
+		bool anew;
+		int64_t since; /* both from START on */
+	} table[] = {
+		{ 60, false, 0 },
+		{ 4 * DAY, false, 0 },
+		/* The clock went back: it was not refused in the future. */
+		{ -365 * DAY, false, -365 * DAY },
+		{ 365 * DAY, true, 365 * DAY },
+	};
+	struct world w;
+
+	(void)state;
+	world_begin(&w);
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		char uid[16];
+		int64_t m;
+
+		snprintf(uid, sizeof(uid), "u%zu", i);
+		atomic_store(&wall, START);
+		m = verdict(&w, 0, uid, STATE_DEFERRED, "later");
+		atomic_store(&wall, START + table[i].later);
+		apply(&w,
+		    (struct ledger_change){ .kind = CHANGE_VERDICT,
+			.message = m,
+			.state = STATE_DEFERRED,
+			.refused_anew = table[i].anew });
+		assert_int_equal(
+		    row_of(&w, m).first_refused, START + table[i].since);
+		assert_int_equal(row_of(&w, m).attempts, 2);
+	}
+	world_end(&w);
+}
+
 int
 main(void)
 {
@@ -380,6 +418,8 @@ main(void)
 		cmocka_unit_test(
 		    a_message_tried_again_is_not_sent_again_to_those_who_have_it),
 		cmocka_unit_test(outcomes_of_other_messages_stay_as_they_are),
+		cmocka_unit_test(
+		    a_first_refusal_is_remembered_if_the_clock_can_be_trusted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -770,6 +770,10 @@ a_deferred_message_waits_for_its_time(void **state)
 		{ NOW + 1, false, PLAN_LEAVE },
 		{ NOW + 1, true, PLAN_TAKE },
 		{ NOW + 100 * DAY, true, PLAN_TAKE },
+		{ NOW + 4 * 60 * MINUTE, false, PLAN_LEAVE },
+		/* No wait is that long: the clock went back meanwhile. */
+		{ NOW + 4 * 60 * MINUTE + 1, false, PLAN_TAKE },
+		{ NOW + 365 * DAY, false, PLAN_TAKE },
 	};
 
 	(void)state;
@@ -802,6 +806,24 @@ what_this_run_has_tried_is_left_alone(void **state)
 			    action(&w, 0), before < 0 ? PLAN_TAKE : PLAN_LEAVE);
 			world_end(&w);
 		}
+}
+
+static void
+what_this_run_may_have_tried_is_left_alone(void **state)
+{
+	static const enum state states[] = { STATE_DEFERRED, STATE_IN_DOUBT };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+		struct world w;
+
+		one(&w, states[i])->since = NOW - 365 * DAY;
+		w.in.run_started = INT64_MIN;
+		w.in.impatient = true;
+		make(&w);
+		assert_int_equal(action(&w, 0), PLAN_LEAVE);
+		world_end(&w);
+	}
 }
 
 static void
@@ -1159,6 +1181,7 @@ main(void)
 		cmocka_unit_test(fetch_limit_is_met_exactly),
 		cmocka_unit_test(a_deferred_message_waits_for_its_time),
 		cmocka_unit_test(what_this_run_has_tried_is_left_alone),
+		cmocka_unit_test(what_this_run_may_have_tried_is_left_alone),
 		cmocka_unit_test(
 		    a_message_in_doubt_is_resent_or_held_as_the_owner_wants),
 		cmocka_unit_test(

@@ -607,6 +607,15 @@ run_sql(const char *dir, const char *sql)
 }
 
 static void
+remove_file(const char *dir, const char *name)
+{
+	char path[128];
+
+	path_in(dir, name, path);
+	assert_int_equal(unlink(path), 0);
+}
+
+static void
 expect_unreadable(struct world *w, const char *words)
 {
 	struct reader *r = NULL;
@@ -631,9 +640,15 @@ a_newer_or_older_or_foreign_ledger_is_refused(void **state)
 	run_sql(w.dir, "PRAGMA user_version = 1000");
 	expect_unreadable(&w, "newer postrider");
 	run_sql(w.dir, "PRAGMA user_version = 0");
-	expect_unreadable(&w, "older version");
+	expect_unreadable(&w, "damaged");
 	run_sql(w.dir, "PRAGMA user_version = 2; PRAGMA application_id = 5");
 	expect_unreadable(&w, "other program");
+	run_sql(w.dir, "PRAGMA user_version = 0; PRAGMA application_id = 0");
+	expect_unreadable(&w, "other program");
+	remove_file(w.dir, "ledger.db");
+	remove_file(w.dir, "ledger.marker");
+	run_sql(w.dir, "PRAGMA user_version");
+	expect_unreadable(&w, "older version");
 	world_end(&w);
 }
 
