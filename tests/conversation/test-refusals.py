@@ -175,6 +175,36 @@ def test_a_sender_in_utf8_needs_smtputf8(*keywords):
         tap.contains(rider.run("held", "list").out, "SMTPUTF8")
 
 
+@each(("CONNECT", "554 5.7.1 not you", UNAVAILABLE), ("CONNECT", "421 no", LATER),
+      ("EHLO", "550 5.7.1 not you", UNAVAILABLE), ("EHLO", "451 no", LATER),
+      ("MAIL", "550 5.1.7 no bounces here", UNAVAILABLE),
+      ("MAIL", "421 4.3.2 no", LATER), ("RCPT", "550 5.1.1 who", UNAVAILABLE),
+      ("RCPT", "450 4.2.0 later", LATER))
+def test_check_tells_what_a_destination_refuses(stage, reply, status):
+    box, sink, rider = scene({stage: reply})
+    result = rider.run("check").expect(status)
+    tap.contains(result.err, "postrider: home: ")
+    tap.contains(result.err, reply)
+    equal((sink.accepted, len(box.messages)), ([], 1))
+
+
+def test_check_tells_of_each_recipient_and_of_the_login():
+    box = peers.Pop3Server([])
+    sink = peers.SmtpSink(
+        replies={"RCPT": [None, "450 4.2.0 later", "550 5.1.1 who", None]},
+        keywords=("AUTH PLAIN", "SIZE 1000"), users={"ann": "secret"})
+    rider = postrider.between(box, sink, {"user": "ann", "password": "secret"},
+                              recipient=[f"{n}@kit.test" for n in "abcd"])
+    result = rider.run("check").expect(LATER)
+    for words in ("home: logged in as ann", "home: offers SIZE 1000",
+                  "home: takes mail for a@kit.test",
+                  "home: also refuses the recipient c@kit.test: 550 5.1.1 who",
+                  "home: takes mail for d@kit.test"):
+        tap.contains(result.out, words)
+    tap.contains(result.err,
+                 "home: refuses the recipient b@kit.test: 450 4.2.0 later")
+
+
 def test_waits_grow_from_refusal_to_refusal():
     box, sink, rider = scene({"RCPT": "451 4.7.1 grey"})
     for wait in (60, 120, 240, 480, 960):
