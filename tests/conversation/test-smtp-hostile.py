@@ -17,19 +17,23 @@ MEMORY_KIB = 24 << 10
 def scene(replies, count=1, destination=None, sink=None, **account):
     box = peers.Pop3Server([mail.simple(n) for n in range(count)])
     to = peers.SmtpSink(replies=replies, **(sink or {}))
-    return box, to, postrider.between(
-        box, to, {"timeout": "1s", "reply_timeout": "1s", **(destination or {})},
-        after_delivery="delete", **account)
+    return box, to, postrider.between(box, to, destination,
+                                      after_delivery="delete", **account)
 
 
-def everything_moves(box, sink, rider, count):
-    """With a server in good order: each message arrives, once."""
+# For those who keep us waiting. Others may, on a busy machine, for a second.
+HASTY = {"timeout": "1s"}
+
+
+def everything_moves(box, sink, rider):
+    """With a server in good order: each message that is left arrives, once."""
+    wanted = sorted(mail.digest(m.content) for m in box.messages)
+    rider.write([box.account(after_delivery="delete")],
+                {"home": sink.destination()})
     sink.replies = {}
     sink.accepted = []
     rider.fetch()
-    equal(sink.digests(), sorted(mail.digest(mail.simple(n))
-                                 for n in range(count)))
-    equal(box.messages, [])
+    equal((sink.digests(), box.messages), (wanted, []))
 
 
 def little_memory(result):
@@ -88,7 +92,7 @@ def printable(text):
 
 @each("CONNECT", "EHLO")
 def test_what_is_no_reply_opens_no_connection_at(stage):
-    box, sink, rider = scene({}, 1)
+    box, sink, rider = scene({}, 1, HASTY)
     for name, fault in FAULTS.items():
         if fault is drip and stage != "CONNECT":
             continue  # each takes a second
@@ -101,34 +105,40 @@ def test_what_is_no_reply_opens_no_connection_at(stage):
         little_memory(result)
         equal(set(rider.counts()) - {"new"}, set(), name)
     equal(sink.problems, [])
-    everything_moves(box, sink, rider, 1)
+    everything_moves(box, sink, rider)
 
 
 @each("MAIL", "RCPT", "DATA", "END")
 def test_what_is_no_reply_accepts_nothing_at(stage):
     """Each message meets a fault of its own."""
-    names = [n for n in FAULTS if FAULTS[n] is not drip or stage == "END"]
-    names += ["another positive code"] if stage in ("DATA", "END") else []
+    faults = [n for n in FAULTS if FAULTS[n] is not drip or stage == "END"]
+    faults += ["another positive code"] if stage in ("DATA", "END") else []
+    # After three in a row the run would be given up.
+    names = [n for i in range(0, len(faults), 2) for n in (*faults[i:i + 2], None)]
 
     def fault(session, argument):
         sender = argument.decode() if stage == "MAIL" else session.sender
         name = names[int(sender.split("sender")[1].split("@")[0])]
-        return FAULTS.get(name, says(b"251 well\r\n"))(session, argument)
-    box, sink, rider = scene({stage: fault}, len(names))
+        if name is not None:
+            return FAULTS.get(name, says(b"251 well\r\n"))(session, argument)
+    box, sink, rider = scene({stage: fault}, len(names),
+                             {"reply_timeout": "1s"})
+    uids = [m.uid for m in box.messages]
     before = time.monotonic()
     result = rider.run("fetch", "-vv")
     assert result.status in (LATER, PROTOCOL), result.status
     assert time.monotonic() - before < 10 * tap.SLOWNESS
     printable(result.out + result.err)
     little_memory(result)
-    equal(len(box.messages), len(names))
+    equal((len(box.messages), len(sink.accepted)),
+          (len(faults), names.count(None)))
     states = rider.states()
-    equal({name: states[m.uid] for name, m in zip(names, box.messages)},
-          dict.fromkeys(names, "in_doubt" if stage == "END" else "deferred"))
+    equal({name: states[uid] for name, uid in zip(names, uids) if name},
+          dict.fromkeys(faults, "in_doubt" if stage == "END" else "deferred"))
     # Not a line of content went where it would have been a command.
-    equal(set(sink.verbs()) - {"EHLO", "MAIL", "RCPT", "DATA"}, set())
+    equal(set(sink.verbs()) - {"EHLO", "MAIL", "RCPT", "DATA"}, {"QUIT"})
     equal(sink.problems, [])
-    everything_moves(box, sink, rider, len(names))
+    everything_moves(box, sink, rider)
 
 
 # --- out of step ------------------------------------------------------------------
@@ -141,7 +151,7 @@ def test_a_reply_too_many_is_never_taken_for_the_next(stage, reply):
     assert rider.run("fetch").status in (LATER, PROTOCOL)
     equal(set(rider.counts()) - {"new", "deferred"}, set())
     equal((sink.accepted, len(box.messages)), ([], 2))
-    everything_moves(box, sink, rider, 2)
+    everything_moves(box, sink, rider)
 
 
 @each("MAIL", "RCPT")
@@ -156,7 +166,7 @@ def test_a_stray_reply_that_comes_late_is_noticed_before_content(stage):
     box, sink, rider = scene({stage: [stray, None]}, 1)
     rider.fetch(status=LATER)
     equal((sink.accepted, rider.counts()), ([], {"deferred": 1}))
-    everything_moves(box, sink, rider, 1)
+    everything_moves(box, sink, rider)
 
 
 @each(b"250 2.0.0 kept\r\n", b"354 go on\r\n", b"220 hello\r\n")
@@ -169,7 +179,7 @@ def test_words_before_the_end_of_data_are_no_verdict(words):
     box, sink, rider = scene({"DATA": early}, 1)
     rider.fetch(status=LATER)
     equal(rider.counts(), {"deferred": 1})
-    everything_moves(box, sink, rider, 1)
+    everything_moves(box, sink, rider)
 
 
 def test_a_verdict_too_many_spoils_nothing():
@@ -305,7 +315,8 @@ def handshake(what):
       ("another version", b"\x15\x03\x01\x00\x02\x02\x46"))
 def test_a_handshake_that_comes_to_nothing_ends_in_time(_, what):
     box, sink, rider = scene({"STARTTLS": handshake(what)},
-                             sink={"tls": "starttls"}, destination=LOGIN)
+                             sink={"tls": "starttls"},
+                             destination={**LOGIN, **HASTY})
     before = time.monotonic()
     result = rider.run("fetch")
     assert time.monotonic() - before < 5 * tap.SLOWNESS
@@ -319,7 +330,7 @@ def test_a_handshake_that_comes_to_nothing_ends_in_time(_, what):
       ("starttls", None, "offers no STARTTLS; nothing was sent in clear"))
 def test_a_tls_that_does_not_fit_the_port_is_explained(tls, server, words):
     box, sink, rider = scene({}, sink={"tls": server},
-                             destination={"tls": tls})
+                             destination={"tls": tls, **HASTY})
     result = rider.run("fetch")
     assert result.status in (LATER, PROTOCOL), result.status
     tap.contains(result.err, words)
@@ -351,10 +362,12 @@ def test_words_of_a_server_do_no_harm_to_a_terminal(code):
 # --- a connection that is lost ----------------------------------------------------
 
 
+# More than the kernel keeps for somebody who does not read.
+LARGE = mail.simple(0, (b"y" * 70 + b"\r\n") * 230000)
+
+
 @each("read on", "stop reading", "hang up")
 def test_content_that_is_cut_short_was_never_sent(how):
-    large = mail.simple(0, (b"y" * 70 + b"\r\n") * 60000)
-
     def cut(session, _):
         session.reply("354 go on")
         session.file.read(100000)
@@ -363,26 +376,24 @@ def test_content_that_is_cut_short_was_never_sent(how):
             while session.file.readline() not in (b"", b".\r\n"):
                 pass
         return SILENCE if how == "stop reading" else DROP
-    box, sink, rider = scene({"DATA": cut})
-    box.messages = [peers.Message(large)]
+    box, sink, rider = scene({"DATA": cut}, destination=HASTY)
+    box.messages = [peers.Message(LARGE)]
     rider.fetch(status=LATER)
     equal((rider.counts(), sink.accepted), ({"deferred": 1}, []))
     sink.replies = {}
     rider.fetch()
-    equal((sink.digests(), box.messages), ([mail.digest(large)], []))
+    equal((sink.digests(), box.messages), ([mail.digest(LARGE)], []))
 
 
 def test_a_server_that_refuses_content_and_stops_reading_is_understood():
     reply = "552 5.3.4 too much for me"
-    large = mail.simple(0, (b"y" * 70 + b"\r\n") * 120000)
-
     def refuse(session, _):
         session.reply("354 go on")
         session.file.read(100000)
         session.reply(reply)
         return SILENCE
-    box, sink, rider = scene({"DATA": refuse})
-    box.messages = [peers.Message(large)]
+    box, sink, rider = scene({"DATA": refuse}, destination=HASTY)
+    box.messages = [peers.Message(LARGE)]
     rider.fetch(status=UNAVAILABLE)
     equal(rider.query("SELECT state, reply FROM message"),
           [("held", f"too large for home: {reply}")])
@@ -398,7 +409,7 @@ TWO = ["ann@kit.test", "bob@kit.test"]
 def test_after_a_verdict_too_few_only_the_other_gets_it_again(_, what):
     box, sink, rider = scene(
         {"END": lambda _, to: what if to == TWO[1] else None},
-        sink={"lmtp": True}, recipient=TWO)
+        destination={"reply_timeout": "2s"}, sink={"lmtp": True}, recipient=TWO)
     rider.fetch(status=LATER)
     equal((rider.counts(), len(box.messages)), ({"in_doubt": 1}, 1))
     sink.replies = {}
