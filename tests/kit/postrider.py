@@ -102,8 +102,9 @@ class Running:
         if self.terminal is not None:
             self.terminal.join()
         out, err = (self._read(f) for f in (self._out, self._err))
-        if any(word in err for word in SANITIZER_WORDS):
-            raise AssertionError(f"a sanitizer complained:\n{err}")
+        # On a terminal both are in out.
+        if any(word in out + err for word in SANITIZER_WORDS):
+            raise AssertionError(f"a sanitizer complained:\n{out}{err}")
         return Result(self.process.returncode, out, err, peak)
 
     @staticmethod
