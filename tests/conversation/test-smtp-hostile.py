@@ -202,6 +202,14 @@ def test_a_verdict_too_many_spoils_nothing():
     equal(box.messages, [])
 
 
+@each(("hangs up", DROP), ("falls silent", SILENCE), ("refuses it", "500 no"),
+      ("says what is no reply", "what?"))
+def test_what_becomes_of_quit_is_no_matter(_, quit):
+    box, sink, rider = scene({"QUIT": quit}, 2, HASTY)
+    equal(rider.fetch().err, "")
+    equal((len(sink.accepted), box.messages), (2, []))
+
+
 @each(("hangs up", DROP), ("refuses it", "502 5.5.1 no"),
       ("says what is no reply", "what?"))
 def test_what_becomes_of_rset_is_no_matter_for_the_next_message(_, rset):
@@ -295,6 +303,17 @@ def test_no_mail_without_the_login_that_was_asked_for():
     box, sink, rider = login_scene("auto", {}, "8BITMIME")
     tap.contains(rider.fetch(status=AUTH).err, "offers no AUTH")
     equal(("MAIL" in sink.verbs(), len(box.messages)), (False, 2))
+
+
+@each(("AUTH", DROP), ("AUTH", SILENCE), ("STARTTLS", DROP),
+      ("STARTTLS", SILENCE))
+def test_a_server_that_is_lost_before_mail_has_seen_none(stage, what):
+    box, sink, rider = scene(
+        {stage: what}, 2, {**LOGIN, **HASTY},
+        {"tls": "starttls", "keywords": ("AUTH PLAIN",)})
+    rider.fetch(status=LATER)
+    equal(("MAIL" in sink.verbs(), len(box.messages)), (False, 2))
+    equal(set(rider.counts()) - {"new"}, set())
 
 
 # --- TLS --------------------------------------------------------------------------
