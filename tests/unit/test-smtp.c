@@ -1123,7 +1123,7 @@ words_before_closing_are_told_where_nothing_can_be_sent(void **state)
 	(void)state;
 	server_start_unix(&v,
 	    "S 220 hi\nC LHLO me.example\nS 250 hi\n"
-	    "S 421 4.4.2 idle\nX\n");
+	    "P 100\nS 421 4.4.2 idle\nX\n");
 	options.lmtp = true;
 	open_ok(&s, &v);
 	assert_int_equal(pthread_join(v.thread, NULL), 0);
