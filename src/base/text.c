@@ -215,12 +215,17 @@ utf8_character(struct slice s)
 static bool
 is_control(struct slice character)
 {
-	unsigned char first = (unsigned char)character.data[0];
+	const unsigned char *c = (const unsigned char *)character.data;
 
 	if (character.len == 1)
-		return first < 0x20 || first == 0x7f;
+		return c[0] < 0x20 || c[0] == 0x7f;
 	/* C1: U+0080 to U+009F */
-	return first == 0xc2 && (unsigned char)character.data[1] < 0xa0;
+	if (character.len == 2)
+		return c[0] == 0xc2 && c[1] < 0xa0;
+	/* Other lines and directions: U+2028 to U+202E, U+2066 to U+2069 */
+	return c[0] == 0xe2 &&
+	    ((c[1] == 0x80 && c[2] >= 0xa8 && c[2] <= 0xae) ||
+		(c[1] == 0x81 && c[2] >= 0xa6 && c[2] <= 0xa9));
 }
 
 void

@@ -32,8 +32,9 @@ const char *text_octets(uint64_t octets, char out[TEXT_UNIT]);
 const char *text_ago(int64_t seconds, char out[TEXT_UNIT]);
 
 /*
- * text_harmless - copy octets of a peer as one line that no terminal obeys:
- * C0, DEL, C1 and what is not UTF-8 become '?'. Cut to fit; out is a string.
+ * text_harmless - copy octets of a peer as one line that no terminal obeys: C0,
+ * DEL, C1, what begins another line or turns the direction of writing, and what
+ * is not UTF-8 become '?'. Cut to fit; out is a string.
  */
 void text_harmless(struct slice s, char *out, size_t room);
 

@@ -30,28 +30,40 @@ tell_capabilities(const struct smtp *smtp, const struct delivery_report *report)
 }
 
 static int
+refused(const char *what, const char *address, const struct smtp_reply *reply,
+    struct error *e)
+{
+	char text[SMTP_REPLY_TEXT];
+
+	return error_set(e, reply->code < 500 ? ERR_BUSY : ERR_REFUSED,
+	    "refuses %s%s: %s", what, address, smtp_reply_text(reply, text));
+}
+
+/* The first one that is refused is the error; of the others it is told. */
+static int
 probe_recipients(struct smtp *smtp, const char *const *recipients,
     const struct delivery_report *report, struct error *e)
 {
 	struct smtp_mail mail = { .sender = "" };
 	struct smtp_reply reply = { 0 };
-	char text[SMTP_REPLY_TEXT];
+	struct error also;
 	int rc = 0;
 
 	if (smtp_mail(smtp, &mail, &reply, e) < 0)
 		return -1;
 	if (reply.code >= 400)
-		return error_set(e, ERR_REFUSED, "refuses MAIL FROM:<>: %s",
-		    smtp_reply_text(&reply, text));
+		return refused("MAIL FROM:", "<>", &reply, e);
 	for (; *recipients != NULL && smtp_usable(smtp); recipients++) {
 		if (smtp_rcpt(smtp, *recipients, &reply, e) < 0)
 			return -1;
-		if (reply.code >= 400)
-			rc = error_set(e, ERR_REFUSED,
-			    "refuses the recipient %s: %s", *recipients,
-			    smtp_reply_text(&reply, text));
-		else
+		if (reply.code < 400) {
 			tell(report, "takes mail for", *recipients);
+		} else if (rc == 0) {
+			rc = refused("the recipient ", *recipients, &reply, e);
+		} else {
+			refused("the recipient ", *recipients, &reply, &also);
+			tell(report, "also", also.text);
+		}
 	}
 	if (smtp_usable(smtp) && smtp_rset(smtp, &reply, e) < 0)
 		return -1;

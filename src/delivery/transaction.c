@@ -83,7 +83,7 @@ judge(struct transaction *x, struct transit *t, enum policy_stage stage,
 		return ATTEMPT_STOP;
 	}
 	snprintf(text, sizeof(text), "%s", words);
-	if (action == POLICY_HOLD_MESSAGE && policy_is_too_large(reply))
+	if (state_after(action) == STATE_HELD && policy_is_too_large(reply))
 		snprintf(text, sizeof(text), "too large for %s: %s",
 		    x->destination, words);
 	if (r != NULL)

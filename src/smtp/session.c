@@ -73,6 +73,15 @@ smtp_unasked(struct smtp *s, struct error *e)
 }
 
 int
+smtp_cut_off(struct smtp *s, struct error *e)
+{
+	if (e->kind == ERR_IO ||
+	    (e->kind == ERR_TIMEOUT && stream_buffered(s->stream) > 0))
+		return smtp_unasked(s, e);
+	return smtp_broken(s);
+}
+
+int
 smtp_out_of_place(struct smtp *s, const char *verb,
     const struct smtp_reply *reply, struct error *e)
 {
@@ -147,9 +156,10 @@ send_line(
 		return smtp_unasked(s, e);
 	log_trace(s->at->name, true, "%s", shown != NULL ? shown : line->data);
 	buffer_add_text(line, "\r\n");
-	if (stream_write(s->stream, buffer_slice(line), e) < 0)
-		return -1;
-	return stream_flush(s->stream, e);
+	if (stream_write(s->stream, buffer_slice(line), e) < 0 ||
+	    stream_flush(s->stream, e) < 0)
+		return smtp_cut_off(s, e);
+	return 0;
 }
 
 static int

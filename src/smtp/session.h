@@ -65,6 +65,13 @@ int smtp_receive(struct smtp *s, struct smtp_reply *reply,
 int smtp_unasked(struct smtp *s, struct error *e);
 
 /*
+ * smtp_cut_off - something could not be sent (e says why): a server that gives
+ * up says so before it closes or stops reading. Returns -1: ERR_IO with its
+ * words, if there are any.
+ */
+int smtp_cut_off(struct smtp *s, struct error *e);
+
+/*
  * smtp_out_of_place - ERR_PROTOCOL: a reply that is neither what the command
  * is for nor a refusal. Returns -1.
  */

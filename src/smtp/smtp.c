@@ -27,9 +27,18 @@ greeting(struct smtp *s, struct error *e)
 {
 	struct smtp_reply reply;
 
-	if (smtp_receive(s, &reply, stream_timeout(s->stream), e) < 0)
-		return -1;
-	return reply.code == 220 ? 0 : refused(s, "the connection", &reply, e);
+	if (smtp_receive(s, &reply, stream_timeout(s->stream), e) == 0)
+		return reply.code == 220
+		    ? 0
+		    : refused(s, "the connection", &reply, e);
+	/* Where TLS comes first, it is we who would have to speak. */
+	if (e->kind == ERR_TIMEOUT && s->at->path == NULL &&
+	    !stream_is_tls(s->stream))
+		error_set(e, ERR_TIMEOUT,
+		    "%s; if that port is for TLS from the first octet, set "
+		    "tls = \"implicit\"",
+		    e->text);
+	return -1;
 }
 
 /* A name that others could know, or our address as a literal. */
@@ -247,15 +256,6 @@ smtp_data(struct smtp *s, struct smtp_reply *reply, struct error *e)
 	return 0;
 }
 
-/* A server that gives up on content says why before it closes. */
-static int
-body_broken(struct smtp *s, struct error *e)
-{
-	if (e->kind == ERR_IO && stream_buffered(s->stream) > 0)
-		return smtp_unasked(s, e);
-	return smtp_broken(s);
-}
-
 int
 smtp_body(struct smtp *s, struct slice part, struct error *e)
 {
@@ -265,7 +265,7 @@ smtp_body(struct smtp *s, struct slice part, struct error *e)
 
 		dot_encode(&s->dots, &part, &out);
 		if (out.len > 0 && stream_write(s->stream, out, e) < 0)
-			return body_broken(s, e);
+			return smtp_cut_off(s, e);
 	}
 	return 0;
 }
@@ -314,7 +314,7 @@ smtp_wait(struct smtp *s, int fd, struct deadline until, struct error *e)
 	int ready;
 
 	if (stream_flush(s->stream, e) < 0)
-		return smtp_broken(s);
+		return smtp_cut_off(s, e);
 	ready = stream_wait(s->stream, fd, until, e);
 	if (ready < 0)
 		return smtp_broken(s);

@@ -68,6 +68,41 @@ def test_a_bare_lf_dot_lf_never_ends_a_message():
     tap.contains(sink.accepted[0].data, b"three")
 
 
+# What one server or another has taken for the end of data.
+ENDS = {"LF . LF": b"\n.\n", "LF . CRLF": b"\n.\r\n", "CRLF . LF": b"\r\n.\n",
+        "CR . CRLF": b"\r.\r\n", "CR . CR": b"\r.\r", "CR . LF": b"\r.\n",
+        "LF . CR": b"\n.\r", "CRLF . CR": b"\r\n.\r",
+        "CRLF . NUL CRLF": b"\r\n.\0\r\n", "CRLF NUL . CRLF": b"\r\n\0.\r\n",
+        "CR NUL LF . CRLF": b"\r\0\n.\r\n", "CR CRLF . CRLF": b"\r\r\n.\r\n",
+        "CRLF . CR CRLF": b"\r\n.\r\r\n", "CRLF . . CRLF": b"\r\n..\r\n",
+        "CRLF . CRLF": b"\r\n.\r\n"}
+COMMAND = b"MAIL FROM:<evil@smuggler.example>\r\n"
+
+
+def at_every_place(end, period=71, window=1 << 14):
+    """It and a command behind it so often, an odd number of octets apart, that
+    they stand once at each place in the windows which content passes by."""
+    def unit(n):
+        return b"y" * n + end + COMMAND
+    fill = next(n for n in range(period)
+                if len(mail.canonical(b"\r\n" + unit(n))) - 2 == period)
+    return b"\r\n" + unit(fill) * window
+
+
+@each(*ENDS)
+def test_no_end_of_data_is_smuggled_by(name):
+    message = mail.head(1) + at_every_place(ENDS[name])
+    box = peers.Pop3Server([message, mail.simple(2)])
+    sink = peers.SmtpSink()
+    postrider.between(box, sink, after_delivery="delete").fetch()
+    equal(sink.digests(), sorted(map(mail.digest, (message, mail.simple(2)))))
+    equal(sink.verbs().count("MAIL"), 2)
+    # Nor for servers that take other line ends than CRLF for one.
+    data = sink.accepted[0].data
+    equal(data.count(b"\n"), data.count(b"\r\n"), "line ends")
+    equal(data.count(b"\r"), data.count(b"\r\n"), "carriage returns")
+
+
 def test_the_trace_header_says_where_the_message_was():
     box = peers.Pop3Server([mail.simple(1)], tls="implicit")
     sink = peers.SmtpSink()

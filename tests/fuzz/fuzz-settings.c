@@ -15,14 +15,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* libconfig 1.5 loses the strings in front of a syntax error. */
-const char *__lsan_default_suppressions(void);
-const char *
-__lsan_default_suppressions(void)
-{
-	return "leak:strbuf_append\nleak:libconfig_yylex\n";
-}
-
 #define DIVIDER "\n%%\n"
 
 /* Where the files are. */

@@ -119,8 +119,9 @@ class Running:
         if self.terminal is not None:
             self.terminal.join()
         out, err = (self._read(f) for f in (self._out, self._err))
-        if any(word in err for word in SANITIZER_WORDS):
-            raise AssertionError(f"a sanitizer complained:\n{err}")
+        # On a terminal both are in out.
+        if any(word in out + err for word in SANITIZER_WORDS):
+            raise AssertionError(f"a sanitizer complained:\n{out}{err}")
         if peak > self.memory_limit and not is_sanitized(self.process.args[0]):
             raise AssertionError(
                 f"{peak} KiB of memory, more than {self.memory_limit}")

@@ -1086,6 +1086,85 @@ words_of_a_server_that_gave_up_are_told(void **state)
 }
 
 static void
+words_of_a_server_that_reads_no_more_are_told(void **state)
+{
+	static char part[64 * 1024];
+	struct error e = { 0 };
+	struct server v;
+	struct smtp *s;
+	int i, rc = 0;
+
+	(void)state;
+	memset(part, 'x', sizeof part);
+	memcpy(part + sizeof part - 2, "\r\n", 2);
+	server_start(&v, TO_DATA "S 552 5.3.4 enough\nP 600\nX\n");
+	v.at.timeout_ms = 200;
+	begin_data(&s, &v);
+	for (i = 0; i < 1000 && rc == 0; i++)
+		rc = smtp_body(s, slice_make(part, sizeof part), &e);
+	assert_int_equal(rc, -1);
+	assert_int_equal(e.kind, ERR_IO);
+	assert_non_null(strstr(e.text, "552 5.3.4 enough"));
+	assert_int_equal(smtp_early_reply(s)->code, 552);
+	assert_int_equal(smtp_early_reply(s)->detail, 4);
+	smtp_free(&s);
+	server_end(&v);
+}
+
+static void
+words_before_closing_are_told_where_nothing_can_be_sent(void **state)
+{
+	static const struct smtp_mail mail = { .sender = "a@b" };
+	struct smtp_reply r;
+	struct error e;
+	struct server v;
+	struct smtp *s;
+
+	(void)state;
+	server_start_unix(&v,
+	    "S 220 hi\nC LHLO me.example\nS 250 hi\n"
+	    "P 100\nS 421 4.4.2 idle\nX\n");
+	options.lmtp = true;
+	open_ok(&s, &v);
+	assert_int_equal(pthread_join(v.thread, NULL), 0);
+	assert_string_equal(v.failure, "");
+	assert_int_equal(smtp_mail(s, &mail, &r, &e), -1);
+	assert_int_equal(e.kind, ERR_IO);
+	assert_non_null(strstr(e.text, "421 4.4.2 idle"));
+	smtp_free(&s);
+	close(v.listener);
+	unlink(v.path);
+}
+
+static void
+no_greeting_makes_one_think_of_tls(void **state)
+{
+	static const struct {
+		enum tls_mode tls;
+		bool hint;
+	} rows[] = { { TLS_NONE, true }, { TLS_STARTTLS, true },
+		{ TLS_IMPLICIT, false } };
+	struct error e;
+	struct server v;
+	struct smtp *s;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		bool tls = rows[i].tls == TLS_IMPLICIT;
+
+		server_start(&v, tls ? "T\nP 400\n" : "P 400\nE\n");
+		v.at.timeout_ms = 200;
+		v.at.tls = rows[i].tls;
+		assert_int_equal(smtp_open(&s, &v.at, &options, stop, &e), -1);
+		assert_int_equal(e.kind, ERR_TIMEOUT);
+		assert_int_equal(
+		    strstr(e.text, "tls = \"implicit\"") != NULL, rows[i].hint);
+		server_end(&v);
+	}
+}
+
+static void
 an_extra_reply_ends_the_connection(void **state)
 {
 	static const struct smtp_mail mail = { .sender = "a@b" };
@@ -1452,6 +1531,10 @@ main(void)
 		cmocka_unit_test(
 		    a_talking_server_and_long_content_do_not_deadlock),
 		cmocka_unit_test(words_of_a_server_that_gave_up_are_told),
+		cmocka_unit_test(words_of_a_server_that_reads_no_more_are_told),
+		cmocka_unit_test(
+		    words_before_closing_are_told_where_nothing_can_be_sent),
+		cmocka_unit_test(no_greeting_makes_one_think_of_tls),
 		cmocka_unit_test(an_extra_reply_ends_the_connection),
 		cmocka_unit_test(lmtp_gives_each_recipient_its_verdict),
 		cmocka_unit_test(our_name_is_found_where_none_is_set),

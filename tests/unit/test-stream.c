@@ -915,6 +915,43 @@ an_address_must_be_named_as_such(void **state)
 	assert_text(f, "127.0.0.1");
 }
 
+/* Sets the fixture up anew after each but the last. */
+static void
+a_certificate_is_told_by_the_names_it_has(void **state)
+{
+	static const struct {
+		const char *certificate;
+		const char *words;
+	} rows[] = {
+		{ "many.pem",
+		    "is for a.example, b.example, 192.0.2.1, 2001:db8::1 and 2 "
+		    "more, not for mail.example.org: use one of these names" },
+		{ "cn-only.pem",
+		    "is for pop.example.org, not for mail.example.org: use "
+		    "that name" },
+		{ "no-name.pem", "names no host at all" },
+		{ "by-org.pem", "is signed by \"Some Org\"" },
+		{ "by-nobody.pem", "is signed by \"a nameless CA\"" },
+		{ "by-old.pem", "depends on \"Old CA\", which expired on 20" },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct fixture *f;
+
+		if (i > 0) {
+			teardown(state);
+			setup(state);
+		}
+		f = *state;
+		assert_int_equal(
+		    shake_hands(f, rows[i].certificate, "mail.example.org"),
+		    -1);
+		assert_int_equal(f->e.kind, ERR_TLS);
+		assert_text(f, rows[i].words);
+	}
+}
+
 static void
 an_expired_certificate_is_told_with_its_day(void **state)
 {
@@ -1241,7 +1278,8 @@ sign(const char *name, const char *cn, const char *names, const char *ca,
 {
 	char *command = xasprintf(
 	    "cd %s && printf '%s' >ext && "
-	    "openssl req -new -key key.pem -subj '/CN=%s' -out %s.csr && "
+	    "openssl req -new -key key.pem -subj '/CN=%s' -out %s.csr "
+	    "2>/dev/null && "
 	    "openssl x509 -req -in %s.csr -CA %s.pem -CAkey key.pem "
 	    "-extfile ext -set_serial 7 -days %s -out %s.pem 2>/dev/null",
 	    folder, names, cn, name, name, ca, days, name);
@@ -1252,13 +1290,31 @@ sign(const char *name, const char *cn, const char *names, const char *ca,
 }
 
 static int
-make_ca(const char *name, const char *cn)
+make_ca(const char *name, const char *subject)
 {
 	char *command = xasprintf("cd %s && openssl req -x509 -new -key "
-				  "key.pem -subj '/CN=%s' -days 2 -out %s.pem",
-	    folder, cn, name);
+				  "key.pem -subj '%s' -days 2 -out %s.pem",
+	    folder, subject, name);
 	int rc = system(command);
 
+	free(command);
+	return rc;
+}
+
+/* One that is signed by an authority in between, which has expired. */
+static int
+sign_by_old(void)
+{
+	char *command = xasprintf("cd %s && cat old.pem >>by-old.pem", folder);
+	int rc;
+
+	if (sign("old", "Old CA", "basicConstraints=CA:TRUE", "ca", "-1") !=
+		0 ||
+	    sign("by-old", "x", "subjectAltName=DNS:mail.example.org", "old",
+		"2") != 0)
+		rc = -1;
+	else
+		rc = system(command);
 	free(command);
 	return rc;
 }
@@ -1278,9 +1334,11 @@ make_certificates(void **state)
 	    folder);
 	rc = system(command);
 	free(command);
-	if (rc != 0 || make_ca("ca", "Lab CA") != 0 ||
-	    make_ca("other", "Other CA") != 0 ||
-	    make_ca("self", "pop.example.org") != 0)
+	if (rc != 0 || make_ca("ca", "/CN=Lab CA") != 0 ||
+	    make_ca("other", "/CN=Other CA") != 0 ||
+	    make_ca("org", "/O=Some Org") != 0 ||
+	    make_ca("nobody", "/C=XX") != 0 ||
+	    make_ca("self", "/CN=pop.example.org") != 0)
 		return -1;
 	return sign("good", "x",
 		   "subjectAltName=DNS:pop.example.org,DNS:*.wild.example,"
@@ -1293,7 +1351,19 @@ make_certificates(void **state)
 		sign("expired", "x", "subjectAltName=DNS:pop.example.org", "ca",
 		    "-1") != 0 ||
 		sign("stranger", "x", "subjectAltName=DNS:pop.example.org",
-		    "other", "2") != 0
+		    "other", "2") != 0 ||
+		sign("many", "x",
+		    "subjectAltName=DNS:a.example,DNS:b.example,IP:192.0.2.1,"
+		    "email:a@b.example,IP:2001:db8::1,DNS:e.example,"
+		    "DNS:f.example",
+		    "ca", "2") != 0 ||
+		sign("no-name", "", "subjectAltName=email:a@b.example", "ca",
+		    "2") != 0 ||
+		sign("by-org", "x", "subjectAltName=DNS:mail.example.org",
+		    "org", "2") != 0 ||
+		sign("by-nobody", "x", "subjectAltName=DNS:mail.example.org",
+		    "nobody", "2") != 0 ||
+		sign_by_old() != 0
 	    ? -1
 	    : 0;
 }
@@ -1347,6 +1417,7 @@ main(void)
 		TEST(a_common_name_counts_where_there_is_no_other),
 		TEST(a_common_name_does_not_count_beside_others),
 		TEST(an_address_must_be_named_as_such),
+		TEST(a_certificate_is_told_by_the_names_it_has),
 		TEST(an_expired_certificate_is_told_with_its_day),
 		TEST(an_unknown_ca_is_named),
 		TEST(a_self_signed_certificate_is_called_that),

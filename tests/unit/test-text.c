@@ -214,8 +214,10 @@ no_terminal_obeys_harmless_text(void **state)
 		const char *raw;
 		const char *text;
 	} cases[] = {
-		{ "plain", "plain" }, { "a\tb\r\n", "a?b??" },
-		{ "\x1b]0;x\x07", "?]0;x?" }, { "\x7f", "?" },
+		{ "plain", "plain" },
+		{ "a\tb\r\n", "a?b??" },
+		{ "\x1b]0;x\x07", "?]0;x?" },
+		{ "\x7f", "?" },
 		{ "\x9b"
 		  "2J",
 		    "?2J" }, /* C1 as one octet */
@@ -229,6 +231,11 @@ no_terminal_obeys_harmless_text(void **state)
 		{ "\xed\xa0\x80", "???" }, /* a surrogate */
 		{ "\xf4\x90\x80\x80", "????" }, /* over U+10FFFF */
 		{ "\xe2\x82", "??" }, /* cut off */
+		{ "\xe2\x80\xa8|\xe2\x80\xae", "?|?" }, /* U+2028, U+202E */
+		{ "\xe2\x81\xa6|\xe2\x81\xa9", "?|?" }, /* U+2066, U+2069 */
+		{ "\xe2\x80\xa7\xe2\x80\xaf", "\xe2\x80\xa7\xe2\x80\xaf" },
+		{ "\xe2\x81\xa5\xe2\x81\xaa", "\xe2\x81\xa5\xe2\x81\xaa" },
+		{ "\xe3\x80\xae\xe2\x82\xa8", "\xe3\x80\xae\xe2\x82\xa8" },
 	};
 	char out[64];
 	size_t i;
