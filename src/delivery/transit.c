@@ -321,6 +321,12 @@ transit_wanted(struct transit *t)
 	return wanted;
 }
 
+struct slice
+transit_header(const struct transit *t)
+{
+	return slice_make(t->header, t->has_header ? sizeof(t->header) : 0);
+}
+
 enum transit_part
 transit_peek(struct transit *t, struct slice *part)
 {

@@ -15,6 +15,7 @@
 #include "base/queue.h"
 #include "base/stop.h"
 #include "ledger/ledger.h"
+#include "message/digest.h"
 #include "message/envelope.h"
 #include "message/trace.h"
 
@@ -68,6 +69,8 @@ struct transit {
 	char id[TRACE_ID];
 	char sender[ENVELOPE_ADDRESS];
 	bool sender_utf8;
+	bool has_header; /* what the header's digest is, is known */
+	unsigned char header[DIGEST_OCTETS];
 	struct transit_recipient *recipients; /* owned */
 	size_t recipient_count;
 	struct queue *answer; /* where the poll gets it back */
@@ -117,6 +120,9 @@ int transit_write(struct transit *t, struct slice in, struct deadline until,
 void transit_complete(struct transit *t);
 void transit_break(struct transit *t);
 bool transit_wanted(struct transit *t); /* the reader has not given up */
+
+/* transit_header - the header's digest, empty when it is not known. */
+struct slice transit_header(const struct transit *t);
 
 /*
  * The delivery's side.

@@ -90,6 +90,7 @@ verdict_conclude(struct transit *t, const char *destination)
 		.uid = t->uid,
 		.copy = t->copy,
 		.octets = t->octets,
+		.header = transit_header(t),
 		.fresh = t->fresh,
 		.state = state,
 		.reply = t->reply,

@@ -67,6 +67,7 @@ static const char *const migrations[] = {
 	" time INTEGER NOT NULL,"
 	" PRIMARY KEY (message, destination, recipient)"
 	") STRICT, WITHOUT ROWID;",
+	"ALTER TABLE message ADD COLUMN header BLOB;",
 };
 #define VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))
 

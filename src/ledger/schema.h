@@ -19,6 +19,11 @@
  *             reply              the server's last words, or a reason
  *             intent             in_doubt: "DESTINATION: RECIPIENT…" of the
  *                                transaction nobody knows the end of
+ *             header             SHA-256 of its header, as header_digest() makes
+ *                                it, by which it is known again should the
+ *                                server change its UID; NULL: its header was
+ *                                never read (or it has none); empty: its owner
+ *                                has said that what is listed now is other mail
  * outcome   what became of a message for each recipient, while these differ.
  *
  * All times are seconds since 1970. The version is in PRAGMA user_version.

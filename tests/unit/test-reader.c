@@ -549,9 +549,9 @@ a_newer_or_older_or_foreign_ledger_is_refused(void **state)
 	ledger_close(&w.l);
 	run_sql(w.dir, "PRAGMA user_version = 1000");
 	expect_unreadable(&w, "newer postrider");
-	run_sql(w.dir, "PRAGMA user_version = 0");
+	run_sql(w.dir, "PRAGMA user_version = 1");
 	expect_unreadable(&w, "older version");
-	run_sql(w.dir, "PRAGMA user_version = 1; PRAGMA application_id = 5");
+	run_sql(w.dir, "PRAGMA user_version = 2; PRAGMA application_id = 5");
 	expect_unreadable(&w, "other program");
 	world_end(&w);
 }
