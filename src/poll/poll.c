@@ -23,32 +23,45 @@ phase(const struct session *s, enum poll_phase phase)
 
 /* --- listing and plan --- */
 
+/* When a message came, -1 when nobody can tell. */
+static int
+read_arrival(struct top *top, const struct listing_entry *listed,
+    struct buffer *header, int64_t *arrival, struct error *e)
+{
+	*arrival = -1;
+	if (top_header(top, listed->number, header, e) == 0) {
+		*arrival = header_arrival(buffer_slice(header));
+		return 0;
+	}
+	if (e->kind != ERR_REFUSED)
+		return -1;
+	error_clear(e);
+	return 0;
+}
+
 /* When each message came, for `first_poll = "since …"`. */
 static int
 read_arrivals(
     struct pop3 *pop3, const struct listing *l, int64_t **out, struct error *e)
 {
 	int64_t *arrivals = xcalloc(l->count, sizeof(*arrivals));
+	struct top top = { .pop3 = pop3 };
 	struct buffer header = { 0 };
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < l->count; i++) {
-		rc = top_header(pop3, l->list[i].number, &header, e);
-		if (rc == 0)
-			arrivals[i] = header_arrival(buffer_slice(&header));
+		if (l->by_header)
+			arrivals[i] = l->list[i].arrival;
+		else
+			rc = read_arrival(
+			    &top, &l->list[i], &header, &arrivals[i], e);
 	}
 	buffer_free(&header);
-	if (rc == 0) {
+	if (rc == 0)
 		*out = arrivals;
-		return 0;
-	}
-	free(arrivals);
-	if (e->kind == ERR_REFUSED)
-		return error_set(e, ERR_CONFIG,
-		    "the server does not show headers (TOP), so first_poll = "
-		    "\"since …\" cannot work here: use \"last …\", \"all\" or "
-		    "\"none\"");
-	return -1;
+	else
+		free(arrivals);
+	return rc;
 }
 
 /* What poll_run and poll_look have in common: look, and make up our mind. */
@@ -193,10 +206,18 @@ report_plan(struct session *s)
 		log_warning("%s: %zu messages were deleted three times, and "
 			    "the server lists them still: delete them there",
 		    name, plan->stubborn);
-	if (s->listing.left_out > 0)
+	if (s->listing.left_out > s->listing.headless)
 		log_warning("%s: the server contradicts itself about %zu "
 			    "messages, which are left alone",
-		    name, s->listing.left_out);
+		    name, s->listing.left_out - s->listing.headless);
+	if (s->listing.headless > 0)
+		log_warning("%s: the server shows neither unique ids nor the "
+			    "headers of %zu messages, which are left alone",
+		    name, s->listing.headless);
+	if (s->listing.by_retr && s->first)
+		log_warning("%s: the server has neither UIDL nor TOP, so that "
+			    "every poll has to read all that is in the mailbox",
+		    name);
 }
 
 /* --- one session --- */

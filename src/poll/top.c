@@ -1,21 +1,20 @@
-/* TOP n 0, read to its end. */
+/* TOP n 0, or RETR n, read to its end. */
 #include "poll/top.h"
 
 #include "message/canon.h"
 #include "message/header.h"
 
-int
-top_header(
-    struct pop3 *pop3, uint32_t number, struct buffer *header, struct error *e)
+/* Where TOP is offered, so many may be refused before it counts as missing. */
+#define REFUSED_MAX 3
+
+static int
+read_header(struct pop3 *pop3, struct buffer *header, struct error *e)
 {
 	struct canon canon = { 0 };
 	struct slice in, out;
 	bool complete;
 	int more;
 
-	buffer_clear(header);
-	if (pop3_top(pop3, number, 0, e) < 0)
-		return -1;
 	while ((more = pop3_content(pop3, &in, e)) > 0) {
 		while (in.len > 0 && header->len < HEADER_MAX) {
 			canon_next(&canon, &in, &out);
@@ -26,5 +25,36 @@ top_header(
 		return -1;
 	buffer_add_slice(header, canon_end(&canon));
 	header->len = header_length(buffer_slice(header), &complete);
+	return 0;
+}
+
+/* A message was refused to TOP and given to RETR. */
+static void
+learn(struct top *top)
+{
+	const struct pop3_capa *capa = pop3_capa(top->pop3);
+	bool offered = capa->known && capa->top;
+
+	top->refused++;
+	top->missing = !top->shown && (!offered || top->refused >= REFUSED_MAX);
+}
+
+int
+top_header(
+    struct top *top, uint32_t number, struct buffer *header, struct error *e)
+{
+	buffer_clear(header);
+	if (!top->missing && pop3_top(top->pop3, number, 0, e) == 0) {
+		top->shown = true;
+		return read_header(top->pop3, header, e);
+	}
+	if (!top->missing && e->kind != ERR_REFUSED)
+		return -1;
+	error_clear(e);
+	if (pop3_retr(top->pop3, number, e) < 0 ||
+	    read_header(top->pop3, header, e) < 0)
+		return -1;
+	if (!top->missing)
+		learn(top);
 	return 0;
 }
