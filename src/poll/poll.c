@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "message/header.h"
 #include "poll/maildrop.h"
+#include "poll/recognise.h"
 #include "poll/session.h"
 #include "poll/top.h"
 
@@ -115,6 +116,8 @@ poll_look(const struct account *account, const char *password,
 		goto out;
 	rc = look(pop3, reader, &in, id, listing, rows, plan, e);
 	if (rc == 0)
+		rc = recognise_look(pop3, plan, rows, in.now, e);
+	if (rc == 0 || e->kind == ERR_QUESTION)
 		pop3_quit(pop3, &ignored);
 out:
 	pop3_free(&pop3);
@@ -222,6 +225,22 @@ report_plan(struct session *s)
 
 /* --- one session --- */
 
+/* Once in a poll: later sessions only go on with what was planned. */
+static int
+recognise(struct session *s, struct plan_input *in, struct error *e)
+{
+	int rc = s->listed ? 0 : recognise_answered(s, in->now, e);
+
+	if (rc <= 0)
+		return rc;
+	plan_free(&s->plan);
+	rows_free(&s->rows);
+	if (reader_rows(s->reader, s->account, &s->rows, e) < 0)
+		return -1;
+	plan_make(&s->plan, in);
+	return 0;
+}
+
 static void
 close_session(struct session *s)
 {
@@ -252,7 +271,7 @@ run_session(struct session *s, struct error *e)
 		&s->plan, e) < 0)
 		goto out;
 	s->first = in.first;
-	if (record_plan(s, e) < 0)
+	if (recognise(s, &in, e) < 0 || record_plan(s, e) < 0)
 		goto out;
 	report_plan(s);
 	phase(s, POLL_MOVING);
