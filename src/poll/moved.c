@@ -33,19 +33,19 @@ moved_find(struct moved *m, const struct plan *plan, const struct rows *rows,
 	bool *listed = xcalloc(rows->count, sizeof(*listed));
 
 	*m = (struct moved){ 0 };
-	m->strangers = xcalloc(plan->count, sizeof(*m->strangers));
+	for (size_t i = 0; i < plan->count; i++)
+		m->known += is_known(&plan->list[i]);
+	m->strangers = xcalloc(plan->count - m->known, sizeof(*m->strangers));
 	m->lost = xcalloc(rows->count, sizeof(*m->lost));
 	for (size_t i = 0; i < plan->count; i++) {
 		const struct plan_entry *entry = &plan->list[i];
 
-		if (is_known(entry)) {
+		if (is_known(entry))
 			listed[entry->row - rows->list] = true;
-			m->known++;
-		} else {
+		else
 			m->strangers[m->stranger_count++] =
 			    (struct stranger){ .listed = entry->listed,
 				    .arrival = -1 };
-		}
 	}
 	for (size_t i = 0; i < rows->count; i++) {
 		const struct row *row = &rows->list[i];
