@@ -27,7 +27,8 @@ enum {
 	OPTION_STATE = 256,
 	OPTION_JSON,
 	OPTION_NEW_LEDGER,
-	OPTION_SAME_MAILBOX
+	OPTION_SAME_MAILBOX,
+	OPTION_OTHER_MAIL
 };
 
 static const struct option options[] = {
@@ -38,6 +39,7 @@ static const struct option options[] = {
 	{ "json", no_argument, NULL, OPTION_JSON },
 	{ "new-ledger", no_argument, NULL, OPTION_NEW_LEDGER },
 	{ "same-mailbox", no_argument, NULL, OPTION_SAME_MAILBOX },
+	{ "other-mail", no_argument, NULL, OPTION_OTHER_MAIL },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
 	{ NULL, 0, NULL, 0 },
@@ -119,6 +121,10 @@ option_take(struct command_line *line, int option)
 	case OPTION_SAME_MAILBOX:
 		in->same_mailbox = true;
 		line->options |= COMMAND_SAME_MAILBOX;
+		break;
+	case OPTION_OTHER_MAIL:
+		in->other_mail = true;
+		line->options |= COMMAND_OTHER_MAIL;
 		break;
 	case 'h':
 		line->help = true;
@@ -213,6 +219,7 @@ options_check(const struct command *command, unsigned given)
 		{ COMMAND_JSON, OPTION_JSON },
 		{ COMMAND_NEW_LEDGER, OPTION_NEW_LEDGER },
 		{ COMMAND_SAME_MAILBOX, OPTION_SAME_MAILBOX },
+		{ COMMAND_OTHER_MAIL, OPTION_OTHER_MAIL },
 	};
 	size_t i;
 

@@ -137,16 +137,20 @@ identity_check(struct pop3 *pop3, const struct check *c,
 		log_warning("%s: the server does not offer TOP, which %s",
 		    c->name,
 		    account->first == FIRST_SINCE
-			? "first_poll = \"since …\" asks for"
-			: "recognises mail when unique ids change");
+			? "first_poll = \"since …\" asks for; each message is "
+			  "read in full instead"
+			: "recognises mail when unique ids change; each "
+			  "message is then read in full");
 		return 0;
 	}
 	if (has_top(pop3, count, &top, e) < 0)
 		return -1;
-	if (!top)
-		return error_set(e, ERR_PROTOCOL,
-		    "the server has neither UIDL nor TOP, so its messages "
-		    "cannot be told apart");
+	if (!top) {
+		log_warning("%s: the server has neither UIDL nor TOP, so that "
+			    "every poll has to read all that is in the mailbox",
+		    c->name);
+		return 0;
+	}
 	log_warning("%s: the server does not offer UIDL; messages are known "
 		    "by their headers, which takes longer",
 	    c->name);

@@ -19,6 +19,7 @@ struct invocation {
 	bool json; /* --json */
 	bool new_ledger; /* --new-ledger */
 	bool same_mailbox; /* --same-mailbox */
+	bool other_mail; /* --other-mail */
 	char **args; /* after the command's name, NULL-terminated */
 	int arg_count;
 };
@@ -27,6 +28,7 @@ struct invocation {
 #define COMMAND_JSON (1u << 0)
 #define COMMAND_NEW_LEDGER (1u << 1)
 #define COMMAND_SAME_MAILBOX (1u << 2)
+#define COMMAND_OTHER_MAIL (1u << 3)
 
 struct command {
 	const char *name;

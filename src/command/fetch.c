@@ -57,7 +57,7 @@ static bool
 something_happened(const struct poll_report *r)
 {
 	return r->delivered + r->deleted + r->deferred + r->held + r->seen +
-	    r->in_doubt + r->reported + r->dropped >
+	    r->in_doubt + r->reported + r->dropped + r->recognised >
 	    0;
 }
 
@@ -82,6 +82,8 @@ say(const struct fetch *f, const struct account *a, const struct poll_report *r,
 		    (double)r->took_ms / 1000);
 	else
 		buffer_add_text(&line, "no new mail");
+	say_count(&line, r->recognised, "recognised under new unique ids");
+	say_count(&line, r->unrecognised, "not recognised");
 	say_count(&line, r->resent, "sent again after being in doubt");
 	say_count(&line, r->deleted, "deleted");
 	say_count(&line, r->seen, "marked as seen");
@@ -143,6 +145,7 @@ fetch_account(struct fetch *f, size_t i, const struct stop *stop)
 		.stop = stop,
 		.names = f->names,
 		.moved = f->in->same_mailbox,
+		.other_mail = f->in->other_mail,
 		.impatient = true,
 		.progress = &f->progress[i],
 	};
@@ -242,7 +245,11 @@ const struct command command_fetch = {
 	    "On a terminal the progress is shown; otherwise there is a line "
 	    "for each\n"
 	    "account with which something happened, and nothing for the "
-	    "others.\n",
-	.options = COMMAND_NEW_LEDGER | COMMAND_SAME_MAILBOX,
+	    "others.\n"
+	    "When a mailbox lists known mail under new unique ids, nothing is\n"
+	    "fetched until --same-mailbox or --other-mail has said what that\n"
+	    "means.\n",
+	.options =
+	    COMMAND_NEW_LEDGER | COMMAND_SAME_MAILBOX | COMMAND_OTHER_MAIL,
 	.run = run,
 };

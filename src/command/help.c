@@ -28,7 +28,13 @@ static const struct {
 	{ COMMAND_SAME_MAILBOX,
 	    "      --same-mailbox  the account's new server, user or name "
 	    "stands for\n"
-	    "                      the same mailbox as before\n" },
+	    "                      the same mailbox as before, and what it "
+	    "lists under\n"
+	    "                      new unique ids is the same mail\n" },
+	{ COMMAND_OTHER_MAIL,
+	    "      --other-mail    what is listed under new unique ids is "
+	    "other mail:\n"
+	    "                      fetch it\n" },
 };
 
 static void

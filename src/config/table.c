@@ -321,7 +321,9 @@ const struct setting settings_table[] = {
 		    "stays; "
 		    "\"since 7d\": what arrived that recently; \"last 100\": "
 		    "the newest "
-		    "hundred messages.",
+		    "hundred messages. \"since\" looks at the header of "
+		    "each message, and has to read the whole of it where the "
+		    "server shows no header alone (TOP).",
 	},
 	{
 	    .section = SECTION_ACCOUNT,

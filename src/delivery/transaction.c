@@ -110,6 +110,7 @@ intent_submit(struct transaction *x, struct transit *t)
 		.uid = t->uid,
 		.copy = t->copy,
 		.octets = t->octets,
+		.header = transit_header(t),
 		.fresh = t->fresh,
 		.destination = x->destination,
 		.outcomes = t->outcomes,

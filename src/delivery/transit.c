@@ -310,6 +310,12 @@ transit_break(struct transit *t)
 	finish(t->pipe, &t->pipe->broken);
 }
 
+struct slice
+transit_header(const struct transit *t)
+{
+	return slice_make(t->header, t->has_header ? sizeof(t->header) : 0);
+}
+
 enum transit_part
 transit_peek(struct transit *t, struct slice *part)
 {

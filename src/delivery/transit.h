@@ -16,6 +16,7 @@
 #include "base/stop.h"
 #include "delivery/policy.h"
 #include "ledger/ledger.h"
+#include "message/digest.h"
 #include "message/envelope.h"
 #include "message/trace.h"
 
@@ -73,6 +74,8 @@ struct transit {
 	char id[TRACE_ID];
 	char sender[ENVELOPE_ADDRESS];
 	bool sender_utf8;
+	bool has_header; /* what the header's digest is, is known */
+	unsigned char header[DIGEST_OCTETS];
 	struct transit_recipient *recipients; /* owned */
 	size_t recipient_count;
 	struct queue *answer; /* where the poll gets it back */
@@ -121,6 +124,9 @@ int transit_write(struct transit *t, struct slice in, struct deadline until,
     const struct stop *stop, struct error *e);
 void transit_complete(struct transit *t);
 void transit_break(struct transit *t);
+
+/* transit_header - the header's digest, empty when it is not known. */
+struct slice transit_header(const struct transit *t);
 
 /*
  * The delivery's side.

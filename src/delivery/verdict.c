@@ -144,6 +144,7 @@ verdict_conclude(struct transit *t, const char *destination)
 		.uid = t->uid,
 		.copy = t->copy,
 		.octets = t->octets,
+		.header = transit_header(t),
 		.fresh = t->fresh,
 		.state = state_to_record(t, worst),
 		.reply = t->reply,

@@ -29,7 +29,8 @@ static const char *const sql[BOOK_STATEMENTS] = {
 		     "  deletions = iif(?6, 0, deletions),"
 		     "  reply = iif(?6, '', reply),"
 		     "  intent = iif(?6, NULL, intent),"
-		     "  rejected = iif(?6, 0, rejected)"
+		     "  rejected = iif(?6, 0, rejected),"
+		     "  header = iif(?6, NULL, header)"
 		     " RETURNING id",
 	[BOOK_FORGET_OUTCOMES] = "DELETE FROM outcome WHERE message = ?1",
 	/* ?3 intent, ?4 octets: of what is sent, for what is deleted later */
@@ -78,7 +79,8 @@ static const char *const sql[BOOK_STATEMENTS] = {
 	[BOOK_GONE] = "UPDATE message SET before = state, state = 'gone',"
 		      " since = ?2 WHERE id = ?1 AND state <> 'gone'",
 	[BOOK_RETURN] = "UPDATE message SET state = before, before = NULL,"
-			" since = ?2 WHERE id = ?1 AND state = 'gone'",
+			" header = nullif(header, x''), since = ?2"
+			" WHERE id = ?1 AND state = 'gone'",
 	[BOOK_RETRY] = "UPDATE message SET state = 'new', since = ?2,"
 		       " first_refused = NULL, attempts = 0, doubts = 0,"
 		       " next_try = 0, rejected = 0"
@@ -86,6 +88,18 @@ static const char *const sql[BOOK_STATEMENTS] = {
 	[BOOK_DROP] = "UPDATE message SET state = 'dropped', since = ?2"
 		      " WHERE id = ?1 AND state = 'held'",
 	[BOOK_BEGUN] = "UPDATE account SET last_started = ?2 WHERE id = ?1",
+	/* Listed copies are counted from 0, so this key is nobody else's. */
+	[BOOK_UNKEY] = "UPDATE message SET copy = -id WHERE id = ?1",
+	/* ?3 uid, ?4 copy */
+	[BOOK_MAKE_WAY] = "DELETE FROM message"
+			  " WHERE account = ?1 AND uid = ?3 AND copy = ?4",
+	/* ?3 uid, ?4 copy, ?5 octets. No DELE has named it by that UID. */
+	[BOOK_REKEY] = "UPDATE message SET uid = ?3, copy = ?4,"
+		       " octets = iif(?5 > 0, ?5, octets), deletions = 0"
+		       " WHERE id = ?1",
+	[BOOK_APART] = "UPDATE message SET header = x'' WHERE id = ?1",
+	/* ?3 digest */
+	[BOOK_HEADER] = "UPDATE message SET header = ?3 WHERE id = ?1",
 	[BOOK_FIRST] = "UPDATE account SET first_poll = ?2 WHERE id = ?1",
 };
 
@@ -148,6 +162,14 @@ forget_outcomes(struct book *b, int64_t message, struct error *e)
 	return book_run(b, st, e);
 }
 
+static void
+bind_key(sqlite3_stmt *st, const struct ledger_change *c)
+{
+	sqlite3_bind_blob64(
+	    st, 3, c->uid.len ? c->uid.data : "", c->uid.len, SQLITE_STATIC);
+	sqlite3_bind_int64(st, 4, c->copy);
+}
+
 /* Find or make the row that a change names by its UID. */
 static int
 row_for(struct book *b, int64_t account, struct ledger_change *c, int64_t now,
@@ -160,9 +182,7 @@ row_for(struct book *b, int64_t account, struct ledger_change *c, int64_t now,
 		return -1;
 	sqlite3_bind_int64(st, 1, account);
 	sqlite3_bind_int64(st, 2, now);
-	sqlite3_bind_blob64(
-	    st, 3, c->uid.len ? c->uid.data : "", c->uid.len, SQLITE_STATIC);
-	sqlite3_bind_int64(st, 4, c->copy);
+	bind_key(st, c);
 	sqlite3_bind_int64(st, 5, (int64_t)c->octets);
 	sqlite3_bind_int(st, 6, c->fresh);
 	rc = sqlite3_step(st);
@@ -210,6 +230,33 @@ write_outcomes(
 	return book_run(b, st, e);
 }
 
+/* Forget the row that has the key of a message that is listed. */
+static int
+make_way(struct book *b, int64_t account, const struct ledger_change *c,
+    struct error *e)
+{
+	sqlite3_stmt *st = book_statement(b, BOOK_MAKE_WAY, e);
+
+	if (st == NULL)
+		return -1;
+	sqlite3_bind_int64(st, 1, account);
+	bind_key(st, c);
+	return book_run(b, st, e);
+}
+
+static int
+write_header(struct book *b, const struct ledger_change *c, struct error *e)
+{
+	sqlite3_stmt *st = book_statement(b, BOOK_HEADER, e);
+
+	if (st == NULL)
+		return -1;
+	sqlite3_bind_int64(st, 1, c->message);
+	sqlite3_bind_blob64(
+	    st, 3, c->header.data, c->header.len, SQLITE_STATIC);
+	return book_run(b, st, e);
+}
+
 static char *
 intent_text(const struct ledger_change *c)
 {
@@ -233,6 +280,9 @@ static const enum book_statement statement_of[] = {
 	[CHANGE_RETRY] = BOOK_RETRY,
 	[CHANGE_DROP] = BOOK_DROP,
 	[CHANGE_BEGUN] = BOOK_BEGUN,
+	[CHANGE_UNKEY] = BOOK_UNKEY,
+	[CHANGE_REKEY] = BOOK_REKEY,
+	[CHANGE_APART] = BOOK_APART,
 	[CHANGE_FIRST] = BOOK_FIRST,
 };
 
@@ -248,6 +298,8 @@ book_change(
 
 	if (!of_account && c->message == 0 &&
 	    row_for(b, account, c, now, e) < 0)
+		return -1;
+	if (c->kind == CHANGE_REKEY && make_way(b, account, c, e) < 0)
 		return -1;
 	if ((st = book_statement(b, statement_of[c->kind], e)) == NULL)
 		return -1;
@@ -269,6 +321,10 @@ book_change(
 	case CHANGE_SEEN:
 		bind_text(st, 3, c->reply);
 		break;
+	case CHANGE_REKEY:
+		bind_key(st, c);
+		sqlite3_bind_int64(st, 5, (int64_t)c->octets);
+		break;
 	default:
 		break;
 	}
@@ -276,5 +332,7 @@ book_change(
 	free(intent);
 	if (rc == 0 && c->kind == CHANGE_VERDICT)
 		rc = write_outcomes(b, c, now, e);
+	if (rc == 0 && c->header.len > 0)
+		rc = write_header(b, c, e);
 	return rc;
 }

@@ -66,6 +66,15 @@ enum change_kind {
 	CHANGE_RETURN, /* gone, and listed again: the row is as before */
 	CHANGE_RETRY, /* held or dropped: try again, as if new */
 	CHANGE_DROP, /* held: given up by its owner */
+	/*
+	 * Messages that are listed under new UIDs: first all of them let go of
+	 * their keys, then each takes the `uid`, `copy` and `octets` it has now.
+	 * A row that has that key still is one of a message that is not there
+	 * any more, and is forgotten.
+	 */
+	CHANGE_UNKEY,
+	CHANGE_REKEY,
+	CHANGE_APART, /* its owner says: what is listed now is other mail */
 	/* Of the account, not of a message. */
 	CHANGE_BEGUN, /* a poll is under way */
 	CHANGE_FIRST /* the first poll has been planned */
@@ -77,6 +86,7 @@ struct ledger_change {
 	struct slice uid; /* all borrowed until the job comes back */
 	uint32_t copy;
 	uint64_t octets; /* as listed */
+	struct slice header; /* its digest, see schema.h; empty: not known */
 	bool fresh; /* another message than the row of that UID */
 	enum state state;
 	const char *reply; /* last words of the server, or the reason */

@@ -113,13 +113,13 @@ reader_rows(
 		"SELECT id, uid, copy, state, before, attempts, deletions,"
 		" octets, first_seen, since, delivered, next_try, "
 		"first_refused,"
-		" doubts, rejected"
+		" doubts, rejected, header"
 		" FROM message WHERE account = ?1 ORDER BY uid, copy",
 		&st, e) < 0)
 		return -1;
 	sqlite3_bind_int64(st, 1, account);
 	while ((step = sqlite3_step(st)) == SQLITE_ROW) {
-		struct slice uid = blob(st, 1);
+		struct slice uid = blob(st, 1), header = blob(st, 15);
 		struct row *row;
 
 		if (rows->count == room) {
@@ -144,13 +144,19 @@ reader_rows(
 			.first_refused = sqlite3_column_int64(st, 12),
 			.doubts = (uint32_t)sqlite3_column_int64(st, 13),
 			.rejected = sqlite3_column_int(st, 14) != 0,
+			.header.len = header.len,
+			.apart = header.len == 0 &&
+			    sqlite3_column_type(st, 15) != SQLITE_NULL,
 		};
-		buffer_add_slice(&rows->uids, uid);
+		buffer_add_slice(&rows->octets, uid);
+		buffer_add_slice(&rows->octets, header);
 	}
-	/* The buffer has stopped moving: now the UIDs can point into it. */
+	/* The buffer has stopped moving: now the slices can point into it. */
 	for (size_t i = 0; i < rows->count; i++) {
-		rows->list[i].uid.data = rows->uids.data + at;
+		rows->list[i].uid.data = rows->octets.data + at;
 		at += rows->list[i].uid.len;
+		rows->list[i].header.data = rows->octets.data + at;
+		at += rows->list[i].header.len;
 	}
 	sqlite3_finalize(st);
 	if (step == SQLITE_DONE)
@@ -163,7 +169,7 @@ void
 rows_free(struct rows *rows)
 {
 	free(rows->list);
-	buffer_free(&rows->uids);
+	buffer_free(&rows->octets);
 	*rows = (struct rows){ 0 };
 }
 

@@ -47,12 +47,14 @@ struct row {
 	int64_t delivered; /* 0: never */
 	int64_t next_try;
 	int64_t first_refused; /* 0: never */
+	struct slice header; /* its digest, empty: not known; lives as uid */
+	bool apart; /* its owner says: what is listed now is other mail */
 };
 
 struct rows {
 	struct row *list; /* owned; by uid, then copy, in octet order */
 	size_t count;
-	struct buffer uids; /* private */
+	struct buffer octets; /* private: of the slices */
 };
 
 /* reader_rows - all that is known of an account's messages. */

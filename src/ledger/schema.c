@@ -69,7 +69,7 @@ static const char *const migrations[] = {
 	" PRIMARY KEY (message, destination, recipient)"
 	") STRICT, WITHOUT ROWID;",
 
-	/* Two more states, which a CHECK cannot be told; and `rejected`. */
+	/* Two more states, which a CHECK cannot be told; and new columns. */
 	"CREATE TABLE message_2 ("
 	" id INTEGER PRIMARY KEY,"
 	" account INTEGER NOT NULL REFERENCES account (id),"
@@ -91,6 +91,7 @@ static const char *const migrations[] = {
 	" reply TEXT NOT NULL DEFAULT '',"
 	" intent TEXT,"
 	" rejected INTEGER NOT NULL DEFAULT 0,"
+	" header BLOB,"
 	" UNIQUE (account, uid, copy)"
 	") STRICT;"
 	"INSERT INTO message_2 (id, account, uid, copy, octets, state, before,"
@@ -253,6 +254,9 @@ open_writer(sqlite3 *db, const char *path, int version, struct error *e)
 	if (check_whole(db, path, e) < 0 ||
 	    (version < VERSION && migrate(db, path, version, e) < 0))
 		return -1;
+	/* Pages that a migration left over could be damaged unnoticed. */
+	if (version < VERSION)
+		sqlite3_exec(db, "VACUUM", NULL, NULL, NULL);
 	/* Not before: a migration may drop a table that others refer to. */
 	if (sqlite3_exec(db, "PRAGMA foreign_keys = ON", NULL, NULL, NULL) !=
 	    SQLITE_OK)

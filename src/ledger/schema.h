@@ -25,6 +25,11 @@
  *                                transaction nobody knows the end of
  *             rejected           1: refused for good; what is sent from now
  *                                on, and may be in doubt, is the report of it
+ *             header             SHA-256 of its header, as header_digest() makes
+ *                                it, by which it is known again should the
+ *                                server change its UID; NULL: its header was
+ *                                never read (or it has none); empty: its owner
+ *                                has said that what is listed now is other mail
  * outcome   what became of a message for each recipient, while these differ,
  *           and while a report of it is owed.
  *

@@ -54,7 +54,7 @@ int64_t header_arrival(struct slice header);
 /*
  * header_digest - SHA-256 over the header less Status, X-Status, X-UIDL and
  * Content-Length, which servers rewrite: what identifies a message on a server
- * without UIDL.
+ * without UIDL, and one whose UID has changed.
  */
 void header_digest(struct slice header, unsigned char out[32]);
 

@@ -17,6 +17,7 @@
 #define TRACE_ID 32
 
 /*
+ * The same message has the same id as long as its UID stays.
  * octets: as listed. Server and user are compared in lower case and as they
  * are, like the ledger does.
  */

@@ -30,6 +30,9 @@ pass_head(struct intake *m, struct error *e)
 	int rc;
 
 	header = slice_make(head.data, header_length(head, &complete));
+	/* All messages without a header are alike. */
+	t->has_header = header.len > 0;
+	header_digest(header, t->header);
 	if (trace_loops(header, t->id)) {
 		m->hold = "mail loop: it has been here before, or has too many "
 			  "Received lines";

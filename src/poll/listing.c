@@ -260,11 +260,12 @@ join_sizes(struct listing *l, const struct sizes *sizes)
 	return unknown;
 }
 
-/* Without UIDL: the digest of each header that TOP shows. */
+/* Without UIDL: the digest of each header. */
 static int
 identify_by_header(struct listing *l, const struct sizes *sizes,
     struct pop3 *pop3, struct error *e)
 {
+	struct top top = { .pop3 = pop3 };
 	struct buffer header = { 0 };
 	unsigned char digest[32];
 	char uid[2 * sizeof(digest) + 1];
@@ -272,18 +273,23 @@ identify_by_header(struct listing *l, const struct sizes *sizes,
 
 	l->by_header = true;
 	for (size_t i = 0; i < sizes->count; i++) {
-		rc = top_header(pop3, sizes->list[i].number, &header, e);
+		rc = top_header(&top, sizes->list[i].number, &header, e);
+		if (rc < 0 && e->kind == ERR_REFUSED) {
+			l->headless++;
+			rc = 0;
+			continue;
+		}
 		if (rc < 0)
 			break;
 		header_digest(buffer_slice(&header), digest);
 		text_hex(digest, sizeof(digest), uid);
 		listing_add(l, sizes->list[i].number, slice_of(uid), 0);
+		l->list[l->count - 1].arrival =
+		    header_arrival(buffer_slice(&header));
 	}
+	l->left_out += l->headless;
+	l->by_retr = top.missing;
 	buffer_free(&header);
-	if (rc < 0 && e->kind == ERR_REFUSED)
-		return error_set(e, ERR_PROTOCOL,
-		    "the server has neither UIDL nor TOP, so that messages "
-		    "cannot be told apart");
 	return rc;
 }
 

@@ -17,6 +17,7 @@ struct listing_entry {
 	uint32_t number; /* in this session */
 	uint32_t copy; /* 0, or the how many-th with the same UID */
 	uint64_t octets; /* as listed, 0 when the server did not tell */
+	int64_t arrival; /* by its header, -1: unknown; only if by_header */
 	struct slice uid; /* lives as long as the listing */
 	bool copies; /* others with the same UID are listed */
 };
@@ -25,8 +26,10 @@ struct listing {
 	struct listing_entry *list; /* owned; by number */
 	size_t count;
 	uint64_t octets; /* sum */
-	size_t left_out; /* numbers the server contradicted itself on */
+	size_t left_out; /* listed in part, or not to be told apart */
+	size_t headless; /* of these: no UIDL, and no header to be had */
 	bool by_header; /* no UIDL: UIDs are digests of headers */
+	bool by_retr; /* and no TOP: all messages had to be read for that */
 	struct buffer uids; /* private */
 };
 
@@ -40,11 +43,11 @@ struct listing {
 
 /*
  * listing_read - STAT, UIDL and LIST; without UIDL, TOP n 0 for each message
- * and the digest of its header as UID. Numbers that repeat, are 0, or are in
- * one answer only, and lines without a proper UID or size, are left out, never
- * guessed.
+ * (see top.h) and the digest of its header as UID. Numbers that repeat, are 0,
+ * or are in one answer only, lines without a proper UID or size, and messages
+ * whose header is refused, are left out, never guessed.
  * Returns 0, or -1 with the session's error, ERR_BUSY: refused for now, or
- * ERR_PROTOCOL: the server has neither UIDL nor TOP, or lists without end.
+ * ERR_PROTOCOL: the server lists without end.
  */
 int listing_read(struct listing *l, struct pop3 *pop3, struct error *e);
 void listing_free(struct listing *l);

@@ -47,13 +47,15 @@ static void
 notice_begin(struct notice *n, struct session *s, struct plan_entry *entry)
 {
 	*n = (struct notice){ .s = s, .entry = entry };
-	if (entry->refused != 0) {
-		n->message = entry->refused;
-	} else {
-		n->message = entry->row->message;
-		n->attempts = entry->row->attempts;
-		n->first_failed = handover_first_failed(s, entry->row);
-	}
+	for (size_t i = 0; i < s->refused_count; i++)
+		if (s->refused[i].entry == entry)
+			n->message = s->refused[i].message;
+	if (n->message != 0)
+		return;
+	/* Refused by an earlier poll. */
+	n->message = entry->row->message;
+	n->attempts = entry->row->attempts;
+	n->first_failed = handover_first_failed(s, entry->row);
 }
 
 static void
@@ -141,10 +143,11 @@ give_up(struct notice *n, struct error *e)
 static int
 read_header(struct notice *n, struct error *e)
 {
+	struct top top = { .pop3 = n->s->pop3 };
 	struct header_field path = { 0 };
 	bool utf8;
 
-	if (top_header(n->s->pop3, n->entry->listed->number, &n->header, e) < 0)
+	if (top_header(&top, n->entry->listed->number, &n->header, e) < 0)
 		return -1;
 	header_find(buffer_slice(&n->header), "Return-Path", &path);
 	envelope_sender(path.value, n->sender, &utf8);

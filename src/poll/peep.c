@@ -11,6 +11,7 @@
 struct peep {
 	const struct account *account; /* borrowed */
 	struct pop3 *pop3; /* owned */
+	struct top top;
 	struct listing listing; /* owned */
 	struct error broken; /* ERR_NONE: the session can go on */
 };
@@ -42,8 +43,10 @@ peep_open(struct peep **peep, const struct account *account,
 	*peep = p;
 	p->account = account;
 	if (maildrop_open(&p->pop3, account, password, stop, e) == 0 &&
-	    listing_read(&p->listing, p->pop3, e) == 0)
+	    listing_read(&p->listing, p->pop3, e) == 0) {
+		p->top.pop3 = p->pop3;
 		return 0;
+	}
 	p->broken = *e;
 	peep_close(peep);
 	return -1;
@@ -94,7 +97,7 @@ peep_header(struct peep *p, const struct listing_entry *message,
 {
 	if (usable(p, e) < 0)
 		return -1;
-	if (top_header(p->pop3, message->number, header, e) < 0)
+	if (top_header(&p->top, message->number, header, e) < 0)
 		return failed(p, e);
 	return 0;
 }

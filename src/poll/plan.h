@@ -29,7 +29,6 @@ struct plan_entry {
 	bool fresh; /* another message than the row of its UID */
 	bool returned; /* its row was gone, and is as before again */
 	const char *reason; /* constant text */
-	int64_t refused; /* the row of one refused just now; 0: not so */
 };
 
 struct plan {

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "message/header.h"
 #include "poll/maildrop.h"
+#include "poll/recognise.h"
 #include "poll/session.h"
 #include "poll/top.h"
 
@@ -25,32 +26,45 @@ phase(const struct session *s, enum poll_phase phase)
 
 /* --- listing and plan --- */
 
+/* When a message came, -1 when nobody can tell. */
+static int
+read_arrival(struct top *top, const struct listing_entry *listed,
+    struct buffer *header, int64_t *arrival, struct error *e)
+{
+	*arrival = -1;
+	if (top_header(top, listed->number, header, e) == 0) {
+		*arrival = header_arrival(buffer_slice(header));
+		return 0;
+	}
+	if (e->kind != ERR_REFUSED)
+		return -1;
+	error_clear(e);
+	return 0;
+}
+
 /* When each message came, for `first_poll = "since …"`. */
 static int
 read_arrivals(
     struct pop3 *pop3, const struct listing *l, int64_t **out, struct error *e)
 {
 	int64_t *arrivals = xcalloc(l->count, sizeof(*arrivals));
+	struct top top = { .pop3 = pop3 };
 	struct buffer header = { 0 };
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < l->count; i++) {
-		rc = top_header(pop3, l->list[i].number, &header, e);
-		if (rc == 0)
-			arrivals[i] = header_arrival(buffer_slice(&header));
+		if (l->by_header)
+			arrivals[i] = l->list[i].arrival;
+		else
+			rc = read_arrival(
+			    &top, &l->list[i], &header, &arrivals[i], e);
 	}
 	buffer_free(&header);
-	if (rc == 0) {
+	if (rc == 0)
 		*out = arrivals;
-		return 0;
-	}
-	free(arrivals);
-	if (e->kind == ERR_REFUSED)
-		return error_set(e, ERR_CONFIG,
-		    "the server does not show headers (TOP), so first_poll = "
-		    "\"since …\" cannot work here: use \"last …\", \"all\" or "
-		    "\"none\"");
-	return -1;
+	else
+		free(arrivals);
+	return rc;
 }
 
 /* What poll_run and poll_look have in common: look, and make up our mind. */
@@ -106,6 +120,8 @@ poll_look(const struct account *account, const char *password,
 		goto out;
 	rc = look(pop3, reader, &in, id, listing, rows, plan, e);
 	if (rc == 0)
+		rc = recognise_look(pop3, plan, rows, in.now, e);
+	if (rc == 0 || e->kind == ERR_QUESTION)
 		pop3_quit(pop3, &ignored);
 out:
 	pop3_free(&pop3);
@@ -206,11 +222,19 @@ report_plan(struct session *s)
 		log_warning("%s: %zu messages were deleted three times, and "
 			    "the server lists them still: delete them there",
 		    name, plan->stubborn);
-	if (s->listing.left_out > 0)
+	if (s->listing.left_out > s->listing.headless)
 		log_warning("%s: the server contradicts itself about %zu "
 			    "message%s, left alone until it does not",
-		    name, s->listing.left_out,
-		    s->listing.left_out == 1 ? "" : "s");
+		    name, s->listing.left_out - s->listing.headless,
+		    s->listing.left_out - s->listing.headless == 1 ? "" : "s");
+	if (s->listing.headless > 0)
+		log_warning("%s: the server shows neither unique ids nor the "
+			    "headers of %zu messages, which are left alone",
+		    name, s->listing.headless);
+	if (s->listing.by_retr && s->first)
+		log_warning("%s: the server has neither UIDL nor TOP, so that "
+			    "every poll has to read all that is in the mailbox",
+		    name);
 }
 
 /* --- one session --- */
@@ -229,6 +253,22 @@ run_started(const struct session *s, int64_t now)
 	return s->started;
 }
 
+/* Once in a poll: later sessions only go on with what was planned. */
+static int
+recognise(struct session *s, struct plan_input *in, struct error *e)
+{
+	int rc = s->listed ? 0 : recognise_answered(s, in->now, e);
+
+	if (rc <= 0)
+		return rc;
+	plan_free(&s->plan);
+	rows_free(&s->rows);
+	if (reader_rows(s->reader, s->account, &s->rows, e) < 0)
+		return -1;
+	plan_make(&s->plan, in);
+	return 0;
+}
+
 static void
 close_session(struct session *s)
 {
@@ -236,7 +276,7 @@ close_session(struct session *s)
 	plan_free(&s->plan);
 	rows_free(&s->rows);
 	listing_free(&s->listing);
-	s->deleted_count = 0;
+	s->deleted_count = s->refused_count = 0;
 }
 
 /* 0; 1: go on in a new session; -1. No transit is in flight afterwards. */
@@ -260,7 +300,7 @@ run_session(struct session *s, struct error *e)
 		&s->plan, e) < 0)
 		goto out;
 	s->first = in.first;
-	if (record_plan(s, e) < 0)
+	if (recognise(s, &in, e) < 0 || record_plan(s, e) < 0)
 		goto out;
 	report_plan(s);
 	phase(s, POLL_MOVING);
@@ -355,6 +395,7 @@ out:
 	reader_free(&s.reader);
 	queue_free(&s.answers);
 	free(s.deleted);
+	free(s.refused);
 	report->took_ms = clock_monotonic_ms() - started;
 	return rc;
 }

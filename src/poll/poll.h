@@ -42,6 +42,8 @@ struct poll_report {
 	/* Refused for good, and somebody was told, or nobody. */
 	uint64_t reported, dropped;
 	uint64_t seen, in_doubt, left_for_later, stubborn;
+	uint64_t recognised; /* their UIDs had changed */
+	uint64_t unrecognised; /* listed and unknown at that time */
 	uint64_t waiting_held; /* held before and still there */
 	uint64_t left_out; /* the server contradicts itself about them */
 	int64_t took_ms;
@@ -59,7 +61,8 @@ struct poll_job {
 	struct transit_pool *pool;
 	const struct stop *stop;
 	const char *const *names; /* see ledger_account(), as is the next */
-	bool moved;
+	bool moved; /* and for UIDs that have changed, see recognise.h */
+	bool other_mail; /* see recognise.h; goes before moved */
 	bool impatient; /* see plan.h */
 	struct poll_progress *progress; /* or NULL */
 };
@@ -67,7 +70,8 @@ struct poll_job {
 /*
  * poll_run - poll. The outcome is recorded in the ledger. Returns 0, or -1
  * with the error that ended it; the report is filled in either way. A message
- * that was deferred or held is no error of the poll.
+ * that was deferred or held is no error of the poll. ERR_QUESTION: the settings
+ * or the UIDs have changed, and the owner has to say what that means.
  */
 int poll_run(
     const struct poll_job *job, struct poll_report *report, struct error *e);
@@ -76,7 +80,7 @@ int poll_run(
  * poll_look - connect, log in, read the listing and plan, and nothing else:
  * for `list` and `plan`. The session is ended before it returns. *plan borrows
  * from *listing and *rows. names: of all accounts; ERR_QUESTION: see
- * ledger_account().
+ * ledger_account(), or UIDs have changed.
  */
 int poll_look(const struct account *account, const char *password,
     const char *const *names, const char *state_dir, const struct stop *stop,

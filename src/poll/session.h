@@ -8,6 +8,12 @@
 #include "base/queue.h"
 #include "poll/poll.h"
 
+/* One that was refused for good in this session, and of which to tell. */
+struct refused {
+	struct plan_entry *entry; /* borrowed from the plan */
+	int64_t message; /* the ledger's row */
+};
+
 struct session {
 	const struct poll_job *job; /* borrowed */
 	struct poll_report *report; /* borrowed */
@@ -33,6 +39,8 @@ struct session {
 	bool give_up; /* the destination takes nothing more */
 	struct error trouble; /* why */
 
+	struct refused *refused; /* owned */
+	size_t refused_count;
 	int64_t *deleted; /* owned: rows whose DELE was answered +OK */
 	size_t deleted_count;
 };

@@ -201,7 +201,10 @@ settle_rejected(struct session *s, const struct transit *t, struct error *e)
 	log_settled(s, t, "refused");
 	if (t->change.state == STATE_REPORT_OWED) {
 		entry->action = PLAN_REPORT;
-		entry->refused = t->change.message;
+		s->refused = xrealloc(
+		    s->refused, s->refused_count + 1, sizeof(*s->refused));
+		s->refused[s->refused_count++] =
+		    (struct refused){ entry, t->change.message };
 		return 0;
 	}
 	s->report->dropped++;

@@ -1,15 +1,21 @@
-/* TOP n 0, read to its end. */
+/* TOP n 0, or RETR n, read to its end. */
 #include "poll/top.h"
 
 #include "message/canon.h"
 #include "message/header.h"
 
-/* Some servers send the whole message, but that ends. */
-#define ENDLESS ((uint64_t)64 * 1024 * 1024)
+/*
+ * Some servers send the whole message to TOP, and where it is refused we ask
+ * for that: but all of it ends.
+ */
+#define TOP_ENDLESS ((uint64_t)64 * 1024 * 1024)
+#define RETR_ENDLESS ((uint64_t)4 * 1024 * 1024 * 1024)
+/* Where TOP is offered, so many may be refused before it counts as missing. */
+#define REFUSED_MAX 3
 
-int
-top_header(
-    struct pop3 *pop3, uint32_t number, struct buffer *header, struct error *e)
+static int
+read_header(
+    struct pop3 *pop3, uint64_t endless, struct buffer *header, struct error *e)
 {
 	struct canon canon = { 0 };
 	struct slice in, out;
@@ -17,15 +23,11 @@ top_header(
 	bool complete;
 	int more;
 
-	buffer_clear(header);
-	if (pop3_top(pop3, number, 0, e) < 0)
-		return -1;
 	while ((more = pop3_content(pop3, &in, e)) > 0) {
 		octets += in.len;
-		if (octets > ENDLESS)
+		if (octets > endless)
 			return error_set(e, ERR_PROTOCOL,
-			    "the server answers TOP %lu 0 without end",
-			    (unsigned long)number);
+			    "the server sends a header without end");
 		while (in.len > 0 && header->len < HEADER_MAX) {
 			canon_next(&canon, &in, &out);
 			buffer_add_slice(header, out);
@@ -35,5 +37,36 @@ top_header(
 		return -1;
 	buffer_add_slice(header, canon_end(&canon));
 	header->len = header_length(buffer_slice(header), &complete);
+	return 0;
+}
+
+/* A message was refused to TOP and given to RETR. */
+static void
+learn(struct top *top)
+{
+	const struct pop3_capa *capa = pop3_capa(top->pop3);
+	bool offered = capa->known && capa->top;
+
+	top->refused++;
+	top->missing = !top->shown && (!offered || top->refused >= REFUSED_MAX);
+}
+
+int
+top_header(
+    struct top *top, uint32_t number, struct buffer *header, struct error *e)
+{
+	buffer_clear(header);
+	if (!top->missing && pop3_top(top->pop3, number, 0, e) == 0) {
+		top->shown = true;
+		return read_header(top->pop3, TOP_ENDLESS, header, e);
+	}
+	if (!top->missing && e->kind != ERR_REFUSED)
+		return -1;
+	error_clear(e);
+	if (pop3_retr(top->pop3, number, e) < 0 ||
+	    read_header(top->pop3, RETR_ENDLESS, header, e) < 0)
+		return -1;
+	if (!top->missing)
+		learn(top);
 	return 0;
 }

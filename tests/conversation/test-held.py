@@ -123,9 +123,9 @@ def test_show_tells_what_the_ledger_knows_when(_, change, kind):
     equal((mailbox["error"], mailbox["listed"]), (kind, None))
 
 
-def test_show_without_top_names_the_reason():
+def test_show_of_a_header_that_is_refused_names_the_reason():
     box, rider = scene()
-    box.replies["TOP"] = ["-ERR not here"]
+    box.replies["TOP"] = box.replies["RETR"] = ["-ERR not here"]
     ids = [str(row[0]) for row in rider.query("SELECT id FROM message")]
     shown = rider.run("held", "show", *ids).expect(OK).out
     equal(shown.count("not here"), 2)

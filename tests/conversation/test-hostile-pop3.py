@@ -348,7 +348,7 @@ def test_listings_refused_garbled_or_broken():
         at("LIST", lines("\0\xff", "", " "), PROTOCOL, "none of it"),
         ("neither UIDL nor TOP", {
             "replies": {"UIDL": "-ERR no", "TOP": "-ERR no"},
-            "capabilities": ("USER",), "status": PROTOCOL,
+            "capabilities": ("USER",), "status": OK, "moved": 3,
             "words": "neither UIDL nor TOP"}),
         ("neither UIDL nor LIST", {
             "replies": {"UIDL": "-ERR no", "LIST": "-ERR no"},

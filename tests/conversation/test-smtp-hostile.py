@@ -344,7 +344,7 @@ def test_a_handshake_that_comes_to_nothing_ends_in_time(_, what):
     equal(len(box.messages), 1)
 
 
-@each(("implicit", None, "does not speak TLS on this port: is the port or `tls`"),
+@each(("implicit", None, "does not speak TLS on this port: check `port`, or try tls = \"starttls\""),
       ("starttls", "implicit", 'set tls = "implicit"'),
       ("starttls", None, "offers no STARTTLS; nothing was sent in clear"))
 def test_a_tls_that_does_not_fit_the_port_is_explained(tls, server, words):

@@ -7,7 +7,7 @@ import mail
 import postrider
 import servers
 import tap
-from postrider import AUTH, LATER, OK, PROTOCOL, UNAVAILABLE, wait_until
+from postrider import AUTH, CONFIG, LATER, OK, PROTOCOL, UNAVAILABLE, wait_until
 from tap import each, equal
 
 DAY = 86400
@@ -247,6 +247,23 @@ def test_nothing_is_lost_or_deleted_early_by_a_crash_at(point):
     equal(sorted(set(arrived)), sorted(map(mail.digest, messages)))
     assert len(arrived) <= len(messages) + doubt, (len(arrived), doubt)
     equal(s.left(user), 0)
+
+
+@each("keep", "delete")
+def test_mail_that_gets_new_uids_is_recognised_with(after):
+    s, user, messages, rider = scene([mail.simple(n) for n in range(20)])
+    rider.fetch()
+    old = rider.states()
+    s.forget_uids(user)
+    rider.fetch(status=CONFIG)
+    equal(rider.states(), old)
+    rider.write([s.account(user, after_delivery=after)],
+                {"home": s.destination()})
+    rider.fetch("--same-mailbox")
+    rider.fetch()
+    equal(set(rider.states()) & set(old), set())
+    equal(s.left(user), len(messages) if after == "keep" else 0)
+    all_arrived(s, user, messages)
 
 
 def test_check_list_plan_and_status_with_real_servers():

@@ -293,6 +293,15 @@ class Servers:
         """How many messages are in a mailbox."""
         return len(self.files(os.path.join(self.folder, "mail", user)))
 
+    def forget_uids(self, user):
+        """Make Dovecot give all messages of a mailbox new UIDs, as a server
+        that was moved or has lost its index does. It keeps the last UIDVALIDITY,
+        so that the next one is another."""
+        box = os.path.join(self.folder, "mail", user)
+        for name in os.listdir(box):
+            if name.startswith(("dovecot-uidlist", "dovecot.")):
+                os.unlink(os.path.join(box, name))
+
     @staticmethod
     def files(box):
         return [os.path.join(box, sub, name) for sub in ("new", "cur")

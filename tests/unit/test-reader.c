@@ -639,6 +639,8 @@ a_newer_or_older_or_foreign_ledger_is_refused(void **state)
 	ledger_close(&w.l);
 	run_sql(w.dir, "PRAGMA user_version = 1000");
 	expect_unreadable(&w, "newer postrider");
+	run_sql(w.dir, "PRAGMA user_version = 1");
+	expect_unreadable(&w, "older version");
 	run_sql(w.dir, "PRAGMA user_version = 0");
 	expect_unreadable(&w, "damaged");
 	run_sql(w.dir, "PRAGMA user_version = 2; PRAGMA application_id = 5");
