@@ -22,6 +22,7 @@ enum inside {
 
 /* One file while it is copied into the text. */
 struct scan {
+	const struct scan *outer; /* that includes it; NULL: none */
 	struct source *source;
 	struct settings_memory *memory;
 	struct problems *problems;
@@ -33,7 +34,7 @@ struct scan {
 };
 
 static int add_file(struct source *s, const char *path, struct place from,
-    int depth, struct settings_memory *m, struct problems *p);
+    const struct scan *outer, struct settings_memory *m, struct problems *p);
 
 const char *
 source_home(void)
@@ -236,29 +237,42 @@ scan_line(struct scan *scan, const char *line, size_t len)
 		scan->inside = IN_SETTINGS;
 }
 
+/* Is this one of the files that we are in the middle of? */
+static bool
+is_open(const struct scan *scan, const char *path)
+{
+	for (; scan != NULL; scan = scan->outer)
+		if (strcmp(scan->path, path) == 0)
+			return true;
+	return false;
+}
+
 static int
 include(struct scan *scan, struct slice line)
 {
 	struct place at = { scan->path, scan->line };
-	char *path = include_path(line);
+	char *named = include_path(line);
+	const char *path;
 	int rc = -1;
 
-	if (path == NULL) {
+	if (named == NULL) {
 		problem_add(scan->problems, at,
 		    "an include is a line of its own: @include \"FILE\"");
 		return -1;
 	}
-	if (scan->depth < SOURCE_DEPTH)
-		rc = add_file(scan->source,
-		    source_path(scan->memory, scan->path, path), at,
-		    scan->depth + 1, scan->memory, scan->problems);
-	else
+	path = source_path(scan->memory, scan->path, named);
+	if (is_open(scan, path))
+		problem_add(scan->problems, at, "%s includes itself", path);
+	else if (scan->source->file_count >= SOURCE_FILES)
 		problem_add(scan->problems, at,
-		    "more than %d files include each other; does \"%s\" "
-		    "include "
-		    "itself?",
-		    SOURCE_DEPTH, path);
-	free(path);
+		    "more than %d files are included", SOURCE_FILES);
+	else if (scan->depth >= SOURCE_DEPTH)
+		problem_add(scan->problems, at,
+		    "more than %d files include each other", SOURCE_DEPTH);
+	else
+		rc = add_file(
+		    scan->source, path, at, scan, scan->memory, scan->problems);
+	free(named);
 	return rc;
 }
 
@@ -293,14 +307,15 @@ scan_text(struct scan *scan, const char *data, size_t len)
 }
 
 static int
-add_file(struct source *s, const char *path, struct place from, int depth,
-    struct settings_memory *m, struct problems *p)
+add_file(struct source *s, const char *path, struct place from,
+    const struct scan *outer, struct settings_memory *m, struct problems *p)
 {
-	struct scan scan = { .source = s,
+	struct scan scan = { .outer = outer,
+		.source = s,
 		.memory = m,
 		.problems = p,
 		.path = path,
-		.depth = depth };
+		.depth = outer != NULL ? outer->depth + 1 : 0 };
 	struct buffer content = { 0 };
 	struct slice text;
 	struct source_file file;
@@ -338,7 +353,7 @@ source_read(struct source *s, const char *path, struct place from,
 	*s = (struct source){ 0 };
 	buffer_reserve(&s->text, 1);
 	s->text.data[0] = '\0';
-	return add_file(s, path, from, 0, m, p);
+	return add_file(s, path, from, NULL, m, p);
 }
 
 void

@@ -19,6 +19,7 @@
 
 #define SOURCE_MAX (16u << 20) /* octets of a file */
 #define SOURCE_DEPTH 10 /* files that include each other */
+#define SOURCE_FILES 1000 /* in all, a file counting as often as it is read */
 
 struct source_file {
 	const char *path; /* absolute, in the settings' memory */
