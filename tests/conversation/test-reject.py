@@ -223,6 +223,9 @@ def test_a_report_whose_reply_is_lost_is_in_doubt_and_sent_again():
     rider.fetch()
     # The report twice, the message never again.
     equal([a.recipients for a in sink.accepted], [["carl@far.test"]] * 2)
+    for report in sink.accepted:
+        assert b"Final-Recipient: rfc822; ann@kit.test" in report.data, report
+        assert NO.encode() in report.data, report.data
     equal((sink.verbs().count("DATA"), box.messages), (3, []))
 
 
