@@ -118,13 +118,18 @@ plan_deferred(struct plan_entry *entry, const struct plan_input *in)
 		set(entry, PLAN_LEAVE, "refused for now; to be tried later");
 }
 
-/* It was refused for good, and somebody is to be told. */
+/* It was refused for good, and somebody is to be told, unless it is another. */
 static void
-plan_report(struct plan_entry *entry, const struct plan_input *in)
+plan_report(struct plan_entry *entry, const struct plan_input *in, size_t i)
 {
 	const struct row *row = entry->row;
 	enum on_reject how = in->account->on_reject;
 
+	if (sizes_differ(entry)) {
+		entry->fresh = true;
+		plan_new(entry, in, i);
+		return;
+	}
 	if (how != REJECT_BOUNCE && how != REJECT_POSTMASTER)
 		set(entry, PLAN_HOLD,
 		    "refused for good, and on_reject no longer asks for a "
@@ -139,7 +144,7 @@ plan_report(struct plan_entry *entry, const struct plan_input *in)
 }
 
 static void
-plan_in_doubt(struct plan_entry *entry, const struct plan_input *in)
+plan_in_doubt(struct plan_entry *entry, const struct plan_input *in, size_t i)
 {
 	if (entry->row->since >= in->run_started)
 		set(entry, PLAN_LEAVE, "in doubt since a moment ago");
@@ -151,7 +156,7 @@ plan_in_doubt(struct plan_entry *entry, const struct plan_input *in)
 		    "in doubt again and again: it may have been delivered "
 		    "several times");
 	else if (entry->row->rejected)
-		plan_report(entry, in);
+		plan_report(entry, in, i);
 	else
 		set(entry, PLAN_TAKE, "in doubt: sent again");
 }
@@ -178,7 +183,7 @@ plan_entry_make(struct plan *plan, struct plan_entry *entry,
 		set(entry, PLAN_LEAVE, "counts as seen");
 		break;
 	case STATE_IN_DOUBT:
-		plan_in_doubt(entry, in);
+		plan_in_doubt(entry, in, i);
 		break;
 	case STATE_DEFERRED:
 		plan_deferred(entry, in);
@@ -197,7 +202,7 @@ plan_entry_make(struct plan *plan, struct plan_entry *entry,
 			"delivered, and kept long enough" });
 		break;
 	case STATE_REPORT_OWED:
-		plan_report(entry, in);
+		plan_report(entry, in, i);
 		break;
 	case STATE_REJECTED:
 		plan_done(plan, entry, in, i,

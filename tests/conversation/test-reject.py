@@ -199,6 +199,26 @@ def test_the_original_waits_for_its_report():
     equal(box.messages, [])
 
 
+def test_another_message_with_the_uid_of_one_to_be_reported_is_delivered():
+    def later(session, _):
+        return "451 4.3.0 later" if session.sender == "" else NO
+
+    def lost(session, _):
+        return peers.LOST_REPLY if session.sender == "" else NO
+
+    for reply in (later, lost):
+        box, sink, rider = scene([peers.Message(letter(1), uid="u")],
+                                 {"END": reply}, on_reject="bounce",
+                                 after_delivery="delete")
+        rider.fetch(status=LATER)
+        other = letter(2, sender="dora@far.test") + b"and another line\r\n"
+        box.messages = [peers.Message(other, uid="u")]
+        sink.replies["END"], sink.accepted = [None], []
+        rider.fetch()
+        equal(only(sink).digest(), mail.digest(other))
+        equal(box.messages, [])
+
+
 def test_a_report_that_is_refused_leaves_the_message_held():
     box, sink, rider = scene([letter(1)], {"END": NO}, on_reject="bounce",
                              after_delivery="delete")
