@@ -15,6 +15,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* What the report adds to the message, at most, roughly. */
 #define OVERHEAD ((uint64_t)16 * 1024)
@@ -217,6 +218,10 @@ begin_transit(struct notice *n, const char *const *recipients, size_t count)
 	    &n->out, s, s->job->reports, n->entry, recipients, count);
 	t = n->out.t;
 	t->report = true;
+	if (recipients[0] == n->sender) {
+		memcpy(t->told, n->sender, sizeof(t->told));
+		t->recipients[0].address = t->told;
+	}
 	t->message = n->message;
 	t->fresh = false;
 	t->attempts = n->attempts;

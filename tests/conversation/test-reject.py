@@ -2,6 +2,7 @@
 and to the owner, what is dropped, and when the original may be deleted."""
 import email
 import email.policy
+import time
 
 import mail
 import peers
@@ -68,6 +69,21 @@ def test_a_bounce_is_a_delivery_status_notification_to_the_sender():
     assert original in header.get_payload(decode=True), header
     assert "refused and reported" in run.out, run.out
     equal((box.messages, rider.counts()), ([], {"delete_owed": 1}))
+
+
+def test_each_sender_is_told_of_his_own_message():
+    def hesitate(session, _):
+        time.sleep(0.05)
+
+    box, sink, rider = scene([letter(n, sender=f"friend{n}@far.test")
+                              for n in range(8)], {"MAIL": hesitate},
+                             on_reject="bounce")
+    rider.fetch()
+    equal(len(sink.accepted), 8)
+    for report in sink.accepted:
+        equal(report.recipients, [parsed(report)["To"]])
+        assert (b"\r\nReturn-Path: <%s>" % report.recipients[0].encode()
+                in report.data), report.data
 
 
 def test_after_a_report_the_message_is_kept_where_delivered_ones_are():
