@@ -408,6 +408,8 @@ const struct setting settings_table[] = {
 	    .fallback = "nobody; on_reject = \"postmaster\" needs one",
 	    .sample = "postmaster@example.org",
 	    .help = "Who is told when on_reject is \"postmaster\".",
+	    .more = "Of several addresses it is enough that one takes the "
+		    "report; those that do not are warned of.",
 	},
 	{
 	    .section = SECTION_ACCOUNT,

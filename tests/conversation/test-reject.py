@@ -179,6 +179,21 @@ def test_several_owners_are_told():
     equal(only(sink).recipients, [OWNER, "second@kit.test"])
 
 
+def test_a_report_that_one_owner_has_is_not_sent_again_for_the_other():
+    for words in ("451 4.3.0 later", "550 5.1.1 who is that"):
+        def no_second(_, argument):
+            return words if b"second" in argument else None
+
+        box, sink, rider = scene([letter(1)], {"RCPT": no_second},
+                                 on_reject="postmaster", after_delivery="delete",
+                                 postmaster=[OWNER, "second@kit.test"])
+        run = rider.fetch()
+        assert "not reached second@kit.test" in run.err, run.err
+        assert words in run.err, run.err
+        rider.fetch()
+        equal((only(sink).recipients, box.messages), ([OWNER], []))
+
+
 def test_drop_must_be_asked_for_and_tells_nobody():
     box, sink, rider = scene([letter(1)], on_reject="drop",
                              after_delivery="delete")
