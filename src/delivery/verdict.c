@@ -43,12 +43,17 @@ worst_outcome(const struct transit *t, const char **words)
 	return STATE_DELIVERED;
 }
 
-/* Deferred for the last time? Then its owner has to decide. */
+/*
+ * Deferred for the last time? Then its owner has to decide, or somebody is told;
+ * but what nobody refused for good is not dropped.
+ */
 static void
 give_up_deferred(struct transit *t)
 {
 	char words[560];
 
+	if (t->on_reject == REJECT_DROP)
+		t->on_reject = REJECT_HOLD;
 	for (size_t i = 0; i < t->recipient_count; i++) {
 		struct transit_recipient *r = &t->recipients[i];
 

@@ -210,6 +210,16 @@ def test_what_is_dropped_is_kept_where_delivered_ones_are():
     equal(sink.verbs().count("DATA"), 1)
 
 
+def test_what_was_only_refused_for_now_is_not_dropped():
+    box, sink, rider = scene([letter(1)], {"END": "452 4.3.1 disk full"},
+                             on_reject="drop", after_delivery="delete")
+    rider.fetch(status=LATER)
+    rider.fetch(status=LATER, shift=3 * 86400)
+    run = rider.fetch(status=UNAVAILABLE, shift=6 * 86400)
+    assert "given up after 5 days: 452 4.3.1 disk full" in run.err, run.err
+    equal((len(box.messages), rider.counts()), (1, {"held": 1}))
+
+
 def test_the_original_waits_for_its_report():
     def later(session, _):
         return "451 4.3.0 later" if session.sender == "" else NO
