@@ -76,6 +76,20 @@ report_may_bounce(struct slice header, const char *sender)
 	return true;
 }
 
+#define ID_MARK ".postrider@"
+
+bool
+report_is_ours(struct slice header)
+{
+	struct header_field id = { 0 }, automatic = { 0 };
+
+	return header_find(header, "Message-ID", &id) &&
+	    memmem(id.value.data, id.value.len, ID_MARK, strlen(ID_MARK)) !=
+	    NULL &&
+	    header_find(header, "Auto-Submitted", &automatic) &&
+	    slice_is_nocase(automatic.value, "auto-replied");
+}
+
 /* --- what it says --- */
 
 /* "C.S.D" at p, and nothing else up to a blank. Its length, or 0. */
@@ -180,7 +194,7 @@ add_header(const struct report *r, struct buffer *out)
 	    "From: \"Mail delivery at %s\" <MAILER-DAEMON@%s>\r\n"
 	    "To: <%s>\r\n"
 	    "Subject: %s\r\n"
-	    "Message-ID: <%s.postrider@%s>\r\n",
+	    "Message-ID: <%s" ID_MARK "%s>\r\n",
 	    clock_rfc5322(r->now, date), r->by, r->by, r->to,
 	    bounce ? "Your message could not be delivered"
 		   : "A message was refused by your mail server",

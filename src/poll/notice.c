@@ -110,15 +110,29 @@ record_failure(struct notice *n, const struct error *why, struct error *e)
 	    next_try, e);
 }
 
+/* Why nobody is to be told, or NULL. */
+static const char *
+reason_for_silence(const struct notice *n)
+{
+	struct slice header = buffer_slice(&n->header);
+
+	if (n->s->job->account->on_reject == REJECT_BOUNCE)
+		return report_may_bounce(header, n->sender)
+		    ? NULL
+		    : "its sender is not told: it looks like a bounce, or like "
+		      "mail of a list or a program";
+	return report_is_ours(header)
+	    ? "its owner is not told: it tells of a refusal itself"
+	    : NULL;
+}
+
 static int
-hold_unreported(struct notice *n, struct error *e)
+hold_unreported(struct notice *n, const char *why, struct error *e)
 {
 	char words[640];
 
-	snprintf(words, sizeof(words),
-	    "%.500s (its sender is not told: it looks like a bounce, or like "
-	    "mail of a list or a program)",
-	    n->refusals[0].reply);
+	snprintf(
+	    words, sizeof(words), "%.500s (%s)", n->refusals[0].reply, why);
 	return record(n, STATE_HELD, words, 0, e);
 }
 
@@ -265,6 +279,7 @@ send(struct notice *n, struct error *e)
 int
 notice_send(struct session *s, struct plan_entry *entry, struct error *e)
 {
+	const char *silence;
 	struct notice n;
 	int rc = -1;
 
@@ -273,9 +288,8 @@ notice_send(struct session *s, struct plan_entry *entry, struct error *e)
 		goto out;
 	if (read_header(&n, e) < 0)
 		rc = give_up(&n, e);
-	else if (s->job->account->on_reject == REJECT_BOUNCE &&
-	    !report_may_bounce(buffer_slice(&n.header), n.sender))
-		rc = hold_unreported(&n, e);
+	else if ((silence = reason_for_silence(&n)) != NULL)
+		rc = hold_unreported(&n, silence, e);
 	else if ((rc = send(&n, e)) < 0)
 		rc = give_up(&n, e);
 	/* No verdict that comes now may ask anything of a broken session. */

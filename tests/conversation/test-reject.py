@@ -172,6 +172,21 @@ def test_what_is_too_large_reaches_the_postmaster_as_a_header():
     equal((sink.verbs().count("DATA"), box.messages), (2, []))
 
 
+def test_a_report_that_comes_back_and_is_refused_is_not_reported():
+    def not_to_ann(session, _):
+        return NO if session.recipients == ["ann@kit.test"] else None
+
+    box, sink, rider = scene([letter(1)], {"END": not_to_ann},
+                             on_reject="postmaster", postmaster=OWNER,
+                             after_delivery="delete")
+    rider.fetch()
+    report = b"Return-Path: <>\r\n" + only(sink).data
+    box.messages = [peers.Message(report)]
+    run = rider.fetch(status=UNAVAILABLE)
+    assert "not told" in run.err, run.err
+    equal((len(sink.accepted), len(box.messages)), (1, 1))
+
+
 def test_several_owners_are_told():
     box, sink, rider = scene([letter(1)], on_reject="postmaster",
                              postmaster=[OWNER, "second@kit.test"])
