@@ -6,6 +6,7 @@
 #include "base/host.h"
 #include "delivery/policy.h"
 #include "message/canon.h"
+#include "message/digest.h"
 #include "message/envelope.h"
 #include "message/header.h"
 #include "message/report.h"
@@ -24,6 +25,7 @@ struct notice {
 	struct session *s; /* borrowed */
 	struct plan_entry *entry; /* borrowed */
 	int64_t message; /* the ledger's row */
+	bool owed; /* since an earlier session */
 	uint32_t attempts; /* at the report, so far */
 	int64_t first_failed; /* likewise; 0: never */
 	struct report_refusal *refusals; /* owned, and their strings */
@@ -53,7 +55,7 @@ notice_begin(struct notice *n, struct session *s, struct plan_entry *entry)
 			n->message = s->refused[i].message;
 	if (n->message != 0)
 		return;
-	/* Refused by an earlier poll. */
+	n->owed = true;
 	n->message = entry->row->message;
 	n->attempts = entry->row->attempts;
 	n->first_failed = handover_first_failed(s, entry->row);
@@ -124,6 +126,22 @@ reason_for_silence(const struct notice *n)
 	return report_is_ours(header)
 	    ? "its owner is not told: it tells of a refusal itself"
 	    : NULL;
+}
+
+/*
+ * Is what is listed still what was refused? The plan has compared the octets;
+ * where the server tells none, the header has to be the same.
+ */
+static bool
+is_same_message(const struct notice *n)
+{
+	const struct row *row = n->entry->row;
+	unsigned char header[DIGEST_OCTETS];
+
+	if (!n->owed || (row->octets > 0 && n->entry->listed->octets > 0))
+		return true;
+	header_digest(buffer_slice(&n->header), header);
+	return slice_equal(row->header, slice_make(header, sizeof(header)));
 }
 
 static int
@@ -288,6 +306,16 @@ notice_send(struct session *s, struct plan_entry *entry, struct error *e)
 		goto out;
 	if (read_header(&n, e) < 0)
 		rc = give_up(&n, e);
+	else if (!is_same_message(&n))
+		rc = record(&n, STATE_HELD,
+		    "a report of a refusal is owed, but perhaps another "
+		    "message has its UID by now",
+		    0, e);
+	else if (n.refusal_count == 0)
+		rc = record(&n, STATE_HELD,
+		    "a report of its refusal is owed, but who refused it is "
+		    "not on record any more",
+		    0, e);
 	else if ((silence = reason_for_silence(&n)) != NULL)
 		rc = hold_unreported(&n, silence, e);
 	else if ((rc = send(&n, e)) < 0)

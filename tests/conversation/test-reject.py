@@ -2,6 +2,8 @@
 and to the owner, what is dropped, and when the original may be deleted."""
 import email
 import email.policy
+import os
+import sqlite3
 import time
 
 import mail
@@ -273,6 +275,41 @@ def test_another_message_with_the_uid_of_one_to_be_reported_is_delivered():
         rider.fetch()
         equal(only(sink).digest(), mail.digest(other))
         equal(box.messages, [])
+
+
+def test_without_sizes_a_report_is_sent_only_if_the_header_is_the_same():
+    def later(session, _):
+        return "451 4.3.0 later" if session.sender == "" else NO
+
+    for second, counts in ((letter(1), {"delete_owed": 1}),
+                           (letter(2), {"held": 1})):
+        box, sink, rider = scene([peers.Message(letter(1), uid="u")],
+                                 {"END": later}, on_reject="bounce",
+                                 after_delivery="delete")
+        box.replies["LIST"] = ["-ERR what is that"]
+        rider.fetch(status=LATER)
+        box.messages = [peers.Message(second, uid="u")]
+        sink.replies["END"] = [refused_as_message]
+        run = rider.run("fetch")
+        equal(rider.counts(), counts)
+        if "held" in counts:
+            assert "another message has its UID" in run.err, run.err
+            equal((sink.accepted, len(box.messages)), ([], 1))
+
+
+def test_nobody_is_told_of_a_refusal_that_is_not_on_record():
+    def later(session, _):
+        return "451 4.3.0 later" if session.sender == "" else NO
+
+    box, sink, rider = scene([letter(1)], {"END": later}, on_reject="bounce",
+                             after_delivery="delete")
+    rider.fetch(status=LATER)
+    with sqlite3.connect(os.path.join(rider.state, "ledger.db")) as db:
+        db.execute("DELETE FROM outcome")
+    db.close()
+    run = rider.fetch(status=UNAVAILABLE)
+    assert "who refused it is not on record" in run.err, run.err
+    equal((sink.accepted, len(box.messages)), ([], 1))
 
 
 def test_a_report_that_is_refused_leaves_the_message_held():
