@@ -150,11 +150,17 @@ plan_in_doubt(struct plan_entry *entry, const struct plan_input *in, size_t i)
 		set(entry, PLAN_LEAVE, "in doubt since a moment ago");
 	else if (in->account->hold_in_doubt)
 		set(entry, PLAN_HOLD,
-		    "in doubt: it may have been delivered already");
+		    entry->row->rejected
+			? "refused for good, and in doubt whether that has "
+			  "been reported"
+			: "in doubt: it may have been delivered already");
 	else if (entry->row->doubts >= DOUBTS_MAX)
 		set(entry, PLAN_HOLD,
-		    "in doubt again and again: it may have been delivered "
-		    "several times");
+		    entry->row->rejected
+			? "refused for good, and in doubt again and again "
+			  "whether that has been reported"
+			: "in doubt again and again: it may have been "
+			  "delivered several times");
 	else if (entry->row->rejected)
 		plan_report(entry, in, i);
 	else

@@ -342,6 +342,18 @@ def test_a_report_whose_reply_is_lost_is_in_doubt_and_sent_again():
     equal((sink.verbs().count("DATA"), box.messages), (3, []))
 
 
+def test_a_report_in_doubt_is_held_where_that_is_asked_for():
+    def lost(session, _):
+        return peers.LOST_REPLY if session.sender == "" else NO
+
+    box, sink, rider = scene([letter(1)], {"END": lost}, on_reject="bounce",
+                             in_doubt="hold", after_delivery="delete")
+    rider.fetch(status=LATER)
+    run = rider.fetch(status=UNAVAILABLE)
+    assert "in doubt whether that has been reported" in run.err, run.err
+    equal((len(sink.accepted), len(box.messages)), (1, 1))
+
+
 def test_a_crash_at_any_point_of_a_report_loses_nothing():
     points = ("after_intent", "before_end", "after_end", "after_reply",
               "before_commit", "after_commit")
