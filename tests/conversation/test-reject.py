@@ -136,6 +136,27 @@ def test_a_program_is_not_told():
     check_held(letter(1, sender="MAILER-DAEMON@far.test"))
 
 
+def test_addresses_in_utf8_are_told_by_a_server_that_can():
+    def told(keywords, **how):
+        sink = peers.SmtpSink(keywords=keywords, replies={
+            "END": refused_as_message})
+        box, sink, rider = scene([letter(1, sender="jörg@far.test")],
+                                 sink=sink, on_reject="bounce",
+                                 recipient="änne@kit.test")
+        return sink, rider.fetch(**how)
+
+    sink, _ = told(("SMTPUTF8", "8BITMIME"))
+    accepted = only(sink)
+    equal([r.encode("latin-1").decode() for r in accepted.recipients],
+          ["jörg@far.test"])
+    assert "SMTPUTF8" in accepted.parameters, accepted.parameters
+    assert "\r\nTo: <jörg@far.test>\r\n".encode() in accepted.data
+    assert b"Final-Recipient: utf-8; \\x{E4}nne@kit.test" in accepted.data
+    sink, run = told(("8BITMIME",), status=UNAVAILABLE)
+    equal(sink.accepted, [])
+    assert "SMTPUTF8" in run.err, run.err
+
+
 def test_the_postmaster_gets_the_message_whole():
     content = letter(1)
     box, sink, rider = scene([content], on_reject="postmaster",
