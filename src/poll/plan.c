@@ -301,13 +301,16 @@ spare_copies(struct plan *plan)
 	free(copies);
 }
 
-static bool
-is_retry(const struct plan_entry *entry)
+/* 0: new. */
+static uint64_t
+tries(const struct plan_entry *entry)
 {
-	if (entry->row == NULL || entry->fresh)
-		return false;
-	return (entry->returned ? entry->row->before : entry->row->state) !=
-	    STATE_NEW;
+	const struct row *row = entry->row;
+
+	if (row == NULL || entry->fresh ||
+	    (entry->returned ? row->before : row->state) == STATE_NEW)
+		return 0;
+	return 1 + (uint64_t)row->attempts + row->doubts;
 }
 
 /*
@@ -357,30 +360,40 @@ hold_survivors(struct plan *plan, const struct rows *rows, const bool *listed)
 	free(guess);
 }
 
-/* New mail goes before retries, so that these never keep it waiting. */
+int
+plan_by_tries(const void *a, const void *b)
+{
+	const struct plan_entry *x = *(struct plan_entry *const *)a;
+	const struct plan_entry *y = *(struct plan_entry *const *)b;
+	uint64_t i = tries(x), j = tries(y);
+
+	return i != j ? (i > j) - (i < j) : (x > y) - (x < y);
+}
+
 static void
 order_takes(struct plan *plan, const struct plan_input *in)
 {
+	struct plan_entry **takes = xcalloc(plan->count, sizeof(*takes));
 	uint64_t limit = in->account->fetch_limit;
+	size_t n = 0;
 
 	plan->take = xcalloc(plan->count, sizeof(*plan->take));
-	for (int retries = 0; retries <= 1; retries++) {
-		for (size_t i = 0; i < plan->count; i++) {
-			struct plan_entry *entry = &plan->list[i];
-			bool retry = is_retry(entry);
-
-			if (entry->action != PLAN_TAKE || retry != retries)
-				continue;
-			if (limit > 0 && plan->take_count >= limit) {
-				plan->left_for_later++;
-				set(entry, PLAN_LEAVE,
-				    "fetch_limit: next time");
-				continue;
-			}
-			plan->take[plan->take_count++] = i;
-			plan->take_octets += entry->listed->octets;
+	for (size_t i = 0; i < plan->count; i++)
+		if (plan->list[i].action == PLAN_TAKE)
+			takes[n++] = &plan->list[i];
+	if (n > 0)
+		qsort(takes, n, sizeof(*takes), plan_by_tries);
+	for (size_t i = 0; i < n; i++) {
+		if (limit > 0 && plan->take_count >= limit) {
+			plan->left_for_later++;
+			set(takes[i], PLAN_LEAVE, "fetch_limit: next time");
+			continue;
 		}
+		plan->take[plan->take_count++] =
+		    (size_t)(takes[i] - plan->list);
+		plan->take_octets += takes[i]->listed->octets;
 	}
+	free(takes);
 }
 
 static void
