@@ -397,8 +397,9 @@ const struct setting settings_table[] = {
 		"message with the reason. \"drop\": nobody is told. After "
 		"each of the last three, and not before the report has been "
 		"accepted, the message is treated as delivered, and deleted "
-		"where \"after_delivery\" says so. Mail loops, and what is "
-		"larger than \"max_size\", are held in any case.",
+		"where \"after_delivery\" says so. What was refused for "
+		"now, for 5 days, is not dropped but held. Mail loops, and "
+		"what is larger than \"max_size\", are held in any case.",
 	},
 	{
 	    .section = SECTION_ACCOUNT,
@@ -408,6 +409,8 @@ const struct setting settings_table[] = {
 	    .fallback = "nobody; on_reject = \"postmaster\" needs one",
 	    .sample = "postmaster@example.org",
 	    .help = "Who is told when on_reject is \"postmaster\".",
+	    .more = "Of several addresses it is enough that one takes the "
+		    "report; those that do not are warned of.",
 	},
 	{
 	    .section = SECTION_ACCOUNT,

@@ -22,14 +22,18 @@ verdict_set_rest(struct transit *t, enum state state, const char *words)
 			verdict_set(&t->recipients[i], state, words);
 }
 
-/* The state of a message from the outcomes of its recipients. */
+/*
+ * The state of a message from the outcomes of its recipients: the worst of them.
+ * A report that one of several owners has is not sent again for the others.
+ */
 static enum state
 worst_outcome(const struct transit *t, const char **words)
 {
-	static const enum state order[] = { STATE_IN_DOUBT, STATE_DEFERRED,
-		STATE_HELD, STATE_DELIVERED };
+	static const enum state order[] = { STATE_DELIVERED, STATE_IN_DOUBT,
+		STATE_DEFERRED, STATE_HELD, STATE_DELIVERED };
 
-	for (size_t o = 0; o < sizeof(order) / sizeof(order[0]); o++)
+	for (size_t o = t->report ? 0 : 1; o < sizeof(order) / sizeof(order[0]);
+	     o++)
 		for (size_t i = 0; i < t->recipient_count; i++)
 			if (t->recipients[i].state == order[o]) {
 				*words = t->recipients[i].reply;
@@ -39,12 +43,17 @@ worst_outcome(const struct transit *t, const char **words)
 	return STATE_DELIVERED;
 }
 
-/* Deferred for the last time? Then its owner has to decide. */
+/*
+ * Deferred for the last time? Then its owner has to decide, or somebody is told;
+ * but what nobody refused for good is not dropped.
+ */
 static void
 give_up_deferred(struct transit *t)
 {
 	char words[560];
 
+	if (t->on_reject == REJECT_DROP)
+		t->on_reject = REJECT_HOLD;
 	for (size_t i = 0; i < t->recipient_count; i++) {
 		struct transit_recipient *r = &t->recipients[i];
 

@@ -64,10 +64,12 @@ static const char *const sql[BOOK_STATEMENTS] = {
 	    "INSERT INTO outcome (message, time, destination, recipient,"
 	    "  state, reply) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
 	    " ON CONFLICT DO UPDATE SET time = ?2, state = ?5, reply = ?6",
+	/* Who refused it, a report that is in doubt has to say again. */
 	[BOOK_OUTCOMES_AGREE] =
 	    "DELETE FROM outcome WHERE message = ?1 AND"
 	    " (SELECT count(DISTINCT state) FROM outcome WHERE message = ?1)"
-	    "  < 2",
+	    "  < 2 AND NOT (SELECT rejected AND state = 'in_doubt'"
+	    "   FROM message WHERE id = ?1)",
 	/* ?3 reply */
 	[BOOK_SEEN] = "UPDATE message SET state = 'seen', since = ?2,"
 		      " before = NULL, reply = ?3 WHERE id = ?1",

@@ -76,6 +76,20 @@ report_may_bounce(struct slice header, const char *sender)
 	return true;
 }
 
+#define ID_MARK ".postrider@"
+
+bool
+report_is_ours(struct slice header)
+{
+	struct header_field id = { 0 }, automatic = { 0 };
+
+	return header_find(header, "Message-ID", &id) &&
+	    memmem(id.value.data, id.value.len, ID_MARK, strlen(ID_MARK)) !=
+	    NULL &&
+	    header_find(header, "Auto-Submitted", &automatic) &&
+	    slice_is_nocase(automatic.value, "auto-replied");
+}
+
 /* --- what it says --- */
 
 /* "C.S.D" at p, and nothing else up to a blank. Its length, or 0. */
@@ -111,14 +125,41 @@ report_status(const char *reply, char out[REPORT_STATUS])
 	return out;
 }
 
-/* One word of ASCII that may stand in an address: else nothing. */
 static bool
 is_plain(const char *address)
 {
 	for (const char *p = address; *p != '\0'; p++)
-		if (*p <= ' ' || *p > '~')
+		if (*p < ' ' || *p > '~')
 			return false;
 	return true;
+}
+
+/*
+ * With its type; one in UTF-8 as ASCII (utf-8-addr-xtext, RFC 6533 section 3):
+ * "b\x{F6}b@example.org".
+ */
+static void
+add_address(struct buffer *out, const char *address)
+{
+	if (is_plain(address)) {
+		buffer_addf(out, "rfc822; %s", address);
+		return;
+	}
+	buffer_add_text(out, "utf-8; ");
+	for (const char *p = address; *p != '\0';) {
+		unsigned char first = (unsigned char)*p++;
+		unsigned long c = first < 0x80 ? first
+		    : first < 0xe0             ? first & 0x1f
+		    : first < 0xf0             ? first & 0x0f
+					       : first & 0x07;
+
+		while (((unsigned char)*p & 0xc0) == 0x80)
+			c = c << 6 | ((unsigned char)*p++ & 0x3f);
+		if (c > ' ' && c <= '~' && strchr("\\+=", (int)c) == NULL)
+			buffer_addf(out, "%c", (int)c);
+		else
+			buffer_addf(out, "\\x{%02lX}", c);
+	}
 }
 
 /*
@@ -180,7 +221,7 @@ add_header(const struct report *r, struct buffer *out)
 	    "From: \"Mail delivery at %s\" <MAILER-DAEMON@%s>\r\n"
 	    "To: <%s>\r\n"
 	    "Subject: %s\r\n"
-	    "Message-ID: <%s.postrider@%s>\r\n",
+	    "Message-ID: <%s" ID_MARK "%s>\r\n",
 	    clock_rfc5322(r->now, date), r->by, r->by, r->to,
 	    bounce ? "Your message could not be delivered"
 		   : "A message was refused by your mail server",
@@ -264,14 +305,14 @@ add_delivery_status(const struct report *r, struct buffer *out)
 		const struct report_refusal *refusal = &r->refusals[i];
 		bool reply = strspn(refusal->reply, "0123456789") == 3;
 
+		buffer_add_text(out, "\r\nFinal-Recipient: ");
+		add_address(out, refusal->recipient);
 		buffer_addf(out,
 		    "\r\n"
-		    "Final-Recipient: %s; %s\r\n"
 		    "Action: failed\r\n"
 		    "Status: %s\r\n"
 		    "Diagnostic-Code: %s; ",
-		    is_plain(refusal->recipient) ? "rfc822" : "utf-8",
-		    refusal->recipient, report_status(refusal->reply, status),
+		    report_status(refusal->reply, status),
 		    reply ? "smtp" : "x-postrider");
 		add_words(out, refusal->reply, true);
 		buffer_add_text(out, "\r\n");

@@ -49,6 +49,12 @@ struct report {
  */
 bool report_may_bounce(struct slice header, const char *sender);
 
+/*
+ * report_is_ours - is a message with this header a report that we (not
+ * necessarily here) made? To report it in turn would make a loop.
+ */
+bool report_is_ours(struct slice header);
+
 void report_begin(struct report *r, struct buffer *out);
 void report_end(const struct report *r, struct buffer *out);
 

@@ -6,6 +6,7 @@
 #include "base/host.h"
 #include "delivery/policy.h"
 #include "message/canon.h"
+#include "message/digest.h"
 #include "message/envelope.h"
 #include "message/header.h"
 #include "message/report.h"
@@ -15,6 +16,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* What the report adds to the message, at most, roughly. */
 #define OVERHEAD ((uint64_t)16 * 1024)
@@ -23,6 +25,7 @@ struct notice {
 	struct session *s; /* borrowed */
 	struct plan_entry *entry; /* borrowed */
 	int64_t message; /* the ledger's row */
+	bool owed; /* since an earlier session */
 	uint32_t attempts; /* at the report, so far */
 	int64_t first_failed; /* likewise; 0: never */
 	struct report_refusal *refusals; /* owned, and their strings */
@@ -52,7 +55,7 @@ notice_begin(struct notice *n, struct session *s, struct plan_entry *entry)
 			n->message = s->refused[i].message;
 	if (n->message != 0)
 		return;
-	/* Refused by an earlier poll. */
+	n->owed = true;
 	n->message = entry->row->message;
 	n->attempts = entry->row->attempts;
 	n->first_failed = handover_first_failed(s, entry->row);
@@ -109,15 +112,45 @@ record_failure(struct notice *n, const struct error *why, struct error *e)
 	    next_try, e);
 }
 
+/* Why nobody is to be told, or NULL. */
+static const char *
+reason_for_silence(const struct notice *n)
+{
+	struct slice header = buffer_slice(&n->header);
+
+	if (n->s->job->account->on_reject == REJECT_BOUNCE)
+		return report_may_bounce(header, n->sender)
+		    ? NULL
+		    : "its sender is not told: it looks like a bounce, or like "
+		      "mail of a list or a program";
+	return report_is_ours(header)
+	    ? "its owner is not told: it tells of a refusal itself"
+	    : NULL;
+}
+
+/*
+ * Is what is listed still what was refused? The plan has compared the octets;
+ * where the server tells none, the header has to be the same.
+ */
+static bool
+is_same_message(const struct notice *n)
+{
+	const struct row *row = n->entry->row;
+	unsigned char header[DIGEST_OCTETS];
+
+	if (!n->owed || (row->octets > 0 && n->entry->listed->octets > 0))
+		return true;
+	header_digest(buffer_slice(&n->header), header);
+	return slice_equal(row->header, slice_make(header, sizeof(header)));
+}
+
 static int
-hold_unreported(struct notice *n, struct error *e)
+hold_unreported(struct notice *n, const char *why, struct error *e)
 {
 	char words[640];
 
-	snprintf(words, sizeof(words),
-	    "%.500s (its sender is not told: it looks like a bounce, or like "
-	    "mail of a list or a program)",
-	    n->refusals[0].reply);
+	snprintf(
+	    words, sizeof(words), "%.500s (%s)", n->refusals[0].reply, why);
 	return record(n, STATE_HELD, words, 0, e);
 }
 
@@ -217,6 +250,10 @@ begin_transit(struct notice *n, const char *const *recipients, size_t count)
 	    &n->out, s, s->job->reports, n->entry, recipients, count);
 	t = n->out.t;
 	t->report = true;
+	if (recipients[0] == n->sender) {
+		memcpy(t->told, n->sender, sizeof(t->told));
+		t->recipients[0].address = t->told;
+	}
 	t->message = n->message;
 	t->fresh = false;
 	t->attempts = n->attempts;
@@ -260,6 +297,7 @@ send(struct notice *n, struct error *e)
 int
 notice_send(struct session *s, struct plan_entry *entry, struct error *e)
 {
+	const char *silence;
 	struct notice n;
 	int rc = -1;
 
@@ -268,9 +306,18 @@ notice_send(struct session *s, struct plan_entry *entry, struct error *e)
 		goto out;
 	if (read_header(&n, e) < 0)
 		rc = give_up(&n, e);
-	else if (s->job->account->on_reject == REJECT_BOUNCE &&
-	    !report_may_bounce(buffer_slice(&n.header), n.sender))
-		rc = hold_unreported(&n, e);
+	else if (!is_same_message(&n))
+		rc = record(&n, STATE_HELD,
+		    "a report of a refusal is owed, but perhaps another "
+		    "message has its UID by now",
+		    0, e);
+	else if (n.refusal_count == 0)
+		rc = record(&n, STATE_HELD,
+		    "a report of its refusal is owed, but who refused it is "
+		    "not on record any more",
+		    0, e);
+	else if ((silence = reason_for_silence(&n)) != NULL)
+		rc = hold_unreported(&n, silence, e);
 	else if ((rc = send(&n, e)) < 0)
 		rc = give_up(&n, e);
 	/* No verdict that comes now may ask anything of a broken session. */

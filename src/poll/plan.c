@@ -118,13 +118,18 @@ plan_deferred(struct plan_entry *entry, const struct plan_input *in)
 		set(entry, PLAN_LEAVE, "refused for now; to be tried later");
 }
 
-/* It was refused for good, and somebody is to be told. */
+/* It was refused for good, and somebody is to be told, unless it is another. */
 static void
-plan_report(struct plan_entry *entry, const struct plan_input *in)
+plan_report(struct plan_entry *entry, const struct plan_input *in, size_t i)
 {
 	const struct row *row = entry->row;
 	enum on_reject how = in->account->on_reject;
 
+	if (sizes_differ(entry)) {
+		entry->fresh = true;
+		plan_new(entry, in, i);
+		return;
+	}
 	if (how != REJECT_BOUNCE && how != REJECT_POSTMASTER)
 		set(entry, PLAN_HOLD,
 		    "refused for good, and on_reject no longer asks for a "
@@ -139,19 +144,25 @@ plan_report(struct plan_entry *entry, const struct plan_input *in)
 }
 
 static void
-plan_in_doubt(struct plan_entry *entry, const struct plan_input *in)
+plan_in_doubt(struct plan_entry *entry, const struct plan_input *in, size_t i)
 {
 	if (entry->row->since >= in->run_started)
 		set(entry, PLAN_LEAVE, "in doubt since a moment ago");
 	else if (in->account->hold_in_doubt)
 		set(entry, PLAN_HOLD,
-		    "in doubt: it may have been delivered already");
+		    entry->row->rejected
+			? "refused for good, and in doubt whether that has "
+			  "been reported"
+			: "in doubt: it may have been delivered already");
 	else if (entry->row->doubts >= DOUBTS_MAX)
 		set(entry, PLAN_HOLD,
-		    "in doubt again and again: it may have been delivered "
-		    "several times");
+		    entry->row->rejected
+			? "refused for good, and in doubt again and again "
+			  "whether that has been reported"
+			: "in doubt again and again: it may have been "
+			  "delivered several times");
 	else if (entry->row->rejected)
-		plan_report(entry, in);
+		plan_report(entry, in, i);
 	else
 		set(entry, PLAN_TAKE, "in doubt: sent again");
 }
@@ -178,7 +189,7 @@ plan_entry_make(struct plan *plan, struct plan_entry *entry,
 		set(entry, PLAN_LEAVE, "counts as seen");
 		break;
 	case STATE_IN_DOUBT:
-		plan_in_doubt(entry, in);
+		plan_in_doubt(entry, in, i);
 		break;
 	case STATE_DEFERRED:
 		plan_deferred(entry, in);
@@ -197,7 +208,7 @@ plan_entry_make(struct plan *plan, struct plan_entry *entry,
 			"delivered, and kept long enough" });
 		break;
 	case STATE_REPORT_OWED:
-		plan_report(entry, in);
+		plan_report(entry, in, i);
 		break;
 	case STATE_REJECTED:
 		plan_done(plan, entry, in, i,
@@ -290,13 +301,16 @@ spare_copies(struct plan *plan)
 	free(copies);
 }
 
-static bool
-is_retry(const struct plan_entry *entry)
+/* 0: new. */
+static uint64_t
+tries(const struct plan_entry *entry)
 {
-	if (entry->row == NULL || entry->fresh)
-		return false;
-	return (entry->returned ? entry->row->before : entry->row->state) !=
-	    STATE_NEW;
+	const struct row *row = entry->row;
+
+	if (row == NULL || entry->fresh ||
+	    (entry->returned ? row->before : row->state) == STATE_NEW)
+		return 0;
+	return 1 + (uint64_t)row->attempts + row->doubts;
 }
 
 /*
@@ -346,30 +360,40 @@ hold_survivors(struct plan *plan, const struct rows *rows, const bool *listed)
 	free(guess);
 }
 
-/* New mail goes before retries, so that these never keep it waiting. */
+int
+plan_by_tries(const void *a, const void *b)
+{
+	const struct plan_entry *x = *(struct plan_entry *const *)a;
+	const struct plan_entry *y = *(struct plan_entry *const *)b;
+	uint64_t i = tries(x), j = tries(y);
+
+	return i != j ? (i > j) - (i < j) : (x > y) - (x < y);
+}
+
 static void
 order_takes(struct plan *plan, const struct plan_input *in)
 {
+	struct plan_entry **takes = xcalloc(plan->count, sizeof(*takes));
 	uint64_t limit = in->account->fetch_limit;
+	size_t n = 0;
 
 	plan->take = xcalloc(plan->count, sizeof(*plan->take));
-	for (int retries = 0; retries <= 1; retries++) {
-		for (size_t i = 0; i < plan->count; i++) {
-			struct plan_entry *entry = &plan->list[i];
-			bool retry = is_retry(entry);
-
-			if (entry->action != PLAN_TAKE || retry != retries)
-				continue;
-			if (limit > 0 && plan->take_count >= limit) {
-				plan->left_for_later++;
-				set(entry, PLAN_LEAVE,
-				    "fetch_limit: next time");
-				continue;
-			}
-			plan->take[plan->take_count++] = i;
-			plan->take_octets += entry->listed->octets;
+	for (size_t i = 0; i < plan->count; i++)
+		if (plan->list[i].action == PLAN_TAKE)
+			takes[n++] = &plan->list[i];
+	if (n > 0)
+		qsort(takes, n, sizeof(*takes), plan_by_tries);
+	for (size_t i = 0; i < n; i++) {
+		if (limit > 0 && plan->take_count >= limit) {
+			plan->left_for_later++;
+			set(takes[i], PLAN_LEAVE, "fetch_limit: next time");
+			continue;
 		}
+		plan->take[plan->take_count++] =
+		    (size_t)(takes[i] - plan->list);
+		plan->take_octets += takes[i]->listed->octets;
 	}
+	free(takes);
 }
 
 static void

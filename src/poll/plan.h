@@ -35,7 +35,7 @@ struct plan {
 	struct plan_entry *list; /* owned; one for each listed message,
 					 * in the order of the listing */
 	size_t count;
-	size_t *take; /* owned; which to take, in order: new, then retries */
+	size_t *take; /* owned; which to take, ordered by tries */
 	size_t take_count;
 	size_t delete_count;
 	uint64_t take_octets;
@@ -64,6 +64,14 @@ struct plan_input {
 
 void plan_make(struct plan *plan, const struct plan_input *in);
 void plan_free(struct plan *plan);
+
+/*
+ * plan_by_tries - for qsort(3), of pointers to entries of one plan: new ones
+ * before those that were tried, so that these never keep them waiting, and what
+ * was tried often last: a few messages that break every connection, or fill
+ * fetch_limit, would otherwise be in the way of all behind them.
+ */
+int plan_by_tries(const void *a, const void *b);
 
 const char *plan_action_name(enum plan_action action); /* "take" */
 

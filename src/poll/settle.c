@@ -175,14 +175,26 @@ delete_if_due(struct session *s, const struct transit *t, struct error *e)
 	return dele(s, entry->listed->number, t->change.message, e);
 }
 
+static void
+log_reported(struct session *s, const struct transit *t)
+{
+	s->report->reported++;
+	log_settled(s, t, "reported");
+	for (size_t i = 0; i < t->recipient_count; i++)
+		if (t->recipients[i].state != STATE_DELIVERED)
+			log_warning("%s: a report of a refusal has not reached "
+				    "%s, but others: %s",
+			    s->job->account->name, t->recipients[i].address,
+			    t->recipients[i].reply);
+}
+
 static int
 settle_delivered(struct session *s, const struct transit *t, struct error *e)
 {
 	const struct plan_entry *entry = t->plan_entry;
 
 	if (t->report) {
-		s->report->reported++;
-		log_settled(s, t, "reported");
+		log_reported(s, t);
 	} else {
 		log_delivered(s, t);
 		if (entry->row != NULL && !entry->fresh &&

@@ -243,6 +243,26 @@ await_verdicts(struct session *s, struct error *e)
 	return 0;
 }
 
+/* Those that were owed before, and what has been refused just now. */
+static int
+send_reports(struct session *s, struct error *e)
+{
+	struct plan *plan = &s->plan;
+	struct plan_entry **owed = xcalloc(plan->count, sizeof(*owed));
+	size_t n = 0;
+	int rc = 0;
+
+	for (size_t i = 0; i < plan->count; i++)
+		if (plan->list[i].action == PLAN_REPORT)
+			owed[n++] = &plan->list[i];
+	if (n > 0)
+		qsort(owed, n, sizeof(*owed), plan_by_tries);
+	for (size_t i = 0; rc == 0 && i < n; i++)
+		rc = begin_next(s, owed[i], notice_send, e);
+	free(owed);
+	return rc;
+}
+
 int
 transfer_run(struct session *s, struct error *e)
 {
@@ -253,10 +273,8 @@ transfer_run(struct session *s, struct error *e)
 		rc = begin_next(s, &plan->list[plan->take[i]], take, e);
 	if (rc == 0)
 		rc = await_verdicts(s, e);
-	/* Those that were owed before, and what has been refused just now. */
-	for (size_t i = 0; rc == 0 && i < plan->count; i++)
-		if (plan->list[i].action == PLAN_REPORT)
-			rc = begin_next(s, &plan->list[i], notice_send, e);
+	if (rc == 0)
+		rc = send_reports(s, e);
 	if (rc == 0)
 		rc = await_verdicts(s, e);
 	return rc;

@@ -231,5 +231,38 @@ def test_larger_than_the_size_that_is_offered_is_never_offered(known):
     equal([m.content for m in box.messages], [large])
 
 
+def test_a_few_that_are_refused_each_time_do_not_stand_before_the_others():
+    good = []
+
+    def only_the_good(session, _):
+        return None if session.sender in good else "451 4.3.0 later"
+
+    box, sink, rider = scene({"END": only_the_good}, 4, fetch_limit=2)
+    rider.fetch(status=LATER)
+    rider.fetch(status=LATER)
+    good.append("sender3@friends.example")
+    rider.fetch(status=LATER)
+    rider.fetch(status=LATER)
+    equal([a.sender for a in sink.accepted], good)
+
+
+def test_a_few_that_break_the_connection_do_not_stand_before_the_others():
+    good = []
+
+    def only_the_good(session, _):
+        return None if session.sender in good else peers.DROP
+
+    box, sink, rider = scene({"DATA": only_the_good})
+    # Each is too large to be under way at the same time as another one.
+    box.messages = [peers.Message(mail.simple(n, b"a line of text\r\n" * 70000))
+                    for n in range(6)]
+    rider.fetch(status=LATER)
+    rider.fetch(status=LATER)
+    good.append("sender5@friends.example")
+    rider.fetch(status=LATER)
+    rider.fetch(status=LATER)
+    equal([a.sender for a in sink.accepted], good)
+
+
 if __name__ == "__main__":
     tap.main()

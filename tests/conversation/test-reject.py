@@ -2,6 +2,9 @@
 and to the owner, what is dropped, and when the original may be deleted."""
 import email
 import email.policy
+import os
+import sqlite3
+import time
 
 import mail
 import peers
@@ -70,6 +73,21 @@ def test_a_bounce_is_a_delivery_status_notification_to_the_sender():
     equal((box.messages, rider.counts()), ([], {"delete_owed": 1}))
 
 
+def test_each_sender_is_told_of_his_own_message():
+    def hesitate(session, _):
+        time.sleep(0.05)
+
+    box, sink, rider = scene([letter(n, sender=f"friend{n}@far.test")
+                              for n in range(8)], {"MAIL": hesitate},
+                             on_reject="bounce")
+    rider.fetch()
+    equal(len(sink.accepted), 8)
+    for report in sink.accepted:
+        equal(report.recipients, [parsed(report)["To"]])
+        assert (b"\r\nReturn-Path: <%s>" % report.recipients[0].encode()
+                in report.data), report.data
+
+
 def test_after_a_report_the_message_is_kept_where_delivered_ones_are():
     box, sink, rider = scene([letter(1)], on_reject="bounce")
     rider.fetch()
@@ -118,6 +136,27 @@ def test_a_program_is_not_told():
     check_held(letter(1, sender="MAILER-DAEMON@far.test"))
 
 
+def test_addresses_in_utf8_are_told_by_a_server_that_can():
+    def told(keywords, **how):
+        sink = peers.SmtpSink(keywords=keywords, replies={
+            "END": refused_as_message})
+        box, sink, rider = scene([letter(1, sender="jörg@far.test")],
+                                 sink=sink, on_reject="bounce",
+                                 recipient="änne@kit.test")
+        return sink, rider.fetch(**how)
+
+    sink, _ = told(("SMTPUTF8", "8BITMIME"))
+    accepted = only(sink)
+    equal([r.encode("latin-1").decode() for r in accepted.recipients],
+          ["jörg@far.test"])
+    assert "SMTPUTF8" in accepted.parameters, accepted.parameters
+    assert "\r\nTo: <jörg@far.test>\r\n".encode() in accepted.data
+    assert b"Final-Recipient: utf-8; \\x{E4}nne@kit.test" in accepted.data
+    sink, run = told(("8BITMIME",), status=UNAVAILABLE)
+    equal(sink.accepted, [])
+    assert "SMTPUTF8" in run.err, run.err
+
+
 def test_the_postmaster_gets_the_message_whole():
     content = letter(1)
     box, sink, rider = scene([content], on_reject="postmaster",
@@ -156,11 +195,41 @@ def test_what_is_too_large_reaches_the_postmaster_as_a_header():
     equal((sink.verbs().count("DATA"), box.messages), (2, []))
 
 
+def test_a_report_that_comes_back_and_is_refused_is_not_reported():
+    def not_to_ann(session, _):
+        return NO if session.recipients == ["ann@kit.test"] else None
+
+    box, sink, rider = scene([letter(1)], {"END": not_to_ann},
+                             on_reject="postmaster", postmaster=OWNER,
+                             after_delivery="delete")
+    rider.fetch()
+    report = b"Return-Path: <>\r\n" + only(sink).data
+    box.messages = [peers.Message(report)]
+    run = rider.fetch(status=UNAVAILABLE)
+    assert "not told" in run.err, run.err
+    equal((len(sink.accepted), len(box.messages)), (1, 1))
+
+
 def test_several_owners_are_told():
     box, sink, rider = scene([letter(1)], on_reject="postmaster",
                              postmaster=[OWNER, "second@kit.test"])
     rider.fetch()
     equal(only(sink).recipients, [OWNER, "second@kit.test"])
+
+
+def test_a_report_that_one_owner_has_is_not_sent_again_for_the_other():
+    for words in ("451 4.3.0 later", "550 5.1.1 who is that"):
+        def no_second(_, argument):
+            return words if b"second" in argument else None
+
+        box, sink, rider = scene([letter(1)], {"RCPT": no_second},
+                                 on_reject="postmaster", after_delivery="delete",
+                                 postmaster=[OWNER, "second@kit.test"])
+        run = rider.fetch()
+        assert "not reached second@kit.test" in run.err, run.err
+        assert words in run.err, run.err
+        rider.fetch()
+        equal((only(sink).recipients, box.messages), ([OWNER], []))
 
 
 def test_drop_must_be_asked_for_and_tells_nobody():
@@ -177,6 +246,16 @@ def test_what_is_dropped_is_kept_where_delivered_ones_are():
     rider.fetch()
     equal((len(box.messages), rider.counts()), (1, {"rejected": 1}))
     equal(sink.verbs().count("DATA"), 1)
+
+
+def test_what_was_only_refused_for_now_is_not_dropped():
+    box, sink, rider = scene([letter(1)], {"END": "452 4.3.1 disk full"},
+                             on_reject="drop", after_delivery="delete")
+    rider.fetch(status=LATER)
+    rider.fetch(status=LATER, shift=3 * 86400)
+    run = rider.fetch(status=UNAVAILABLE, shift=6 * 86400)
+    assert "given up after 5 days: 452 4.3.1 disk full" in run.err, run.err
+    equal((len(box.messages), rider.counts()), (1, {"held": 1}))
 
 
 def test_the_original_waits_for_its_report():
@@ -197,6 +276,61 @@ def test_the_original_waits_for_its_report():
     # Neither was the message itself sent again.
     equal(sink.verbs().count("DATA"), 3)
     equal(box.messages, [])
+
+
+def test_another_message_with_the_uid_of_one_to_be_reported_is_delivered():
+    def later(session, _):
+        return "451 4.3.0 later" if session.sender == "" else NO
+
+    def lost(session, _):
+        return peers.LOST_REPLY if session.sender == "" else NO
+
+    for reply in (later, lost):
+        box, sink, rider = scene([peers.Message(letter(1), uid="u")],
+                                 {"END": reply}, on_reject="bounce",
+                                 after_delivery="delete")
+        rider.fetch(status=LATER)
+        other = letter(2, sender="dora@far.test") + b"and another line\r\n"
+        box.messages = [peers.Message(other, uid="u")]
+        sink.replies["END"], sink.accepted = [None], []
+        rider.fetch()
+        equal(only(sink).digest(), mail.digest(other))
+        equal(box.messages, [])
+
+
+def test_without_sizes_a_report_is_sent_only_if_the_header_is_the_same():
+    def later(session, _):
+        return "451 4.3.0 later" if session.sender == "" else NO
+
+    for second, counts in ((letter(1), {"delete_owed": 1}),
+                           (letter(2), {"held": 1})):
+        box, sink, rider = scene([peers.Message(letter(1), uid="u")],
+                                 {"END": later}, on_reject="bounce",
+                                 after_delivery="delete")
+        box.replies["LIST"] = ["-ERR what is that"]
+        rider.fetch(status=LATER)
+        box.messages = [peers.Message(second, uid="u")]
+        sink.replies["END"] = [refused_as_message]
+        run = rider.run("fetch")
+        equal(rider.counts(), counts)
+        if "held" in counts:
+            assert "another message has its UID" in run.err, run.err
+            equal((sink.accepted, len(box.messages)), ([], 1))
+
+
+def test_nobody_is_told_of_a_refusal_that_is_not_on_record():
+    def later(session, _):
+        return "451 4.3.0 later" if session.sender == "" else NO
+
+    box, sink, rider = scene([letter(1)], {"END": later}, on_reject="bounce",
+                             after_delivery="delete")
+    rider.fetch(status=LATER)
+    with sqlite3.connect(os.path.join(rider.state, "ledger.db")) as db:
+        db.execute("DELETE FROM outcome")
+    db.close()
+    run = rider.fetch(status=UNAVAILABLE)
+    assert "who refused it is not on record" in run.err, run.err
+    equal((sink.accepted, len(box.messages)), ([], 1))
 
 
 def test_a_report_that_is_refused_leaves_the_message_held():
@@ -223,7 +357,22 @@ def test_a_report_whose_reply_is_lost_is_in_doubt_and_sent_again():
     rider.fetch()
     # The report twice, the message never again.
     equal([a.recipients for a in sink.accepted], [["carl@far.test"]] * 2)
+    for report in sink.accepted:
+        assert b"Final-Recipient: rfc822; ann@kit.test" in report.data, report
+        assert NO.encode() in report.data, report.data
     equal((sink.verbs().count("DATA"), box.messages), (3, []))
+
+
+def test_a_report_in_doubt_is_held_where_that_is_asked_for():
+    def lost(session, _):
+        return peers.LOST_REPLY if session.sender == "" else NO
+
+    box, sink, rider = scene([letter(1)], {"END": lost}, on_reject="bounce",
+                             in_doubt="hold", after_delivery="delete")
+    rider.fetch(status=LATER)
+    run = rider.fetch(status=UNAVAILABLE)
+    assert "in doubt whether that has been reported" in run.err, run.err
+    equal((len(sink.accepted), len(box.messages)), (1, 1))
 
 
 def test_a_crash_at_any_point_of_a_report_loses_nothing():

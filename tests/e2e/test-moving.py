@@ -1,4 +1,6 @@
 """Mail moves from a real Dovecot to a real Postfix, and by LMTP to a Dovecot."""
+import email
+import email.policy
 import signal
 import socket
 
@@ -69,6 +71,35 @@ def test_mail_is_kept_for_two_weeks_and_then_deleted():
     rider.fetch(shift=15 * DAY)
     equal(s.left(user), 0)
     all_arrived(s, user, messages)
+
+
+@each("bounce", "postmaster")
+def test_a_refusal_is_reported_by(how):
+    s = servers.started()
+    carl = s.user()
+    letter = mail.simple(1, b"F\xc3\xbcr dich.\r\n", sender=False)
+    letter = b"Return-Path: <%s@kit.test>\r\n" % carl.encode() + letter
+    _, user, _, rider = scene(
+        [letter], recipient="nobody@kit.test", on_reject=how,
+        after_delivery="delete",
+        **({"postmaster": f"{carl}@kit.test"} if how == "postmaster" else {}))
+    rider.fetch()
+    arrived, = s.arrived(carl, 1)
+    with open(arrived, "rb") as file:
+        octets = file.read()
+    report = email.message_from_bytes(octets, policy=email.policy.default)
+    for part in report.walk():
+        equal(part.defects, [])
+    equal((report["Return-Path"], report["To"]), ("<>", f"{carl}@kit.test"))
+    parts = list(report.iter_parts())
+    assert "550 5.1.1 <nobody@kit.test>" in parts[0].get_content(), parts[0]
+    if how == "bounce":
+        equal([p.get_content_type() for p in parts],
+              ["text/plain", "message/delivery-status", "text/rfc822-headers"])
+        equal(parts[1].get_payload()[1]["Status"], "5.1.1")
+    else:
+        assert letter.replace(b"\r\n", b"\n") in octets, octets
+    equal(s.left(user), 0)
 
 
 def test_two_accounts_at_once():
