@@ -397,7 +397,9 @@ const struct setting settings_table[] = {
 		"message with the reason. \"drop\": nobody is told. After "
 		"each of the last three, and not before the report has been "
 		"accepted, the message is treated as delivered, and deleted "
-		"where \"after_delivery\" says so. What was refused for "
+		"where \"after_delivery\" says so. A message larger than "
+		"the destination says it takes, or with an address that it "
+		"says it cannot take, counts as refused. What was refused for "
 		"now, for 5 days, is not dropped but held. Mail loops, and "
 		"what is larger than \"max_size\", are held in any case.",
 	},
