@@ -3,12 +3,14 @@
 
 #include "base/alloc.h"
 #include "ledger/account.h"
-#include "ledger/lock.h"
+#include "ledger/marker.h"
 #include "ledger/schema.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define UNREADABLE "the ledger cannot be read"
 
 struct reader {
 	sqlite3 *db; /* owned */
@@ -20,8 +22,8 @@ reader_open(struct reader **r, const char *dir, struct error *e)
 	sqlite3 *db;
 
 	*r = NULL;
-	if (lock_check_marker(dir, false, e) < 0 ||
-	    schema_open(&db, dir, false, false, e) < 0)
+	if (marker_check(dir, false, e) < 0 ||
+	    schema_open_reader(&db, dir, e) < 0)
 		return -1;
 	if (db != NULL) {
 		*r = xcalloc(1, sizeof(**r));
@@ -42,15 +44,13 @@ reader_free(struct reader **r)
 static int
 fail(struct reader *r, struct error *e)
 {
-	return schema_error(r->db, "the ledger cannot be read", e);
+	return schema_error(r->db, UNREADABLE, e);
 }
 
 static int
 prepare(struct reader *r, const char *sql, sqlite3_stmt **st, struct error *e)
 {
-	if (sqlite3_prepare_v2(r->db, sql, -1, st, NULL) == SQLITE_OK)
-		return 0;
-	return fail(r, e);
+	return schema_prepare(r->db, UNREADABLE, sql, st, e);
 }
 
 /* A column that may be NULL, as a string that lives until the next step. */
@@ -91,8 +91,7 @@ reader_account(struct reader *r, const char *name, const char *server,
 	*account = 0;
 	if (r == NULL)
 		return 0;
-	if (account_find(r->db, "the ledger cannot be read", &key, &found, e) <
-	    0)
+	if (account_find(r->db, UNREADABLE, &key, &found, e) < 0)
 		return -1;
 	*account = found.id;
 	return 0;
