@@ -173,8 +173,9 @@ rows_free(struct rows *rows)
 }
 
 int
-reader_delivered(struct reader *r, int64_t message,
-    void (*each)(void *arg, const char *recipient), void *arg, struct error *e)
+reader_outcomes(struct reader *r, int64_t message, enum state state,
+    void (*each)(void *arg, const char *recipient, const char *reply),
+    void *arg, struct error *e)
 {
 	sqlite3_stmt *st = NULL;
 	int step;
@@ -182,13 +183,41 @@ reader_delivered(struct reader *r, int64_t message,
 	if (r == NULL)
 		return 0;
 	if (prepare(r,
-		"SELECT recipient FROM outcome"
-		" WHERE message = ?1 AND state = 'delivered'",
+		"SELECT recipient, reply FROM outcome"
+		" WHERE message = ?1 AND state = ?2",
 		&st, e) < 0)
 		return -1;
 	sqlite3_bind_int64(st, 1, message);
+	sqlite3_bind_text(st, 2, state_name(state), -1, SQLITE_STATIC);
 	while ((step = sqlite3_step(st)) == SQLITE_ROW)
-		each(arg, text(st, 0));
+		each(arg, text(st, 0), text(st, 1));
+	sqlite3_finalize(st);
+	return step == SQLITE_DONE ? 0 : fail(r, e);
+}
+
+int
+reader_polled(struct reader *r, int64_t account, bool *first,
+    int64_t *last_listed, struct error *e)
+{
+	sqlite3_stmt *st = NULL;
+	int step;
+
+	*first = true;
+	*last_listed = 0;
+	if (r == NULL)
+		return 0;
+	if (prepare(r,
+		"SELECT first_poll IS NULL, last_listed FROM account"
+		" WHERE id = ?1",
+		&st, e) < 0)
+		return -1;
+	sqlite3_bind_int64(st, 1, account);
+	step = sqlite3_step(st);
+	if (step == SQLITE_ROW) {
+		*first = sqlite3_column_int(st, 0) != 0;
+		*last_listed = sqlite3_column_int64(st, 1);
+		step = SQLITE_DONE;
+	}
 	sqlite3_finalize(st);
 	return step == SQLITE_DONE ? 0 : fail(r, e);
 }
@@ -220,28 +249,6 @@ read_copies(struct reader *r, int64_t account, struct waiting *w,
 	}
 	sqlite3_reset(*st);
 	return rc;
-}
-
-int
-reader_refusals(struct reader *r, int64_t message,
-    void (*each)(void *arg, const char *recipient, const char *reply),
-    void *arg, struct error *e)
-{
-	sqlite3_stmt *st = NULL;
-	int step;
-
-	if (r == NULL)
-		return 0;
-	if (prepare(r,
-		"SELECT recipient, reply FROM outcome"
-		" WHERE message = ?1 AND state = 'held'",
-		&st, e) < 0)
-		return -1;
-	sqlite3_bind_int64(st, 1, message);
-	while ((step = sqlite3_step(st)) == SQLITE_ROW)
-		each(arg, text(st, 0), text(st, 1));
-	sqlite3_finalize(st);
-	return step == SQLITE_DONE ? 0 : fail(r, e);
 }
 
 int
@@ -307,9 +314,7 @@ standing_account(struct reader *r, const char *name, struct standing *out,
 	if (prepare(r,
 		"SELECT id, last_started, last_ended, last_success, failures,"
 		" in_mailbox, delivered, octets, deleted, total_delivered,"
-		" error_kind, error_text, first_poll IS NULL, last_listed FROM "
-		"account "
-		"WHERE name = ?1",
+		" error_kind, error_text FROM account WHERE name = ?1",
 		&st, e) < 0)
 		return -1;
 	sqlite3_bind_text(st, 1, name, -1, SQLITE_STATIC);
@@ -327,8 +332,6 @@ standing_account(struct reader *r, const char *name, struct standing *out,
 		out->octets = (uint64_t)sqlite3_column_int64(st, 7);
 		out->deleted = (uint64_t)sqlite3_column_int64(st, 8);
 		out->total_delivered = (uint64_t)sqlite3_column_int64(st, 9);
-		out->first = sqlite3_column_int(st, 12) != 0;
-		out->last_listed = sqlite3_column_int64(st, 13);
 		snprintf(out->error_kind, sizeof(out->error_kind), "%s",
 		    text(st, 10));
 		snprintf(out->error_text, sizeof(out->error_text), "%s",

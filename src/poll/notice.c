@@ -264,7 +264,8 @@ notice_send(struct session *s, struct plan_entry *entry, struct error *e)
 	int rc = -1;
 
 	notice_begin(&n, s, entry);
-	if (reader_refusals(s->reader, n.message, add_refusal, &n, e) < 0)
+	if (reader_outcomes(
+		s->reader, n.message, STATE_HELD, add_refusal, &n, e) < 0)
 		goto out;
 	if (read_header(&n, e) < 0)
 		rc = give_up(&n, e);

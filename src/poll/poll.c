@@ -73,20 +73,17 @@ look(struct pop3 *pop3, struct reader *reader, struct plan_input *in,
     int64_t account, struct listing *listing, struct rows *rows,
     struct plan *plan, struct error *e)
 {
-	struct standing standing;
 	int64_t *arrivals = NULL;
 
 	if (listing_read(listing, pop3, e) < 0 ||
 	    reader_rows(reader, account, rows, e) < 0 ||
-	    reader_standing(reader, in->account->name, &standing, e) < 0)
+	    reader_polled(reader, account, &in->first, &in->last_poll, e) < 0)
 		return -1;
-	in->first = !standing.known || standing.first;
 	if (in->first && in->account->first == FIRST_SINCE &&
 	    read_arrivals(pop3, listing, &arrivals, e) < 0)
 		return -1;
 	in->listing = listing;
 	in->rows = rows;
-	in->last_poll = standing.last_listed;
 	in->arrivals = arrivals;
 	plan_make(plan, in);
 	in->arrivals = NULL;

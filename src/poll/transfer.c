@@ -24,10 +24,11 @@ struct pending {
 };
 
 static void
-strike_out(void *arg, const char *recipient)
+strike_out(void *arg, const char *recipient, const char *reply)
 {
 	struct pending *p = arg;
 
+	(void)reply;
 	for (size_t i = 0; i < p->count; i++)
 		if (strcmp(p->list[i], recipient) == 0) {
 			p->list[i] = p->list[--p->count];
@@ -53,8 +54,8 @@ pending_recipients(struct session *s, struct plan_entry *entry,
 	memcpy(p->list, all, n * sizeof(*p->list));
 	if (entry->row == NULL || entry->fresh)
 		return 0;
-	if (reader_delivered(s->reader, entry->row->message, strike_out, p, e) <
-	    0)
+	if (reader_outcomes(s->reader, entry->row->message, STATE_DELIVERED,
+		strike_out, p, e) < 0)
 		return -1;
 	if (p->count == n || entry->listed->octets == 0 ||
 	    entry->row->octets == 0 ||
