@@ -43,7 +43,7 @@ enum transit_end {
 
 /* One recipient, and what became of the message for it. */
 struct transit_recipient {
-	const char *address; /* borrowed from the account */
+	char *address; /* owned: a report goes to nobody of the settings */
 	bool accepted; /* its RCPT, in this transaction */
 	enum state state; /* NEW until there is an outcome */
 	char reply[560]; /* the server's words */
