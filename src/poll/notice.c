@@ -28,6 +28,7 @@ struct notice {
 	struct report_refusal *refusals; /* owned, and their strings */
 	size_t refusal_count;
 	struct buffer header;
+	bool begun; /* the message's content has begun to come */
 	char sender[ENVELOPE_ADDRESS];
 	struct handover out;
 };
@@ -117,7 +118,7 @@ hold_unreported(struct notice *n, struct error *e)
 	snprintf(words, sizeof(words),
 	    "%.500s (its sender is not told: it looks like a bounce, or like "
 	    "mail of a list or a program)",
-	    n->refusals[0].reply);
+	    n->refusal_count > 0 ? n->refusals[0].reply : "refused for good");
 	return record(n, STATE_HELD, words, 0, e);
 }
 
@@ -127,6 +128,8 @@ give_up(struct notice *n, struct error *e)
 {
 	struct error why = *e;
 
+	if (why.kind == ERR_STOPPED)
+		intake_stop(n->s, n->begun);
 	if (why.kind == ERR_STOPPED || why.kind == ERR_SYSTEM ||
 	    why.kind == ERR_LEDGER)
 		return -1;
@@ -167,6 +170,7 @@ pass_message(struct notice *n, struct error *e)
 
 	if (pop3_retr(pop3, listed->number, e) < 0)
 		return -1;
+	n->begun = true;
 	while ((more = pop3_content(pop3, &raw, e)) > 0) {
 		read += raw.len;
 		if (listing_is_endless(listed, read))
@@ -275,7 +279,7 @@ notice_send(struct session *s, struct plan_entry *entry, struct error *e)
 	else if ((rc = send(&n, e)) < 0)
 		rc = give_up(&n, e);
 	/* No verdict that comes now may ask anything of a broken session. */
-	if (rc != 0)
+	if (rc != 0 && e->kind != ERR_STOPPED)
 		pop3_free(&s->pop3);
 out:
 	notice_free(&n);

@@ -2,6 +2,8 @@
 and to the owner, what is dropped, and when the original may be deleted."""
 import email
 import email.policy
+import signal
+import time
 
 import mail
 import peers
@@ -68,6 +70,20 @@ def test_a_bounce_is_a_delivery_status_notification_to_the_sender():
     assert original in header.get_payload(decode=True), header
     assert "refused and reported" in run.out, run.out
     equal((box.messages, rider.counts()), ([], {"delete_owed": 1}))
+
+
+def test_of_several_reports_each_goes_to_its_own_sender():
+    def slowly(session, _):
+        time.sleep(0.05)
+
+    senders = [f"{'x' * n}{n}@far.test" for n in range(8)]
+    box, sink, rider = scene([letter(n, s) for n, s in enumerate(senders)],
+                             {"MAIL": slowly}, on_reject="bounce",
+                             after_delivery="delete")
+    rider.fetch()
+    equal([a.recipients for a in sink.accepted], [[s] for s in senders])
+    equal([parsed(a)["To"] for a in sink.accepted], senders)
+    equal(box.messages, [])
 
 
 def test_after_a_report_the_message_is_kept_where_delivered_ones_are():
@@ -283,6 +299,33 @@ def test_a_report_goes_by_the_destination_that_is_named_for_it():
     rider.fetch()
     equal((local.accepted, only(relay).recipients, box.messages),
           ([], ["carl@far.test"], []))
+
+
+def test_stopped_in_a_report_the_session_still_ends_in_order():
+    """What was delivered before is deleted; the report is still owed."""
+    arrived = []
+
+    def slowly(session, _):
+        session.send(b"+OK\r\n" + letter(2))
+        arrived.append(True)
+        time.sleep(1)
+        session.send(b"and the end\r\n.\r\n")
+        return True
+
+    box, sink, rider = scene(
+        [letter(1), letter(2)], {"END": [None, NO]}, on_reject="postmaster",
+        postmaster=OWNER, after_delivery="delete")
+    box.replies["RETR"] = [None, None, slowly]
+    running = rider.start("fetch")
+    postrider.wait_until(lambda: arrived, what="a part of the message")
+    running.signal(signal.SIGTERM)
+    equal(running.wait().status, -signal.SIGTERM)
+    equal((len(box.messages), box.verbs()[-1]), (1, "QUIT"))
+    equal(rider.counts()["report_owed"], 1)
+    box.replies.clear()
+    sink.replies.clear()
+    rider.fetch()
+    equal((box.messages, sink.accepted[-1].recipients), ([], [OWNER]))
 
 
 def test_settings_that_cannot_work_are_refused():
