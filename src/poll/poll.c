@@ -208,8 +208,11 @@ report_plan(struct session *s)
 	s->report->waiting_held = plan->held;
 	s->report->left_out = s->listing.left_out;
 	if (progress != NULL) {
-		atomic_fetch_add(&progress->messages, plan->take_count);
-		atomic_fetch_add(&progress->octets, plan->take_octets);
+		/* A later session plans what an earlier one has left. */
+		atomic_store(&progress->messages,
+		    atomic_load(&progress->messages_done) + plan->take_count);
+		atomic_store(&progress->octets,
+		    atomic_load(&progress->octets_done) + plan->take_octets);
 	}
 	if (plan->clock_jumped)
 		log_warning("%s: the clock has jumped since the last poll, so "
@@ -219,15 +222,7 @@ report_plan(struct session *s)
 		log_warning("%s: %zu messages were deleted three times, and "
 			    "the server lists them still: delete them there",
 		    name, plan->stubborn);
-	if (s->listing.left_out > s->listing.headless)
-		log_warning("%s: the server contradicts itself about %zu "
-			    "message%s, left alone until it does not",
-		    name, s->listing.left_out - s->listing.headless,
-		    s->listing.left_out - s->listing.headless == 1 ? "" : "s");
-	if (s->listing.headless > 0)
-		log_warning("%s: the server shows neither unique ids nor the "
-			    "headers of %zu messages, which are left alone",
-		    name, s->listing.headless);
+	listing_warn(&s->listing, name);
 	if (s->listing.by_retr && s->first)
 		log_warning("%s: the server has neither UIDL nor TOP, so that "
 			    "every poll has to read all that is in the mailbox",
