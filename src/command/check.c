@@ -71,6 +71,14 @@ capa_step(const struct check *c, const struct pop3_capa *capa)
 	word_add(&b, capa->utf8, "UTF8");
 	if (capa->sasl[0] != '\0')
 		buffer_addf(&b, " SASL (%s)", capa->sasl);
+	if (capa->login_delay_s >= 0)
+		buffer_addf(
+		    &b, " LOGIN-DELAY (%" PRId64 " s)", capa->login_delay_s);
+	if (capa->expire_days >= 0 && capa->expire_days < INT64_MAX)
+		buffer_addf(
+		    &b, " EXPIRE (%" PRId64 " days)", capa->expire_days);
+	if (capa->implementation[0] != '\0')
+		buffer_addf(&b, " IMPLEMENTATION (%s)", capa->implementation);
 	step(c, "capabilities:%s", b.len > 0 ? b.data : " none");
 	buffer_free(&b);
 }

@@ -207,6 +207,8 @@ def test_the_original_waits_for_its_report():
     assert "still to be told" in status.out, status.out
     plan = rider.run("plan", "--json").expect(0).json()
     equal(plan["accounts"][0]["messages"][0]["action"], "report")
+    held = rider.run("held", "--json").expect(0).json()["messages"]
+    equal([m["state"] for m in held], ["report_owed"])
     sink.replies["END"] = [refused_as_message]
     rider.fetch()
     equal(only(sink).recipients, ["carl@far.test"])
