@@ -17,7 +17,7 @@
 #include <sysexits.h>
 
 /* More than any header; what TOP sends is thrown away. */
-#define HEADER_MAX ((uint64_t)16 * 1024 * 1024)
+#define TOP_MAX ((uint64_t)16 * 1024 * 1024)
 
 struct check {
 	const struct invocation *in;
@@ -118,7 +118,7 @@ has_top(struct pop3 *pop3, uint32_t count, bool *has, struct error *e)
 	error_clear(e);
 	if (!*has)
 		return 0;
-	switch (pop3_drain(pop3, HEADER_MAX, e)) {
+	switch (pop3_drain(pop3, TOP_MAX, e)) {
 	case 0:
 		return 0;
 	case 1:
