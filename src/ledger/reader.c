@@ -97,12 +97,54 @@ reader_account(struct reader *r, const char *name, const char *server,
 	return 0;
 }
 
+/* All but the octets of its slices. */
+static struct row
+read_row(sqlite3_stmt *st)
+{
+	struct row row = {
+		.message = sqlite3_column_int64(st, 0),
+		.uid.len = blob(st, 1).len,
+		.copy = (uint32_t)sqlite3_column_int64(st, 2),
+		.state = state(st, 3),
+		.before = state(st, 4),
+		.attempts = (uint32_t)sqlite3_column_int64(st, 5),
+		.deletions = (uint32_t)sqlite3_column_int64(st, 6),
+		.octets = (uint64_t)sqlite3_column_int64(st, 7),
+		.first_seen = sqlite3_column_int64(st, 8),
+		.since = sqlite3_column_int64(st, 9),
+		.delivered = sqlite3_column_int64(st, 10),
+		.next_try = sqlite3_column_int64(st, 11),
+		.first_refused = sqlite3_column_int64(st, 12),
+		.doubts = (uint32_t)sqlite3_column_int64(st, 13),
+		.rejected = sqlite3_column_int(st, 14) != 0,
+		.header.len = blob(st, 15).len,
+	};
+
+	row.apart =
+	    row.header.len == 0 && sqlite3_column_type(st, 15) != SQLITE_NULL;
+	return row;
+}
+
+/* The buffer has stopped moving: now the slices can point into it. */
+static void
+point_rows(struct rows *rows)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < rows->count; i++) {
+		rows->list[i].uid.data = rows->octets.data + at;
+		at += rows->list[i].uid.len;
+		rows->list[i].header.data = rows->octets.data + at;
+		at += rows->list[i].header.len;
+	}
+}
+
 int
 reader_rows(
     struct reader *r, int64_t account, struct rows *rows, struct error *e)
 {
 	sqlite3_stmt *st = NULL;
-	size_t room = 0, at = 0;
+	size_t room = 0;
 	int step;
 
 	*rows = (struct rows){ 0 };
@@ -110,53 +152,23 @@ reader_rows(
 		return 0;
 	if (prepare(r,
 		"SELECT id, uid, copy, state, before, attempts, deletions,"
-		" octets, first_seen, since, delivered, next_try, "
-		"first_refused,"
-		" doubts, rejected, header"
+		" octets, first_seen, since, delivered, next_try,"
+		" first_refused, doubts, rejected, header"
 		" FROM message WHERE account = ?1 ORDER BY uid, copy",
 		&st, e) < 0)
 		return -1;
 	sqlite3_bind_int64(st, 1, account);
 	while ((step = sqlite3_step(st)) == SQLITE_ROW) {
-		struct slice uid = blob(st, 1), header = blob(st, 15);
-		struct row *row;
-
 		if (rows->count == room) {
 			room = room ? 2 * room : 64;
 			rows->list =
 			    xrealloc(rows->list, room, sizeof(*rows->list));
 		}
-		row = &rows->list[rows->count++];
-		*row = (struct row){
-			.message = sqlite3_column_int64(st, 0),
-			.uid.len = uid.len,
-			.copy = (uint32_t)sqlite3_column_int64(st, 2),
-			.state = state(st, 3),
-			.before = state(st, 4),
-			.attempts = (uint32_t)sqlite3_column_int64(st, 5),
-			.deletions = (uint32_t)sqlite3_column_int64(st, 6),
-			.octets = (uint64_t)sqlite3_column_int64(st, 7),
-			.first_seen = sqlite3_column_int64(st, 8),
-			.since = sqlite3_column_int64(st, 9),
-			.delivered = sqlite3_column_int64(st, 10),
-			.next_try = sqlite3_column_int64(st, 11),
-			.first_refused = sqlite3_column_int64(st, 12),
-			.doubts = (uint32_t)sqlite3_column_int64(st, 13),
-			.rejected = sqlite3_column_int(st, 14) != 0,
-			.header.len = header.len,
-			.apart = header.len == 0 &&
-			    sqlite3_column_type(st, 15) != SQLITE_NULL,
-		};
-		buffer_add_slice(&rows->octets, uid);
-		buffer_add_slice(&rows->octets, header);
+		rows->list[rows->count++] = read_row(st);
+		buffer_add_slice(&rows->octets, blob(st, 1));
+		buffer_add_slice(&rows->octets, blob(st, 15));
 	}
-	/* The buffer has stopped moving: now the slices can point into it. */
-	for (size_t i = 0; i < rows->count; i++) {
-		rows->list[i].uid.data = rows->octets.data + at;
-		at += rows->list[i].uid.len;
-		rows->list[i].header.data = rows->octets.data + at;
-		at += rows->list[i].header.len;
-	}
+	point_rows(rows);
 	sqlite3_finalize(st);
 	if (step == SQLITE_DONE)
 		return 0;
