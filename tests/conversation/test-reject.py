@@ -10,7 +10,7 @@ import peers
 import postrider
 import tap
 from postrider import CONFIG, LATER, UNAVAILABLE
-from tap import equal
+from tap import each, equal
 
 NO = "550 5.7.1 we do not like this"
 OWNER = "owner@kit.test"
@@ -301,6 +301,46 @@ def test_a_report_goes_by_the_destination_that_is_named_for_it():
     rider.fetch()
     equal((local.accepted, only(relay).recipients, box.messages),
           ([], ["carl@far.test"], []))
+
+
+def breaks_off(session, _):
+    session.send(b"+OK\r\nSubject: half\r\n")
+    return peers.DROP
+
+
+def ends_early(session, _):
+    session.send(b"+OK\r\nSubject: less\r\n\r\n.\r\n")
+    return True
+
+
+@each(("-ERR [SYS/TEMP] not now", 1), (peers.DROP, 2), (breaks_off, 2),
+      (ends_early, 1))
+def test_a_mailbox_that_fails_in_a_report_still_owes_it(answer, sessions):
+    large = letter(1) + b"line of content\r\n" * 600
+    box, sink, rider = scene([large, letter(2)], {"END": [NO, None, NO]},
+                             on_reject="postmaster", postmaster=OWNER,
+                             after_delivery="delete")
+    box.replies["RETR"] = [None, None, answer]
+    result = rider.fetch(status=LATER)
+    equal((len(sink.accepted), len(box.messages)), (1, 1))
+    equal((rider.counts()["report_owed"], box.connections), (1, sessions))
+    assert "report deferred" in result.err, result.err
+    box.replies.clear()
+    sink.replies.clear()
+    rider.fetch()
+    equal((box.messages, sink.accepted[-1].recipients), ([], [OWNER]))
+    assert large in sink.accepted[-1].data
+    rider.run("status").expect(0)
+
+
+def test_a_report_that_cannot_be_made_for_five_days_leaves_the_message_held():
+    box, sink, rider = scene([letter(1)], {"END": NO}, on_reject="postmaster",
+                             postmaster=OWNER)
+    box.replies["RETR"] = [None, "-ERR no"]
+    rider.fetch(status=LATER)
+    rider.fetch(status=LATER, shift=4 * 86400)
+    rider.fetch(status=UNAVAILABLE, shift=6 * 86400)
+    equal(rider.counts(), {"held": 1})
 
 
 def test_stopped_in_a_report_the_session_still_ends_in_order():
