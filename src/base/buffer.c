@@ -208,15 +208,6 @@ buffer_vaddf(struct buffer *b, const char *fmt, va_list ap)
 	b->len += (size_t)len;
 }
 
-void
-buffer_consume(struct buffer *b, size_t n)
-{
-	if (n == 0)
-		return;
-	b->len -= n;
-	memmove(b->data, b->data + n, b->len + 1);
-}
-
 struct slice
 buffer_slice(const struct buffer *b)
 {

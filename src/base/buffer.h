@@ -54,7 +54,6 @@ void buffer_addf(struct buffer *b, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 void buffer_vaddf(struct buffer *b, const char *fmt, va_list ap)
     __attribute__((format(printf, 2, 0)));
-void buffer_consume(struct buffer *b, size_t n); /* drop from the front */
 struct slice buffer_slice(const struct buffer *b);
 
 #endif

@@ -17,7 +17,7 @@
 #include <sysexits.h>
 
 /* More than any header; what TOP sends is thrown away. */
-#define HEADER_MAX ((uint64_t)16 * 1024 * 1024)
+#define TOP_MAX ((uint64_t)16 * 1024 * 1024)
 
 struct check {
 	const struct invocation *in;
@@ -71,6 +71,14 @@ capa_step(const struct check *c, const struct pop3_capa *capa)
 	word_add(&b, capa->utf8, "UTF8");
 	if (capa->sasl[0] != '\0')
 		buffer_addf(&b, " SASL (%s)", capa->sasl);
+	if (capa->login_delay_s >= 0)
+		buffer_addf(
+		    &b, " LOGIN-DELAY (%" PRId64 " s)", capa->login_delay_s);
+	if (capa->expire_days >= 0 && capa->expire_days < INT64_MAX)
+		buffer_addf(
+		    &b, " EXPIRE (%" PRId64 " days)", capa->expire_days);
+	if (capa->implementation[0] != '\0')
+		buffer_addf(&b, " IMPLEMENTATION (%s)", capa->implementation);
 	step(c, "capabilities:%s", b.len > 0 ? b.data : " none");
 	buffer_free(&b);
 }
@@ -110,7 +118,7 @@ has_top(struct pop3 *pop3, uint32_t count, bool *has, struct error *e)
 	error_clear(e);
 	if (!*has)
 		return 0;
-	switch (pop3_drain(pop3, HEADER_MAX, e)) {
+	switch (pop3_drain(pop3, TOP_MAX, e)) {
 	case 0:
 		return 0;
 	case 1:

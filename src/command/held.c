@@ -15,9 +15,6 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#define STATE_BIT(state) (1u << (state))
-#define STATE_ANY (STATE_BIT(STATES) - 1)
-
 /*
  * held list
  */
@@ -96,7 +93,8 @@ waiting_read(struct reader *reader, const struct invocation *in,
 
 	if (in->json) {
 		each = waiting_json;
-		states |= STATE_BIT(STATE_DEFERRED) | STATE_BIT(STATE_IN_DOUBT);
+		states |= STATE_BIT(STATE_DEFERRED) |
+		    STATE_BIT(STATE_IN_DOUBT) | STATE_BIT(STATE_REPORT_OWED);
 	}
 	if (in->arg_count == 0)
 		return reader_waiting(
@@ -519,8 +517,9 @@ const struct command command_held = {
 		"\n"
 		"  held list   shows them: number, account, since when, size, "
 		"unique id\n"
-		"              and why. --json shows also what is deferred or "
-		"in doubt.\n"
+		"              and why. --json shows also what is deferred, in "
+		"doubt, or\n"
+		"              to be reported.\n"
 		"  held show   tells all about them: what the ledger knows, "
 		"and, when the\n"
 		"              mailbox can be asked, sender, subject and "

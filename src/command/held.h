@@ -15,6 +15,10 @@
 
 #include <stdint.h>
 
+/* For reader_waiting(). */
+#define STATE_BIT(state) (1u << (state))
+#define STATE_ANY (STATE_BIT(STATES) - 1)
+
 /* held_number - a message's number. Returns EX_OK, or EX_USAGE after telling. */
 int held_number(const char *word, int64_t *message);
 

@@ -10,8 +10,6 @@
 #include <stdlib.h>
 #include <sysexits.h>
 
-#define STATE_ANY ((1u << STATES) - 1)
-
 int
 held_number(const char *word, int64_t *message)
 {

@@ -1,7 +1,6 @@
 /* look.c - see look.h. */
 #include "command/look.h"
 
-#include "base/log.h"
 #include "command/session.h"
 #include "sasl/password.h"
 
@@ -45,19 +44,6 @@ look_show(struct looking *l, const struct account *account,
 	json_close(&l->json, '}');
 }
 
-/* What the listing cannot show. Returns the exit status. */
-static int
-say_left_out(const struct account *account, const struct listing *listing)
-{
-	if (listing->left_out == 0)
-		return EX_OK;
-	log_warning("%s: the server contradicts itself about %zu message%s, "
-		    "left out here",
-	    account->name, listing->left_out,
-	    listing->left_out == 1 ? "" : "s");
-	return EX_PROTOCOL;
-}
-
 static int
 look_account(
     struct looking *l, const struct account *account, const struct stop *stop)
@@ -78,7 +64,8 @@ look_account(
 	}
 	if (rc == 0) {
 		error_clear(&e);
-		status = say_left_out(account, &listing);
+		listing_warn(&listing, account->name);
+		status = listing.left_out > 0 ? EX_PROTOCOL : EX_OK;
 	} else {
 		status = command_fail_at(account->name, &e);
 	}

@@ -301,9 +301,9 @@ const struct command command_status = {
 		"\n"
 		"Exit status: 0 when all is well, 75 when a last poll failed "
 		"or was\n"
-		"interrupted or mail is deferred or in doubt or a report is "
-		"owed, 69 when mail is "
-		"held.\n",
+		"interrupted, mail is deferred or in doubt, or a report is "
+		"owed, 69 when\n"
+		"mail is held.\n",
 	.options = COMMAND_JSON,
 	.run = status_run,
 };

@@ -390,18 +390,20 @@ const struct setting settings_table[] = {
 	    .more =
 		"\"hold\": it waits in the mailbox until you decide "
 		"(postrider held). \"bounce\": its sender gets a delivery "
-		"status notification (RFC 3464); bounces, automatic answers "
-		"and mail of lists are held all the same. Senders are often "
-		"forged: this sends mail to people who wrote none. "
-		"\"postmaster\": the addresses in \"postmaster\" get the "
-		"message with the reason. \"drop\": nobody is told. After "
-		"each of the last three, and not before the report has been "
-		"accepted, the message is treated as delivered, and deleted "
-		"where \"after_delivery\" says so. A message larger than "
-		"the destination says it takes, or with an address that it "
-		"says it cannot take, counts as refused. What was refused for "
-		"now, for 5 days, is not dropped but held. Mail loops, and "
-		"what is larger than \"max_size\", are held in any case.",
+		"status notification (RFC 3464); bounces, automatic answers, "
+		"mail of lists and of unknown senders are held all the same. "
+		"Senders are often forged: this sends mail to people who "
+		"wrote none. \"postmaster\": the addresses in "
+		"\"postmaster\" get the message with the reason. \"drop\": "
+		"nobody is told. After each of the last three, and not before "
+		"the report has been accepted, the message is treated as "
+		"delivered, and deleted where \"after_delivery\" says so. "
+		"A message larger than the destination says it takes, or "
+		"with an address that it says it cannot take, counts as "
+		"refused; so does what was refused for now for five days, but "
+		"that is not dropped. Held in any case are mail loops, what "
+		"\"max_size\", \"in_doubt\" or \"eightbit\" holds, and "
+		"messages whose report is refused for good itself.",
 	},
 	{
 	    .section = SECTION_ACCOUNT,

@@ -213,6 +213,8 @@ transit_free(struct transit **t)
 		close(p->writable.fd);
 	pthread_mutex_destroy(&p->lock);
 	free(p);
+	for (size_t i = 0; i < (*t)->recipient_count; i++)
+		free((*t)->recipients[i].address);
 	free((*t)->recipients);
 	free((*t)->outcomes);
 	free(*t);

@@ -43,7 +43,7 @@ enum transit_end {
 
 /* One recipient, and what became of the message for it. */
 struct transit_recipient {
-	const char *address; /* borrowed from the account, or the transit */
+	char *address; /* owned: a report goes to nobody of the settings */
 	bool accepted; /* its RCPT, in this transaction */
 	enum state state; /* NEW until there is an outcome */
 	char reply[560]; /* the server's words */
@@ -71,7 +71,6 @@ struct transit {
 	bool delete_after; /* a delivered message's DELE is owed */
 	enum on_reject on_reject;
 	bool report; /* not the message: the report that it was refused */
-	char told[ENVELOPE_ADDRESS]; /* by the report: the message's sender */
 	char id[TRACE_ID];
 	char sender[ENVELOPE_ADDRESS];
 	bool sender_utf8;

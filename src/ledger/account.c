@@ -7,22 +7,13 @@
 #include <strings.h>
 
 static int
-prepare(sqlite3 *db, const char *path, const char *sql, sqlite3_stmt **st,
-    struct error *e)
-{
-	if (sqlite3_prepare_v2(db, sql, -1, st, NULL) == SQLITE_OK)
-		return 0;
-	return schema_error(db, path, e);
-}
-
-static int
 find_by_name(sqlite3 *db, const char *path, const struct account_key *key,
     struct account_found *found, struct error *e)
 {
 	sqlite3_stmt *st = NULL;
 	int step, rc = 0;
 
-	if (prepare(db, path,
+	if (schema_prepare(db, path,
 		"SELECT id, server, user FROM account"
 		" WHERE name = ?1",
 		&st, e) < 0)
@@ -70,7 +61,7 @@ find_by_maildrop(sqlite3 *db, const char *path, const struct account_key *key,
 	sqlite3_stmt *st = NULL;
 	int step, rc = 0;
 
-	if (prepare(db, path,
+	if (schema_prepare(db, path,
 		"SELECT id, name FROM account"
 		" WHERE lower(server) = lower(?1) AND user = ?2",
 		&st, e) < 0)

@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "ledger/marker.h"
 #include "ledger/schema.h"
 
 #include <stdlib.h>
@@ -108,19 +109,23 @@ static const char *const sql[BOOK_STATEMENTS] = {
 int
 book_open(struct book *b, const char *dir, bool may_be_new, struct error *e)
 {
-	*b = (struct book){ 0 };
-	if (schema_open(&b->db, dir, true, may_be_new, e) < 0)
+	*b = (struct book){ .checked = marker_checked(dir, clock_wall()) };
+	if (schema_open_writer(&b->db, dir, may_be_new, &b->checked, e) < 0)
 		return -1;
+	b->dir = xstrdup(dir);
 	b->path = xasprintf("%s/ledger.db", dir);
 	return 0;
 }
 
 void
-book_close(struct book *b)
+book_close(struct book *b, bool intact)
 {
 	for (int i = 0; i < BOOK_STATEMENTS; i++)
 		sqlite3_finalize(b->statements[i]);
 	sqlite3_close(b->db);
+	if (intact)
+		marker_vouch(b->dir, b->checked);
+	free(b->dir);
 	free(b->path);
 	*b = (struct book){ 0 };
 }

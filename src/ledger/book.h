@@ -40,12 +40,16 @@ enum book_statement {
 struct book {
 	sqlite3 *db; /* owned */
 	sqlite3_stmt *statements[BOOK_STATEMENTS]; /* owned, made at use */
+	char *dir; /* owned */
 	char *path; /* owned; for errors */
+	int64_t checked; /* when all of it was, last */
 };
 
 int
 book_open(struct book *b, const char *dir, bool may_be_new, struct error *e);
-void book_close(struct book *b);
+
+/* book_close - intact: nothing has failed, so it need not be checked soon. */
+void book_close(struct book *b, bool intact);
 
 /*
  * book_statement - a statement, ready to be bound. NULL: ERR_LEDGER.

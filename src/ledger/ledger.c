@@ -7,6 +7,7 @@
 #include "ledger/account.h"
 #include "ledger/book.h"
 #include "ledger/lock.h"
+#include "ledger/marker.h"
 #include "ledger/schema.h"
 
 #include <pthread.h>
@@ -120,9 +121,9 @@ ledger_open(
 
 	*out = NULL;
 	l->lock_fd = lock_take(dir, e);
-	if (l->lock_fd < 0 || lock_check_marker(dir, may_be_new, e) < 0 ||
+	if (l->lock_fd < 0 || marker_check(dir, may_be_new, e) < 0 ||
 	    book_open(&l->book, dir, may_be_new, e) < 0 ||
-	    lock_set_marker(dir, e) < 0 || queue_new(&l->queue, e) < 0)
+	    marker_set(dir, e) < 0 || queue_new(&l->queue, e) < 0)
 		goto fail;
 	rc = pthread_create(&l->thread, NULL, ledger_thread, l);
 	if (rc != 0) {
@@ -134,7 +135,7 @@ ledger_open(
 	return 0;
 fail:
 	queue_free(&l->queue);
-	book_close(&l->book);
+	book_close(&l->book, false);
 	if (l->lock_fd >= 0)
 		close(l->lock_fd);
 	free(l);
@@ -151,7 +152,7 @@ ledger_close(struct ledger **out)
 	queue_push(l->queue, &l->last.item);
 	pthread_join(l->thread, NULL);
 	queue_free(&l->queue);
-	book_close(&l->book);
+	book_close(&l->book, l->broken.kind == ERR_NONE);
 	close(l->lock_fd);
 	free(l);
 	*out = NULL;
@@ -204,21 +205,13 @@ struct account_job {
 };
 
 static int
-prepare(struct book *b, const char *sql, sqlite3_stmt **st, struct error *e)
-{
-	if (sqlite3_prepare_v2(b->db, sql, -1, st, NULL) == SQLITE_OK)
-		return 0;
-	return schema_error(b->db, b->path, e);
-}
-
-static int
 account_insert(struct book *b, struct account_job *a)
 {
 	struct error *e = &a->job.error;
 	sqlite3_stmt *st = NULL;
 	int rc = -1;
 
-	if (prepare(b,
+	if (schema_prepare(b->db, b->path,
 		"INSERT INTO account (name, server, user, last_started)"
 		" VALUES (?1, ?2, ?3, ?4)"
 		" ON CONFLICT (name) DO UPDATE SET server = ?2, user = ?3",
@@ -240,8 +233,8 @@ account_rename(struct book *b, struct account_job *a, int64_t id)
 	sqlite3_stmt *st = NULL;
 	int rc = -1;
 
-	if (prepare(b, "UPDATE account SET name = ?2 WHERE id = ?1", &st, e) ==
-	    0) {
+	if (schema_prepare(b->db, b->path,
+		"UPDATE account SET name = ?2 WHERE id = ?1", &st, e) == 0) {
 		sqlite3_bind_int64(st, 1, id);
 		sqlite3_bind_text(st, 2, a->key.name, -1, SQLITE_STATIC);
 		rc = book_run(b, st, e);
@@ -298,7 +291,7 @@ run_gone(struct book *b, const struct ledger_poll *p, const char *sql,
 	sqlite3_stmt *st = NULL;
 	int rc = -1;
 
-	if (prepare(b, sql, &st, e) == 0) {
+	if (schema_prepare(b->db, b->path, sql, &st, e) == 0) {
 		sqlite3_bind_int64(st, 1, p->account);
 		sqlite3_bind_int64(st, 2, p->started);
 		sqlite3_bind_int64(st, 3, number);
@@ -340,7 +333,7 @@ poll_work(struct book *b, struct ledger_job *job)
 
 	if (p->listed && forget_gone(b, p, e) < 0)
 		return -1;
-	if (prepare(b,
+	if (schema_prepare(b->db, b->path,
 		"UPDATE account SET last_started = ?2, last_ended = ?3,"
 		" last_success = iif(?4, ?3, last_success),"
 		" last_listed = iif(?7, ?2, last_listed),"

@@ -1,13 +1,11 @@
 /*
- * lock.h - one process at a time for a state directory, and the marker that
- * remembers that a ledger was there.
+ * lock.h - one process at a time for a state directory.
  */
 #ifndef LEDGER_LOCK_H
 #define LEDGER_LOCK_H
 
 #include "base/error.h"
 
-#include <stdbool.h>
 #include <stdint.h>
 
 /*
@@ -22,17 +20,5 @@ int lock_take(const char *dir, struct error *e);
  * clock; 0: nobody has it, as far as can be seen.
  */
 int64_t lock_held_since(const char *dir);
-
-/*
- * lock_check_marker - has a ledger that was here gone?
- * Returns 0, or -1 with ERR_QUESTION.
- */
-int lock_check_marker(const char *dir, bool may_be_new, struct error *e);
-
-/* lock_check_empty - the same, for a ledger.db without a ledger in it. */
-int lock_check_empty(const char *dir, bool may_be_new, struct error *e);
-
-/* lock_set_marker - there is a ledger now. Returns 0, or -1: ERR_LEDGER. */
-int lock_set_marker(const char *dir, struct error *e);
 
 #endif

@@ -3,12 +3,14 @@
 
 #include "base/alloc.h"
 #include "ledger/account.h"
-#include "ledger/lock.h"
+#include "ledger/marker.h"
 #include "ledger/schema.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define UNREADABLE "the ledger cannot be read"
 
 struct reader {
 	sqlite3 *db; /* owned */
@@ -20,8 +22,8 @@ reader_open(struct reader **r, const char *dir, struct error *e)
 	sqlite3 *db;
 
 	*r = NULL;
-	if (lock_check_marker(dir, false, e) < 0 ||
-	    schema_open(&db, dir, false, false, e) < 0)
+	if (marker_check(dir, false, e) < 0 ||
+	    schema_open_reader(&db, dir, e) < 0)
 		return -1;
 	if (db != NULL) {
 		*r = xcalloc(1, sizeof(**r));
@@ -42,15 +44,13 @@ reader_free(struct reader **r)
 static int
 fail(struct reader *r, struct error *e)
 {
-	return schema_error(r->db, "the ledger cannot be read", e);
+	return schema_error(r->db, UNREADABLE, e);
 }
 
 static int
 prepare(struct reader *r, const char *sql, sqlite3_stmt **st, struct error *e)
 {
-	if (sqlite3_prepare_v2(r->db, sql, -1, st, NULL) == SQLITE_OK)
-		return 0;
-	return fail(r, e);
+	return schema_prepare(r->db, UNREADABLE, sql, st, e);
 }
 
 /* A column that may be NULL, as a string that lives until the next step. */
@@ -91,11 +91,52 @@ reader_account(struct reader *r, const char *name, const char *server,
 	*account = 0;
 	if (r == NULL)
 		return 0;
-	if (account_find(r->db, "the ledger cannot be read", &key, &found, e) <
-	    0)
+	if (account_find(r->db, UNREADABLE, &key, &found, e) < 0)
 		return -1;
 	*account = found.id;
 	return 0;
+}
+
+/* All but the octets of its slices. */
+static struct row
+read_row(sqlite3_stmt *st)
+{
+	struct row row = {
+		.message = sqlite3_column_int64(st, 0),
+		.uid.len = blob(st, 1).len,
+		.copy = (uint32_t)sqlite3_column_int64(st, 2),
+		.state = state(st, 3),
+		.before = state(st, 4),
+		.attempts = (uint32_t)sqlite3_column_int64(st, 5),
+		.deletions = (uint32_t)sqlite3_column_int64(st, 6),
+		.octets = (uint64_t)sqlite3_column_int64(st, 7),
+		.first_seen = sqlite3_column_int64(st, 8),
+		.since = sqlite3_column_int64(st, 9),
+		.delivered = sqlite3_column_int64(st, 10),
+		.next_try = sqlite3_column_int64(st, 11),
+		.first_refused = sqlite3_column_int64(st, 12),
+		.doubts = (uint32_t)sqlite3_column_int64(st, 13),
+		.rejected = sqlite3_column_int(st, 14) != 0,
+		.header.len = blob(st, 15).len,
+	};
+
+	row.apart =
+	    row.header.len == 0 && sqlite3_column_type(st, 15) != SQLITE_NULL;
+	return row;
+}
+
+/* The buffer has stopped moving: now the slices can point into it. */
+static void
+point_rows(struct rows *rows)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < rows->count; i++) {
+		rows->list[i].uid.data = rows->octets.data + at;
+		at += rows->list[i].uid.len;
+		rows->list[i].header.data = rows->octets.data + at;
+		at += rows->list[i].header.len;
+	}
 }
 
 int
@@ -103,7 +144,7 @@ reader_rows(
     struct reader *r, int64_t account, struct rows *rows, struct error *e)
 {
 	sqlite3_stmt *st = NULL;
-	size_t room = 0, at = 0;
+	size_t room = 0;
 	int step;
 
 	*rows = (struct rows){ 0 };
@@ -111,53 +152,23 @@ reader_rows(
 		return 0;
 	if (prepare(r,
 		"SELECT id, uid, copy, state, before, attempts, deletions,"
-		" octets, first_seen, since, delivered, next_try, "
-		"first_refused,"
-		" doubts, rejected, header"
+		" octets, first_seen, since, delivered, next_try,"
+		" first_refused, doubts, rejected, header"
 		" FROM message WHERE account = ?1 ORDER BY uid, copy",
 		&st, e) < 0)
 		return -1;
 	sqlite3_bind_int64(st, 1, account);
 	while ((step = sqlite3_step(st)) == SQLITE_ROW) {
-		struct slice uid = blob(st, 1), header = blob(st, 15);
-		struct row *row;
-
 		if (rows->count == room) {
 			room = room ? 2 * room : 64;
 			rows->list =
 			    xrealloc(rows->list, room, sizeof(*rows->list));
 		}
-		row = &rows->list[rows->count++];
-		*row = (struct row){
-			.message = sqlite3_column_int64(st, 0),
-			.uid.len = uid.len,
-			.copy = (uint32_t)sqlite3_column_int64(st, 2),
-			.state = state(st, 3),
-			.before = state(st, 4),
-			.attempts = (uint32_t)sqlite3_column_int64(st, 5),
-			.deletions = (uint32_t)sqlite3_column_int64(st, 6),
-			.octets = (uint64_t)sqlite3_column_int64(st, 7),
-			.first_seen = sqlite3_column_int64(st, 8),
-			.since = sqlite3_column_int64(st, 9),
-			.delivered = sqlite3_column_int64(st, 10),
-			.next_try = sqlite3_column_int64(st, 11),
-			.first_refused = sqlite3_column_int64(st, 12),
-			.doubts = (uint32_t)sqlite3_column_int64(st, 13),
-			.rejected = sqlite3_column_int(st, 14) != 0,
-			.header.len = header.len,
-			.apart = header.len == 0 &&
-			    sqlite3_column_type(st, 15) != SQLITE_NULL,
-		};
-		buffer_add_slice(&rows->octets, uid);
-		buffer_add_slice(&rows->octets, header);
+		rows->list[rows->count++] = read_row(st);
+		buffer_add_slice(&rows->octets, blob(st, 1));
+		buffer_add_slice(&rows->octets, blob(st, 15));
 	}
-	/* The buffer has stopped moving: now the slices can point into it. */
-	for (size_t i = 0; i < rows->count; i++) {
-		rows->list[i].uid.data = rows->octets.data + at;
-		at += rows->list[i].uid.len;
-		rows->list[i].header.data = rows->octets.data + at;
-		at += rows->list[i].header.len;
-	}
+	point_rows(rows);
 	sqlite3_finalize(st);
 	if (step == SQLITE_DONE)
 		return 0;
@@ -174,8 +185,9 @@ rows_free(struct rows *rows)
 }
 
 int
-reader_delivered(struct reader *r, int64_t message,
-    void (*each)(void *arg, const char *recipient), void *arg, struct error *e)
+reader_outcomes(struct reader *r, int64_t message, enum state state,
+    void (*each)(void *arg, const char *recipient, const char *reply),
+    void *arg, struct error *e)
 {
 	sqlite3_stmt *st = NULL;
 	int step;
@@ -183,13 +195,41 @@ reader_delivered(struct reader *r, int64_t message,
 	if (r == NULL)
 		return 0;
 	if (prepare(r,
-		"SELECT recipient FROM outcome"
-		" WHERE message = ?1 AND state = 'delivered'",
+		"SELECT recipient, reply FROM outcome"
+		" WHERE message = ?1 AND state = ?2",
 		&st, e) < 0)
 		return -1;
 	sqlite3_bind_int64(st, 1, message);
+	sqlite3_bind_text(st, 2, state_name(state), -1, SQLITE_STATIC);
 	while ((step = sqlite3_step(st)) == SQLITE_ROW)
-		each(arg, text(st, 0));
+		each(arg, text(st, 0), text(st, 1));
+	sqlite3_finalize(st);
+	return step == SQLITE_DONE ? 0 : fail(r, e);
+}
+
+int
+reader_polled(struct reader *r, int64_t account, bool *first,
+    int64_t *last_listed, struct error *e)
+{
+	sqlite3_stmt *st = NULL;
+	int step;
+
+	*first = true;
+	*last_listed = 0;
+	if (r == NULL)
+		return 0;
+	if (prepare(r,
+		"SELECT first_poll IS NULL, last_listed FROM account"
+		" WHERE id = ?1",
+		&st, e) < 0)
+		return -1;
+	sqlite3_bind_int64(st, 1, account);
+	step = sqlite3_step(st);
+	if (step == SQLITE_ROW) {
+		*first = sqlite3_column_int(st, 0) != 0;
+		*last_listed = sqlite3_column_int64(st, 1);
+		step = SQLITE_DONE;
+	}
 	sqlite3_finalize(st);
 	return step == SQLITE_DONE ? 0 : fail(r, e);
 }
@@ -221,28 +261,6 @@ read_copies(struct reader *r, int64_t account, struct waiting *w,
 	}
 	sqlite3_reset(*st);
 	return rc;
-}
-
-int
-reader_refusals(struct reader *r, int64_t message,
-    void (*each)(void *arg, const char *recipient, const char *reply),
-    void *arg, struct error *e)
-{
-	sqlite3_stmt *st = NULL;
-	int step;
-
-	if (r == NULL)
-		return 0;
-	if (prepare(r,
-		"SELECT recipient, reply FROM outcome"
-		" WHERE message = ?1 AND state = 'held'",
-		&st, e) < 0)
-		return -1;
-	sqlite3_bind_int64(st, 1, message);
-	while ((step = sqlite3_step(st)) == SQLITE_ROW)
-		each(arg, text(st, 0), text(st, 1));
-	sqlite3_finalize(st);
-	return step == SQLITE_DONE ? 0 : fail(r, e);
 }
 
 int
@@ -308,9 +326,7 @@ standing_account(struct reader *r, const char *name, struct standing *out,
 	if (prepare(r,
 		"SELECT id, last_started, last_ended, last_success, failures,"
 		" in_mailbox, delivered, octets, deleted, total_delivered,"
-		" error_kind, error_text, first_poll IS NULL, last_listed FROM "
-		"account "
-		"WHERE name = ?1",
+		" error_kind, error_text FROM account WHERE name = ?1",
 		&st, e) < 0)
 		return -1;
 	sqlite3_bind_text(st, 1, name, -1, SQLITE_STATIC);
@@ -328,8 +344,6 @@ standing_account(struct reader *r, const char *name, struct standing *out,
 		out->octets = (uint64_t)sqlite3_column_int64(st, 7);
 		out->deleted = (uint64_t)sqlite3_column_int64(st, 8);
 		out->total_delivered = (uint64_t)sqlite3_column_int64(st, 9);
-		out->first = sqlite3_column_int(st, 12) != 0;
-		out->last_listed = sqlite3_column_int64(st, 13);
 		snprintf(out->error_kind, sizeof(out->error_kind), "%s",
 		    text(st, 10));
 		snprintf(out->error_text, sizeof(out->error_text), "%s",

@@ -63,19 +63,20 @@ int reader_rows(
 void rows_free(struct rows *rows);
 
 /*
- * reader_delivered - hand each recipient that has accepted this message
- * already to `each`.
+ * reader_outcomes - hand each recipient for whom this message is in that state,
+ * delivered or held, and the words of its server, to `each`.
  */
-int reader_delivered(struct reader *r, int64_t message,
-    void (*each)(void *arg, const char *recipient), void *arg, struct error *e);
-
-/*
- * reader_refusals - hand each recipient whose server has refused this message
- * for good, and its words, to `each`.
- */
-int reader_refusals(struct reader *r, int64_t message,
+int reader_outcomes(struct reader *r, int64_t message, enum state state,
     void (*each)(void *arg, const char *recipient, const char *reply),
     void *arg, struct error *e);
+
+/*
+ * reader_polled - of an account, which is 0 when the ledger has none: has no
+ * first poll been planned yet; when did the last one begin that was planned, or
+ * 0. (All that a poll wants to know of struct standing, which is dear.)
+ */
+int reader_polled(struct reader *r, int64_t account, bool *first,
+    int64_t *last_listed, struct error *e);
 
 /* A message that waits for its owner, or for its time. All borrowed. */
 struct waiting {
@@ -105,10 +106,8 @@ int reader_waiting(struct reader *r, const char *account, int64_t message,
 struct standing {
 	bool known; /* the ledger has the account */
 	bool polled;
-	bool first; /* no first poll has been planned yet */
 	/* 0: never. Started and not ended: under way, or cut off. */
 	int64_t last_started, last_ended, last_success;
-	int64_t last_listed; /* start of the last poll that was planned */
 	char error_kind[24]; /* "" when the last poll succeeded */
 	char error_text[400];
 	uint64_t failures; /* polls in a row without success */

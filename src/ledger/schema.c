@@ -2,7 +2,8 @@
 #include "ledger/schema.h"
 
 #include "base/alloc.h"
-#include "ledger/lock.h"
+#include "base/clock.h"
+#include "ledger/marker.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -102,9 +103,9 @@ static const char *const migrations[] = {
 	"  deletions, reply, intent FROM message;"
 	"DROP TABLE message;"
 	"ALTER TABLE message_2 RENAME TO message;"
-	"CREATE INDEX message_waiting ON message (account, state)"
-	" WHERE state IN ('new', 'in_doubt', 'deferred', 'held', 'dropped',"
-	"  'report_owed', 'delete_owed', 'gone');",
+	/* For what is forgotten after so long, and found nowhere else. */
+	"CREATE INDEX message_gone ON message (account, since)"
+	" WHERE state = 'gone';",
 };
 #define VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))
 
@@ -150,6 +151,15 @@ schema_error(sqlite3 *db, const char *what, struct error *e)
 		break;
 	}
 	return error_set(e, ERR_LEDGER, "%s: %s%s", what, words, hint);
+}
+
+int
+schema_prepare(sqlite3 *db, const char *what, const char *sql,
+    sqlite3_stmt **st, struct error *e)
+{
+	if (sqlite3_prepare_v2(db, sql, -1, st, NULL) == SQLITE_OK)
+		return 0;
+	return schema_error(db, what, e);
 }
 
 static int
@@ -218,7 +228,7 @@ read_version(sqlite3 *db, const char *path, int *version, struct error *e)
  * Damage has to be found before mail moves, not in the middle of it. Of what
  * SQLite can check this is the thorough one: an index that disagrees with its
  * table would make known mail look new. 200,000 messages take less than a
- * second.
+ * second, which is much for a poll that finds nothing new: see marker.h.
  */
 static int
 check_whole(sqlite3 *db, const char *path, struct error *e)
@@ -243,20 +253,44 @@ check_whole(sqlite3 *db, const char *path, struct error *e)
 	return rc;
 }
 
+/* As far as nothing is written yet. */
 static int
-open_writer(sqlite3 *db, const char *path, int version, struct error *e)
+open_file(
+    sqlite3 **db, const char *path, int flags, int *version, struct error *e)
+{
+	if (sqlite3_open_v2(path, db, flags | SQLITE_OPEN_NOMUTEX, NULL) !=
+	    SQLITE_OK)
+		return schema_error(*db, path, e);
+	sqlite3_extended_result_codes(*db, 1);
+	sqlite3_busy_timeout(*db, BUSY_MS);
+	if (sqlite3_exec(*db,
+		"PRAGMA trusted_schema = OFF;"
+		"PRAGMA cache_size = -1024;",
+		NULL, NULL, NULL) != SQLITE_OK)
+		return schema_error(*db, path, e);
+	return read_version(*db, path, version, e);
+}
+
+static int
+set_up(sqlite3 *db, const char *path, int version, int64_t *checked,
+    struct error *e)
 {
 	if (sqlite3_exec(db,
 		"PRAGMA journal_mode = WAL;"
 		"PRAGMA synchronous = FULL;",
 		NULL, NULL, NULL) != SQLITE_OK)
 		return schema_error(db, path, e);
-	if (check_whole(db, path, e) < 0 ||
-	    (version < VERSION && migrate(db, path, version, e) < 0))
-		return -1;
-	/* Pages that a migration left over could be damaged unnoticed. */
-	if (version < VERSION)
+	if (*checked == 0 || version < VERSION) {
+		if (check_whole(db, path, e) < 0)
+			return -1;
+		*checked = clock_wall();
+	}
+	if (version < VERSION) {
+		if (migrate(db, path, version, e) < 0)
+			return -1;
+		/* Pages left over could be damaged unnoticed. */
 		sqlite3_exec(db, "VACUUM", NULL, NULL, NULL);
+	}
 	/* Not before: a migration may drop a table that others refer to. */
 	if (sqlite3_exec(db, "PRAGMA foreign_keys = ON", NULL, NULL, NULL) !=
 	    SQLITE_OK)
@@ -264,65 +298,65 @@ open_writer(sqlite3 *db, const char *path, int version, struct error *e)
 	return 0;
 }
 
+/* Made by us first, so that it is private from its first moment. */
 static int
-open_reader(int version, const char *path, struct error *e)
+make_private(const char *path, struct error *e)
 {
-	if (version == VERSION)
-		return 0;
-	return error_set(e, ERR_LEDGER,
-	    "%s is of an older version; the next fetch brings it up to date",
-	    path);
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (fd < 0)
+		return error_set(e, ERR_LEDGER,
+		    "%s: %s; check who may write to it", path, strerror(errno));
+	close(fd);
+	return 0;
+}
+
+static void
+give_up(sqlite3 **db)
+{
+	sqlite3_close(*db);
+	*db = NULL;
 }
 
 int
-schema_open(sqlite3 **db, const char *dir, bool writer, bool may_be_new,
-    struct error *e)
+schema_open_writer(sqlite3 **db, const char *dir, bool may_be_new,
+    int64_t *checked, struct error *e)
 {
 	char *path = xasprintf("%s/ledger.db", dir);
-	int flags = writer ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
-			   : SQLITE_OPEN_READONLY;
-	int fd, version, rc = -1;
+	int version, rc = -1;
 
 	*db = NULL;
-	if (!writer && access(path, F_OK) < 0 && errno == ENOENT) {
+	if (make_private(path, e) < 0 ||
+	    open_file(db, path, SQLITE_OPEN_READWRITE, &version, e) < 0 ||
+	    (version == 0 && marker_check_empty(dir, may_be_new, e) < 0) ||
+	    set_up(*db, path, version, checked, e) < 0)
+		give_up(db);
+	else
 		rc = 0;
-		goto out;
-	}
-	/* Made by us first, so that it is private from its first moment. */
-	if (writer) {
-		fd =
-		    open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-		if (fd < 0) {
-			error_set(e, ERR_LEDGER,
-			    "%s: %s; check who may write to it", path,
-			    strerror(errno));
-			goto out;
-		}
-		close(fd);
-	}
-	if (sqlite3_open_v2(path, db, flags | SQLITE_OPEN_NOMUTEX, NULL) !=
-	    SQLITE_OK) {
-		schema_error(*db, path, e);
-		goto out;
-	}
-	sqlite3_extended_result_codes(*db, 1);
-	sqlite3_busy_timeout(*db, BUSY_MS);
-	if (sqlite3_exec(*db,
-		"PRAGMA trusted_schema = OFF;"
-		"PRAGMA cache_size = -1024;",
-		NULL, NULL, NULL) != SQLITE_OK) {
-		schema_error(*db, path, e);
-		goto out;
-	}
-	if (read_version(*db, path, &version, e) < 0 ||
-	    (version == 0 && lock_check_empty(dir, may_be_new, e) < 0))
-		goto out;
-	rc = writer ? open_writer(*db, path, version, e)
-		    : open_reader(version, path, e);
-out:
-	if (rc < 0) {
-		sqlite3_close(*db);
-		*db = NULL;
+	free(path);
+	return rc;
+}
+
+int
+schema_open_reader(sqlite3 **db, const char *dir, struct error *e)
+{
+	char *path = xasprintf("%s/ledger.db", dir);
+	int version, rc = -1;
+
+	*db = NULL;
+	if (access(path, F_OK) < 0 && errno == ENOENT)
+		rc = 0;
+	else if (open_file(db, path, SQLITE_OPEN_READONLY, &version, e) < 0 ||
+	    (version == 0 && marker_check_empty(dir, false, e) < 0))
+		give_up(db);
+	else if (version == VERSION)
+		rc = 0;
+	else {
+		error_set(e, ERR_LEDGER,
+		    "%s is of an older version; the next fetch brings it up to "
+		    "date",
+		    path);
+		give_up(db);
 	}
 	free(path);
 	return rc;

@@ -42,17 +42,26 @@
 
 #include <sqlite3.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 /*
- * schema_open - open ledger.db in `dir`; a writer checks all of it, makes or
- * migrates it (WAL, synchronous=FULL), a reader refuses what it does not know.
- * A file that is not ours, or newer than we are, is left as it is.
- * *db is NULL and 0 returned when a reader finds no file.
- * Returns 0, or -1 with ERR_LEDGER, or ERR_QUESTION: a ledger was here, and the
- * file holds none (may_be_new: that is no question).
+ * schema_open_writer - open ledger.db in `dir`, check all of it, make or migrate
+ * it (WAL, synchronous=FULL). A file that is not ours, or newer than we are, is
+ * left as it is.
+ * checked: what marker_checked() said, and when it was checked afterwards.
+ * may_be_new: that a ledger was here, and the file holds none, is no question.
+ * Returns 0, or -1 with ERR_LEDGER, or ERR_QUESTION.
+ *
+ * schema_open_reader - the same to look only: what is not of this version is
+ * refused. *db is NULL and 0 returned when there is no file.
  */
-int schema_open(sqlite3 **db, const char *dir, bool writer, bool may_be_new,
-    struct error *e);
+int schema_open_writer(sqlite3 **db, const char *dir, bool may_be_new,
+    int64_t *checked, struct error *e);
+int schema_open_reader(sqlite3 **db, const char *dir, struct error *e);
+
+/* schema_prepare - `what`: as below. Returns 0, or -1 with ERR_LEDGER. */
+int schema_prepare(sqlite3 *db, const char *what, const char *sql,
+    sqlite3_stmt **st, struct error *e);
 
 /* schema_error - ERR_LEDGER with SQLite's words and what can be done. */
 int schema_error(sqlite3 *db, const char *what, struct error *e);

@@ -474,12 +474,6 @@ stream_local_address(const struct stream *s)
 	return s->local;
 }
 
-const struct endpoint *
-stream_endpoint(const struct stream *s)
-{
-	return s->at;
-}
-
 /* TLS (RFC 5246, RFC 8446), once the TCP connection is there. */
 static int
 handshake(struct stream *s, struct deadline until, struct error *e)

@@ -111,6 +111,4 @@ struct deadline stream_timeout(const struct stream *s);
 /* stream_local_address - our side as text "192.0.2.1", "" for unix sockets. */
 const char *stream_local_address(const struct stream *s);
 
-const struct endpoint *stream_endpoint(const struct stream *s);
-
 #endif

@@ -1,6 +1,7 @@
 /* handover.c - see handover.h. */
 #include "poll/handover.h"
 
+#include "base/alloc.h"
 #include "message/trace.h"
 
 int64_t
@@ -21,7 +22,7 @@ handover_begin(struct handover *h, struct session *s, struct delivery *to,
 	transit_new(&h->t, s->job->pool, count);
 	t = h->t;
 	for (size_t i = 0; i < count; i++)
-		t->recipients[i].address = recipients[i];
+		t->recipients[i].address = xstrdup(recipients[i]);
 	t->account_name = a->name;
 	t->account = s->account;
 	t->message = row != NULL ? row->message : 0;

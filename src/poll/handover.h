@@ -18,7 +18,6 @@ struct handover {
 /*
  * handover_begin - make the transit for a message, to so many recipients. It
  * is for the message itself; who sends something else changes it.
- * recipients: borrowed until it comes back.
  */
 void handover_begin(struct handover *h, struct session *s, struct delivery *to,
     struct plan_entry *entry, const char *const *recipients, size_t count);

@@ -199,3 +199,12 @@ intake_skip_rest(struct session *s, struct error *e)
 	error_clear(e);
 	return rc == 0 ? 0 : 1;
 }
+
+void
+intake_stop(struct session *s, bool begun)
+{
+	struct error ignored = { 0 };
+
+	if (!begun || intake_skip_rest(s, &ignored) != 0)
+		pop3_free(&s->pop3);
+}

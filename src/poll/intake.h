@@ -37,4 +37,10 @@ int intake_run(
  */
 int intake_skip_rest(struct session *s, struct error *e);
 
+/*
+ * intake_stop - stopped: a session that gets past the message can still be
+ * ended in order; any other is freed. begun: RETR was answered.
+ */
+void intake_stop(struct session *s, bool begun);
+
 #endif

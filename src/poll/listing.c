@@ -2,6 +2,7 @@
 #include "poll/listing.h"
 
 #include "base/alloc.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "message/canon.h"
 #include "message/header.h"
@@ -146,6 +147,21 @@ listing_free(struct listing *l)
 	free(l->list);
 	buffer_free(&l->uids);
 	*l = (struct listing){ 0 };
+}
+
+void
+listing_warn(const struct listing *l, const char *account)
+{
+	size_t odd = l->left_out - l->headless;
+
+	if (odd > 0)
+		log_warning("%s: the server contradicts itself about %zu "
+			    "message%s, left alone until it does not",
+		    account, odd, odd == 1 ? "" : "s");
+	if (l->headless > 0)
+		log_warning("%s: the server shows neither unique ids nor the "
+			    "headers of %zu message%s, left alone",
+		    account, l->headless, l->headless == 1 ? "" : "s");
 }
 
 int

@@ -52,6 +52,9 @@ struct listing {
 int listing_read(struct listing *l, struct pop3 *pop3, struct error *e);
 void listing_free(struct listing *l);
 
+/* listing_warn - say what is left out, if anything is. account: its name. */
+void listing_warn(const struct listing *l, const char *account);
+
 /*
  * listing_check_whole - a message of which so many octets came. Sizes in
  * listings are estimates, but not that bad: what ends far too early was cut off

@@ -16,7 +16,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* What the report adds to the message, at most, roughly. */
 #define OVERHEAD ((uint64_t)16 * 1024)
@@ -31,6 +30,7 @@ struct notice {
 	struct report_refusal *refusals; /* owned, and their strings */
 	size_t refusal_count;
 	struct buffer header;
+	bool begun; /* the message's content has begun to come */
 	char sender[ENVELOPE_ADDRESS];
 	struct handover out;
 };
@@ -160,6 +160,8 @@ give_up(struct notice *n, struct error *e)
 {
 	struct error why = *e;
 
+	if (why.kind == ERR_STOPPED)
+		intake_stop(n->s, n->begun);
 	if (why.kind == ERR_STOPPED || why.kind == ERR_SYSTEM ||
 	    why.kind == ERR_LEDGER)
 		return -1;
@@ -200,6 +202,7 @@ pass_message(struct notice *n, struct error *e)
 
 	if (pop3_retr(pop3, listed->number, e) < 0)
 		return -1;
+	n->begun = true;
 	while ((more = pop3_content(pop3, &raw, e)) > 0) {
 		read += raw.len;
 		if (listing_is_endless(listed, read))
@@ -250,10 +253,6 @@ begin_transit(struct notice *n, const char *const *recipients, size_t count)
 	    &n->out, s, s->job->reports, n->entry, recipients, count);
 	t = n->out.t;
 	t->report = true;
-	if (recipients[0] == n->sender) {
-		memcpy(t->told, n->sender, sizeof(t->told));
-		t->recipients[0].address = t->told;
-	}
 	t->message = n->message;
 	t->fresh = false;
 	t->attempts = n->attempts;
@@ -302,7 +301,8 @@ notice_send(struct session *s, struct plan_entry *entry, struct error *e)
 	int rc = -1;
 
 	notice_begin(&n, s, entry);
-	if (reader_refusals(s->reader, n.message, add_refusal, &n, e) < 0)
+	if (reader_outcomes(
+		s->reader, n.message, STATE_HELD, add_refusal, &n, e) < 0)
 		goto out;
 	if (read_header(&n, e) < 0)
 		rc = give_up(&n, e);
@@ -321,7 +321,7 @@ notice_send(struct session *s, struct plan_entry *entry, struct error *e)
 	else if ((rc = send(&n, e)) < 0)
 		rc = give_up(&n, e);
 	/* No verdict that comes now may ask anything of a broken session. */
-	if (rc != 0)
+	if (rc != 0 && e->kind != ERR_STOPPED)
 		pop3_free(&s->pop3);
 out:
 	notice_free(&n);

@@ -167,24 +167,26 @@ plan_in_doubt(struct plan_entry *entry, const struct plan_input *in, size_t i)
 		set(entry, PLAN_TAKE, "in doubt: sent again");
 }
 
+/* What the ledger knows of it, and whether it is that message. */
+static enum state
+state_of(struct plan_entry *entry)
+{
+	if (entry->row == NULL)
+		return STATE_NEW;
+	if (entry->row->state != STATE_GONE)
+		return entry->row->state;
+	entry->returned = true;
+	if (!sizes_differ(entry))
+		return entry->row->before;
+	entry->fresh = true;
+	return STATE_NEW;
+}
+
 static void
 plan_entry_make(struct plan *plan, struct plan_entry *entry,
     const struct plan_input *in, size_t i)
 {
-	enum state state = STATE_NEW;
-
-	if (entry->row != NULL) {
-		state = entry->row->state;
-		if (state == STATE_GONE) {
-			entry->returned = true;
-			state = entry->row->before;
-			if (sizes_differ(entry)) {
-				entry->fresh = true;
-				state = STATE_NEW;
-			}
-		}
-	}
-	switch (state) {
+	switch (state_of(entry)) {
 	case STATE_SEEN:
 		set(entry, PLAN_LEAVE, "counts as seen");
 		break;

@@ -73,20 +73,17 @@ look(struct pop3 *pop3, struct reader *reader, struct plan_input *in,
     int64_t account, struct listing *listing, struct rows *rows,
     struct plan *plan, struct error *e)
 {
-	struct standing standing;
 	int64_t *arrivals = NULL;
 
 	if (listing_read(listing, pop3, e) < 0 ||
 	    reader_rows(reader, account, rows, e) < 0 ||
-	    reader_standing(reader, in->account->name, &standing, e) < 0)
+	    reader_polled(reader, account, &in->first, &in->last_poll, e) < 0)
 		return -1;
-	in->first = !standing.known || standing.first;
 	if (in->first && in->account->first == FIRST_SINCE &&
 	    read_arrivals(pop3, listing, &arrivals, e) < 0)
 		return -1;
 	in->listing = listing;
 	in->rows = rows;
-	in->last_poll = standing.last_listed;
 	in->arrivals = arrivals;
 	plan_make(plan, in);
 	in->arrivals = NULL;
@@ -211,8 +208,11 @@ report_plan(struct session *s)
 	s->report->waiting_held = plan->held;
 	s->report->left_out = s->listing.left_out;
 	if (progress != NULL) {
-		atomic_fetch_add(&progress->messages, plan->take_count);
-		atomic_fetch_add(&progress->octets, plan->take_octets);
+		/* A later session plans what an earlier one has left. */
+		atomic_store(&progress->messages,
+		    atomic_load(&progress->messages_done) + plan->take_count);
+		atomic_store(&progress->octets,
+		    atomic_load(&progress->octets_done) + plan->take_octets);
 	}
 	if (plan->clock_jumped)
 		log_warning("%s: the clock has jumped since the last poll, so "
@@ -222,15 +222,7 @@ report_plan(struct session *s)
 		log_warning("%s: %zu messages were deleted three times, and "
 			    "the server lists them still: delete them there",
 		    name, plan->stubborn);
-	if (s->listing.left_out > s->listing.headless)
-		log_warning("%s: the server contradicts itself about %zu "
-			    "message%s, left alone until it does not",
-		    name, s->listing.left_out - s->listing.headless,
-		    s->listing.left_out - s->listing.headless == 1 ? "" : "s");
-	if (s->listing.headless > 0)
-		log_warning("%s: the server shows neither unique ids nor the "
-			    "headers of %zu messages, which are left alone",
-		    name, s->listing.headless);
+	listing_warn(&s->listing, name);
 	if (s->listing.by_retr && s->first)
 		log_warning("%s: the server has neither UIDL nor TOP, so that "
 			    "every poll has to read all that is in the mailbox",

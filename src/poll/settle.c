@@ -246,9 +246,36 @@ untried(struct session *s, const struct transit *t)
 }
 
 static int
-settle(struct session *s, struct transit *t, struct error *e)
+settle_verdict(struct session *s, const struct transit *t, struct error *e)
 {
 	struct poll_report *r = s->report;
+
+	switch (t->end) {
+	case TRANSIT_DELIVERED:
+		return settle_delivered(s, t, e);
+	case TRANSIT_REJECTED:
+		return settle_rejected(s, t, e);
+	case TRANSIT_DEFERRED:
+		r->deferred++;
+		settle_trouble(s, t->uid, "deferred", t->reply);
+		break;
+	case TRANSIT_HELD:
+		r->held++;
+		settle_trouble(s, t->uid, "held", t->reply);
+		break;
+	case TRANSIT_IN_DOUBT:
+		r->in_doubt++;
+		settle_trouble(s, t->uid, "in doubt", t->reply);
+		break;
+	case TRANSIT_UNTRIED:
+		break;
+	}
+	return 0;
+}
+
+static int
+settle(struct session *s, struct transit *t, struct error *e)
+{
 	int rc = 0;
 
 	s->in_flight--;
@@ -272,28 +299,7 @@ settle(struct session *s, struct transit *t, struct error *e)
 		s->failed = 0;
 	if (s->job->progress != NULL)
 		atomic_fetch_add(&s->job->progress->messages_done, 1);
-	switch (t->end) {
-	case TRANSIT_DELIVERED:
-		rc = settle_delivered(s, t, e);
-		break;
-	case TRANSIT_REJECTED:
-		rc = settle_rejected(s, t, e);
-		break;
-	case TRANSIT_DEFERRED:
-		r->deferred++;
-		settle_trouble(s, t->uid, "deferred", t->reply);
-		break;
-	case TRANSIT_HELD:
-		r->held++;
-		settle_trouble(s, t->uid, "held", t->reply);
-		break;
-	case TRANSIT_IN_DOUBT:
-		r->in_doubt++;
-		settle_trouble(s, t->uid, "in doubt", t->reply);
-		break;
-	case TRANSIT_UNTRIED:
-		break;
-	}
+	rc = settle_verdict(s, t, e);
 out:
 	transit_free(&t);
 	return rc;

@@ -24,10 +24,11 @@ struct pending {
 };
 
 static void
-strike_out(void *arg, const char *recipient)
+strike_out(void *arg, const char *recipient, const char *reply)
 {
 	struct pending *p = arg;
 
+	(void)reply;
 	for (size_t i = 0; i < p->count; i++)
 		if (strcmp(p->list[i], recipient) == 0) {
 			p->list[i] = p->list[--p->count];
@@ -53,8 +54,8 @@ pending_recipients(struct session *s, struct plan_entry *entry,
 	memcpy(p->list, all, n * sizeof(*p->list));
 	if (entry->row == NULL || entry->fresh)
 		return 0;
-	if (reader_delivered(s->reader, entry->row->message, strike_out, p, e) <
-	    0)
+	if (reader_outcomes(s->reader, entry->row->message, STATE_DELIVERED,
+		strike_out, p, e) < 0)
 		return -1;
 	if (p->count == n || entry->listed->octets == 0 ||
 	    entry->row->octets == 0 ||
@@ -130,18 +131,6 @@ record_accepted_by_all(struct session *s, struct transit *t, struct error *e)
 	return ledger_change(s->job->ledger, s->account, &change, 1, e);
 }
 
-/* Stopped: a session that gets past the message can still be ended in order. */
-static int
-stop_in_message(const struct intake *m)
-{
-	struct session *s = m->out.s;
-	struct error ignored = { 0 };
-
-	if (!m->begun || intake_skip_rest(s, &ignored) != 0)
-		pop3_free(&s->pop3);
-	return -1;
-}
-
 /* What a failure means for the message and the session; returns as take(). */
 static int
 give_up_message(
@@ -150,8 +139,9 @@ give_up_message(
 	struct error why = *e;
 
 	if (why.kind == ERR_STOPPED)
-		return stop_in_message(m);
-	if (why.kind == ERR_SYSTEM || why.kind == ERR_LEDGER)
+		intake_stop(m->out.s, m->begun);
+	if (why.kind == ERR_STOPPED || why.kind == ERR_SYSTEM ||
+	    why.kind == ERR_LEDGER)
 		return -1;
 	error_clear(e);
 	if (m->out.unwanted)

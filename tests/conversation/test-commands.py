@@ -555,6 +555,18 @@ def test_check_proves_all_and_moves_nothing():
     assert not os.path.exists(os.path.join(rider.state, "ledger.db"))
 
 
+def test_check_tells_what_the_server_says_of_itself():
+    box = peers.Pop3Server([], capabilities=(
+        "USER", "TOP", "UIDL", "LOGIN-DELAY 900", "EXPIRE 60",
+        "IMPLEMENTATION Some Server"))
+    rider = postrider.between(box, peers.SmtpSink())
+    contains(rider.run("check").expect(OK).out,
+             "UIDL TOP USER LOGIN-DELAY (900 s) EXPIRE (60 days) "
+             "IMPLEMENTATION (Some Server)")
+    box.capabilities = ("USER", "EXPIRE NEVER")
+    contains(rider.run("check").out, "capabilities: USER\n")
+
+
 def test_check_goes_on_after_a_failure():
     bad = peers.Pop3Server([], users={"ann": "other"})
     good = peers.Pop3Server([])

@@ -58,6 +58,22 @@ def content(path):
         return file.read()
 
 
+# --- list -------------------------------------------------------------------------
+
+
+def test_list_shows_those_of_the_accounts_that_are_named():
+    box, rider = scene()
+    club = peers.Pop3Server([])
+    rider.write([box.account("ann"), club.account("club")],
+                {"home": peers.SmtpSink().destination()})
+    for words, count in (((), 2), (("ann",), 2), (("club",), 0),
+                         (("list", "ann", "club"), 2)):
+        out = rider.run("held", *words).expect(OK).out
+        equal(out.count(REFUSAL), count, words)
+    contains(rider.run("held", "club").out, "nothing is held")
+    contains(rider.run("held", "list", "anne").expect(USAGE).err, "anne")
+
+
 # --- show -------------------------------------------------------------------------
 
 

@@ -192,5 +192,21 @@ def test_what_the_server_no_longer_lists_is_gone():
     equal(rider.counts(), {"delivered": 1, "gone": 1})
 
 
+def test_without_the_recipient_who_lacked_it_a_message_is_done_with():
+    def not_bob(_, argument):
+        return "451 4.3.0 later" if b"bob" in argument else None
+    box, sink, rider = scene(some(1), {"RCPT": not_bob},
+                             recipient=["ann@kit.test", "bob@kit.test"],
+                             after_delivery="delete")
+    rider.fetch(status=LATER)
+    rider.write([box.account(recipient="ann@kit.test",
+                             after_delivery="delete")],
+                {"home": sink.destination()})
+    rider.fetch()
+    equal(rider.counts(), {"delete_owed": 1})
+    rider.fetch()
+    equal((box.messages, len(sink.accepted)), ([], 1))
+
+
 if __name__ == "__main__":
     tap.main()

@@ -3,6 +3,7 @@ and to the owner, what is dropped, and when the original may be deleted."""
 import email
 import email.policy
 import os
+import signal
 import sqlite3
 import time
 
@@ -11,7 +12,7 @@ import peers
 import postrider
 import tap
 from postrider import CONFIG, LATER, UNAVAILABLE
-from tap import equal
+from tap import each, equal
 
 NO = "550 5.7.1 we do not like this"
 OWNER = "owner@kit.test"
@@ -73,19 +74,18 @@ def test_a_bounce_is_a_delivery_status_notification_to_the_sender():
     equal((box.messages, rider.counts()), ([], {"delete_owed": 1}))
 
 
-def test_each_sender_is_told_of_his_own_message():
-    def hesitate(session, _):
+def test_of_several_reports_each_goes_to_its_own_sender():
+    def slowly(session, _):
         time.sleep(0.05)
 
-    box, sink, rider = scene([letter(n, sender=f"friend{n}@far.test")
-                              for n in range(8)], {"MAIL": hesitate},
-                             on_reject="bounce")
+    senders = [f"{'x' * n}{n}@far.test" for n in range(8)]
+    box, sink, rider = scene([letter(n, s) for n, s in enumerate(senders)],
+                             {"MAIL": slowly}, on_reject="bounce",
+                             after_delivery="delete")
     rider.fetch()
-    equal(len(sink.accepted), 8)
-    for report in sink.accepted:
-        equal(report.recipients, [parsed(report)["To"]])
-        assert (b"\r\nReturn-Path: <%s>" % report.recipients[0].encode()
-                in report.data), report.data
+    equal([a.recipients for a in sink.accepted], [[s] for s in senders])
+    equal([parsed(a)["To"] for a in sink.accepted], senders)
+    equal(box.messages, [])
 
 
 def test_after_a_report_the_message_is_kept_where_delivered_ones_are():
@@ -270,6 +270,8 @@ def test_the_original_waits_for_its_report():
     assert "still to be told" in status.out, status.out
     plan = rider.run("plan", "--json").expect(0).json()
     equal(plan["accounts"][0]["messages"][0]["action"], "report")
+    held = rider.run("held", "--json").expect(0).json()["messages"]
+    equal([m["state"] for m in held], ["report_owed"])
     sink.replies["END"] = [refused_as_message]
     rider.fetch()
     equal(only(sink).recipients, ["carl@far.test"])
@@ -432,6 +434,73 @@ def test_a_report_goes_by_the_destination_that_is_named_for_it():
     rider.fetch()
     equal((local.accepted, only(relay).recipients, box.messages),
           ([], ["carl@far.test"], []))
+
+
+def breaks_off(session, _):
+    session.send(b"+OK\r\nSubject: half\r\n")
+    return peers.DROP
+
+
+def ends_early(session, _):
+    session.send(b"+OK\r\nSubject: less\r\n\r\n.\r\n")
+    return True
+
+
+@each(("-ERR [SYS/TEMP] not now", 1), (peers.DROP, 2), (breaks_off, 2),
+      (ends_early, 1))
+def test_a_mailbox_that_fails_in_a_report_still_owes_it(answer, sessions):
+    large = letter(1) + b"line of content\r\n" * 600
+    box, sink, rider = scene([large, letter(2)], {"END": [NO, None, NO]},
+                             on_reject="postmaster", postmaster=OWNER,
+                             after_delivery="delete")
+    box.replies["RETR"] = [None, None, answer]
+    result = rider.fetch(status=LATER)
+    equal((len(sink.accepted), len(box.messages)), (1, 1))
+    equal((rider.counts()["report_owed"], box.connections), (1, sessions))
+    assert "report deferred" in result.err, result.err
+    box.replies.clear()
+    sink.replies.clear()
+    rider.fetch()
+    equal((box.messages, sink.accepted[-1].recipients), ([], [OWNER]))
+    assert large in sink.accepted[-1].data
+    rider.run("status").expect(0)
+
+
+def test_a_report_that_cannot_be_made_for_five_days_leaves_the_message_held():
+    box, sink, rider = scene([letter(1)], {"END": NO}, on_reject="postmaster",
+                             postmaster=OWNER)
+    box.replies["RETR"] = [None, "-ERR no"]
+    rider.fetch(status=LATER)
+    rider.fetch(status=LATER, shift=4 * 86400)
+    rider.fetch(status=UNAVAILABLE, shift=6 * 86400)
+    equal(rider.counts(), {"held": 1})
+
+
+def test_stopped_in_a_report_the_session_still_ends_in_order():
+    """What was delivered before is deleted; the report is still owed."""
+    arrived = []
+
+    def slowly(session, _):
+        session.send(b"+OK\r\n" + letter(2))
+        arrived.append(True)
+        time.sleep(1)
+        session.send(b"and the end\r\n.\r\n")
+        return True
+
+    box, sink, rider = scene(
+        [letter(1), letter(2)], {"END": [None, NO]}, on_reject="postmaster",
+        postmaster=OWNER, after_delivery="delete")
+    box.replies["RETR"] = [None, None, slowly]
+    running = rider.start("fetch")
+    postrider.wait_until(lambda: arrived, what="a part of the message")
+    running.signal(signal.SIGTERM)
+    equal(running.wait().status, -signal.SIGTERM)
+    equal((len(box.messages), box.verbs()[-1]), (1, "QUIT"))
+    equal(rider.counts()["report_owed"], 1)
+    box.replies.clear()
+    sink.replies.clear()
+    rider.fetch()
+    equal((box.messages, sink.accepted[-1].recipients), ([], [OWNER]))
 
 
 def test_settings_that_cannot_work_are_refused():

@@ -489,8 +489,9 @@ def test_with_neither_uidl_nor_top_one_bad_message_is_left_alone():
         return "-ERR broken" if argument == b"2" else None
     box, sink, rider = scene(some(3), after_delivery="delete", replies={
         **NEITHER["replies"], "RETR": refuse_second}, capabilities=("USER",))
-    result = rider.fetch(status=PROTOCOL)
-    tap.contains(result.err, "1 messages")
+    told = "neither unique ids nor the headers of 1 message, left alone"
+    tap.contains(rider.run("list").expect(PROTOCOL).err, told)
+    tap.contains(rider.fetch(status=PROTOCOL).err, told)
     equal(len(sink.accepted), 2)
     equal(len(box.messages), 1)
 

@@ -58,6 +58,10 @@ def value(v):
     return json.dumps(str(v), ensure_ascii=False)
 
 
+# The kernel keeps a count on each processor, and adds them up at its leisure.
+COUNTED_ROUGHLY_KIB = 4096
+
+
 def memory_kib(pid):
     """The most memory a running process has had."""
     with open(f"/proc/{pid}/status") as file:
@@ -111,8 +115,8 @@ class Running:
             time.sleep(0.005)
         _, status, used = os.wait4(self.process.pid, 0)
         self.process.returncode = os.waitstatus_to_exitcode(status)
-        return max(peak, used.ru_maxrss if used.ru_maxrss > self._inherited
-                   else 0)
+        above = used.ru_maxrss > self._inherited + COUNTED_ROUGHLY_KIB
+        return max(peak, used.ru_maxrss if above else 0)
 
     def wait(self):
         peak = self._reap()

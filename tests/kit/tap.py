@@ -148,6 +148,9 @@ def main():
     sys.stdout.reconfigure(errors="backslashreplace")
     signal.signal(signal.SIGALRM, _time_up)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    # A shell has those that it starts in the background ignore it; the programs
+    # that are tested would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     tests = _collect(sys.modules["__main__"])
     print(f"1..{len(tests)}", flush=True)
     try:

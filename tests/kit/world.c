@@ -228,10 +228,11 @@ ask(const struct world *w, const char *sql, char out[256])
 }
 
 static void
-collect(void *arg, const char *recipient)
+collect(void *arg, const char *recipient, const char *reply)
 {
 	struct buffer *b = arg;
 
+	(void)reply;
 	buffer_addf(b, "%s ", recipient);
 }
 
@@ -244,7 +245,8 @@ expect_delivered(const struct world *w, int64_t message, const char *recipients)
 
 	buffer_clear(&got);
 	assert_int_equal(reader_open(&r, w->dir, &e), 0);
-	assert_int_equal(reader_delivered(r, message, collect, &got, &e), 0);
+	assert_int_equal(
+	    reader_outcomes(r, message, STATE_DELIVERED, collect, &got, &e), 0);
 	assert_string_equal(got.data, recipients);
 	reader_free(&r);
 	buffer_free(&got);
@@ -261,4 +263,18 @@ standing_of(const struct world *w)
 	assert_int_equal(reader_standing(r, "isp", &s, &e), 0);
 	reader_free(&r);
 	return s;
+}
+
+bool
+never_planned(const struct world *w, int64_t *last_listed)
+{
+	struct reader *r;
+	struct error e = { 0 };
+	bool first;
+
+	assert_int_equal(reader_open(&r, w->dir, &e), 0);
+	assert_int_equal(
+	    reader_polled(r, w->account, &first, last_listed, &e), 0);
+	reader_free(&r);
+	return first;
 }

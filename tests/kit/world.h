@@ -55,5 +55,6 @@ const char *ask(const struct world *w, const char *sql, char out[256]);
 void expect_delivered(
     const struct world *w, int64_t message, const char *recipients);
 struct standing standing_of(const struct world *w);
+bool never_planned(const struct world *w, int64_t *last_listed);
 
 #endif

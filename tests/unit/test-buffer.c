@@ -94,8 +94,6 @@ a_buffer_is_always_a_string(void **state)
 		assert_true(b.room > b.len);
 	}
 	assert_int_equal(b.len, 1000);
-	buffer_consume(&b, 998);
-	assert_string_equal(b.data, "xx");
 	buffer_clear(&b);
 	assert_string_equal(b.data, "");
 	buffer_free(&b);
@@ -124,25 +122,6 @@ formatted_text_of_any_length_fits(void **state)
 	buffer_free(&b);
 }
 
-static void
-consuming_keeps_the_rest(void **state)
-{
-	struct buffer b = { 0 };
-
-	(void)state;
-	buffer_consume(&b, 0);
-	buffer_add_text(&b, "one two");
-	buffer_consume(&b, 4);
-	assert_true(slice_is(buffer_slice(&b), "two"));
-	buffer_consume(&b, 3);
-	assert_int_equal(b.len, 0);
-	buffer_add_text(&b, "three");
-	assert_string_equal(b.data, "three");
-	buffer_wipe(&b);
-	assert_null(b.data);
-	buffer_wipe(&b);
-}
-
 int
 main(void)
 {
@@ -155,7 +134,6 @@ main(void)
 		cmocka_unit_test(trimming_takes_blanks_at_both_ends),
 		cmocka_unit_test(a_buffer_is_always_a_string),
 		cmocka_unit_test(formatted_text_of_any_length_fits),
-		cmocka_unit_test(consuming_keeps_the_rest),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

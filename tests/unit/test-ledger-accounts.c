@@ -329,16 +329,19 @@ a_clock_that_jumps_during_a_poll_is_noticed_by_the_next(void **state)
 		.started = START, .ended = START + 365 * DAY, .listed = true
 	};
 	struct error e = { 0 };
-	int64_t m;
+	int64_t m, listed;
 
 	(void)state;
 	world_begin(&w);
+	assert_true(never_planned(&w, &listed));
+	assert_int_equal(listed, 0);
 	poll.account = w.account;
 	atomic_fetch_add(&wall, 365 * DAY);
 	m = row_in(&w, "u", STATE_GONE);
 	assert_int_equal(ledger_poll(w.l, &poll, &e), 0);
 	assert_int_equal(state_of(&w, m), STATE_GONE);
-	assert_int_equal(standing_of(&w).last_listed, START);
+	never_planned(&w, &listed);
+	assert_int_equal(listed, START);
 	/* It is not gone since a time that is yet to come. */
 	poll_at(&w, START + 365 * DAY + 60, true);
 	assert_int_equal(row_of(&w, m).since, START + 365 * DAY + 60);

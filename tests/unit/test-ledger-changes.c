@@ -324,15 +324,16 @@ static void
 the_first_poll_is_planned_once(void **state)
 {
 	struct world w;
+	int64_t listed;
 
 	(void)state;
 	world_begin(&w);
-	assert_true(standing_of(&w).first);
+	assert_true(never_planned(&w, &listed));
 	apply(&w, (struct ledger_change){ .kind = CHANGE_FIRST });
-	assert_false(standing_of(&w).first);
+	assert_false(never_planned(&w, &listed));
 	assert_int_equal(standing_of(&w).counts[STATE_NEW], 0);
 	reopen(&w);
-	assert_false(standing_of(&w).first);
+	assert_false(never_planned(&w, &listed));
 	world_end(&w);
 }
 

@@ -1,4 +1,4 @@
-/* test-lock.c - one process at a time, and a ledger that has gone is missed. */
+/* test-lock.c - one process at a time. */
 #include "ledger/lock.h"
 
 #include "base/alloc.h"
@@ -9,6 +9,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -45,7 +46,6 @@ static void
 remove_directory(char *dir)
 {
 	remove_file(dir, "ledger.lock");
-	remove_file(dir, "ledger.marker");
 	remove_file(dir, "ledger.db");
 	assert_int_equal(rmdir(dir), 0);
 	free(dir);
@@ -356,66 +356,6 @@ a_symbolic_link_is_not_followed(void **state)
 	remove_directory(dir);
 }
 
-/* --- the marker --- */
-
-static void
-a_first_ledger_is_no_question(void **state)
-{
-	char *dir = made_directory();
-	struct error e = { 0 };
-
-	(void)state;
-	assert_int_equal(lock_check_marker(dir, false, &e), 0);
-	assert_int_equal(lock_check_marker(dir, true, &e), 0);
-	remove_directory(dir);
-}
-
-static void
-a_ledger_that_has_gone_is_a_question(void **state)
-{
-	char *dir = made_directory();
-	struct error e = { 0 };
-
-	(void)state;
-	make_file(dir, "ledger.db", "some content");
-	assert_int_equal(lock_set_marker(dir, &e), 0);
-	assert_int_equal(mode_of(dir, "ledger.marker"), 0600);
-	assert_int_equal(lock_check_marker(dir, false, &e), 0);
-	assert_int_equal(lock_set_marker(dir, &e), 0);
-	remove_file(dir, "ledger.db");
-	assert_int_equal(lock_check_marker(dir, false, &e), -1);
-	assert_int_equal(e.kind, ERR_QUESTION);
-	assert_non_null(strstr(e.text, "--new-ledger"));
-	assert_non_null(strstr(e.text, dir));
-	assert_int_equal(lock_check_marker(dir, true, &e), 0);
-	remove_directory(dir);
-}
-
-static void
-a_ledger_that_has_become_empty_has_gone(void **state)
-{
-	char *dir = made_directory();
-	struct error e = { 0 };
-
-	(void)state;
-	assert_int_equal(lock_set_marker(dir, &e), 0);
-	make_file(dir, "ledger.db", "");
-	assert_int_equal(lock_check_marker(dir, false, &e), -1);
-	assert_int_equal(e.kind, ERR_QUESTION);
-	assert_int_equal(lock_check_marker(dir, true, &e), 0);
-	remove_directory(dir);
-}
-
-static void
-a_marker_that_cannot_be_set_is_an_error(void **state)
-{
-	struct error e = { 0 };
-
-	(void)state;
-	assert_int_equal(lock_set_marker("/dev/null", &e), -1);
-	assert_int_equal(e.kind, ERR_LEDGER);
-}
-
 int
 main(void)
 {
@@ -435,10 +375,6 @@ main(void)
 		cmocka_unit_test(
 		    a_path_that_is_a_file_is_an_error_of_the_ledger),
 		cmocka_unit_test(a_symbolic_link_is_not_followed),
-		cmocka_unit_test(a_first_ledger_is_no_question),
-		cmocka_unit_test(a_ledger_that_has_gone_is_a_question),
-		cmocka_unit_test(a_ledger_that_has_become_empty_has_gone),
-		cmocka_unit_test(a_marker_that_cannot_be_set_is_an_error),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

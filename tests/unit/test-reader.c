@@ -109,9 +109,10 @@ add(struct world *w, int64_t account, const char *uid, uint32_t copy,
 /* --- no ledger --- */
 
 static void
-count_recipient(void *arg, const char *recipient)
+count_recipient(void *arg, const char *recipient, const char *reply)
 {
 	(void)recipient;
+	(void)reply;
 	(*(int *)arg)++;
 }
 
@@ -149,8 +150,9 @@ no_ledger_is_an_empty_one(void **state)
 	assert_int_equal(reader_rows(r, 1, &rows, &e), 0);
 	assert_int_equal(rows.count, 0);
 	rows_free(&rows);
-	assert_int_equal(
-	    reader_delivered(r, 1, count_recipient, &called, &e), 0);
+	assert_int_equal(reader_outcomes(r, 1, STATE_DELIVERED, count_recipient,
+			     &called, &e),
+	    0);
 	assert_int_equal(reader_waiting(r, NULL, 0, ALL_STATES, count_waiting,
 			     &called, &found, &e),
 	    0);
@@ -219,8 +221,9 @@ what_the_ledger_does_not_know_is_empty(void **state)
 	assert_int_equal(rows.count, 0);
 	rows_free(&rows);
 	rows_free(&rows);
-	assert_int_equal(
-	    reader_delivered(w.r, 999, count_recipient, &called, &e), 0);
+	assert_int_equal(reader_outcomes(w.r, 999, STATE_DELIVERED,
+			     count_recipient, &called, &e),
+	    0);
 	assert_int_equal(reader_waiting(w.r, "nobody", 0, ALL_STATES,
 			     count_waiting, &called, &found, &e),
 	    0);
@@ -691,8 +694,9 @@ a_table_that_is_missing_is_an_error_and_not_empty(void **state)
 	assert_int_equal(e.kind, ERR_LEDGER);
 	rows_free(&rows);
 	error_clear(&e);
-	assert_int_equal(
-	    reader_delivered(w.r, 1, count_recipient, &called, &e), -1);
+	assert_int_equal(reader_outcomes(w.r, 1, STATE_DELIVERED,
+			     count_recipient, &called, &e),
+	    -1);
 	assert_int_equal(e.kind, ERR_LEDGER);
 	error_clear(&e);
 	assert_int_equal(reader_waiting(w.r, NULL, 0, ALL_STATES, count_waiting,

@@ -89,9 +89,10 @@ world_end(struct world *w)
 }
 
 static void
-count_one(void *arg, const char *recipient)
+count_one(void *arg, const char *recipient, const char *reply)
 {
 	assert_string_equal(recipient, "ann");
+	assert_string_equal(reply, "250");
 	(*(int *)arg)++;
 }
 
@@ -119,7 +120,9 @@ check_contents(const struct world *w)
 	assert_int_equal(rows.list[0].next_try, 30);
 	assert_false(rows.list[0].rejected);
 	assert_int_equal(rows.list[1].state, STATE_IN_DOUBT);
-	assert_int_equal(reader_delivered(r, 40, count_one, &delivered, &e), 0);
+	assert_int_equal(
+	    reader_outcomes(r, 40, STATE_DELIVERED, count_one, &delivered, &e),
+	    0);
 	assert_int_equal(delivered, 1);
 	rows_free(&rows);
 	reader_free(&r);

@@ -106,6 +106,9 @@ child_start(
 		return pid;
 	/* Without a terminal, as under cron: no word about stopping. */
 	close(STDERR_FILENO);
+	/* Whatever the shell has made of it that started us. */
+	signal(SIGINT, SIG_DFL);
+	signal(SIGHUP, SIG_DFL);
 	if (ignored != 0)
 		signal(ignored, SIG_IGN);
 	_exit(session_run(work, tick_count, l));
