@@ -139,7 +139,9 @@ fuzz_harmless(struct slice s)
 	while (s.len > 0) {
 		long c = character(&s);
 
-		if (c < 0x20 || (c >= 0x7f && c < 0xa0))
+		if (c < 0x20 || (c >= 0x7f && c < 0xa0) ||
+		    (c >= 0x2028 && c <= 0x202e) ||
+		    (c >= 0x2066 && c <= 0x2069))
 			return false;
 	}
 	return true;

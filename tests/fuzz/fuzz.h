@@ -57,7 +57,10 @@ bool fuzz_inside(struct slice part, struct slice whole);
 /* fuzz_has - does the text stand anywhere in s? */
 bool fuzz_has(struct slice s, const char *text);
 
-/* fuzz_harmless - is it UTF-8 without C0, DEL and C1? */
+/*
+ * fuzz_harmless - is it UTF-8 without C0, DEL and C1, and without what begins
+ * another line or turns the direction of writing?
+ */
 bool fuzz_harmless(struct slice s);
 
 #endif
