@@ -175,13 +175,9 @@ text_ago(int64_t seconds, char out[TEXT_UNIT])
 	return out;
 }
 
-/*
- * How many octets the UTF-8 character at the front of s has, or 0: there is
- * none. RFC 3629 section 4: no overlong forms, no surrogates, no more than
- * U+10FFFF, all of which the second octet shows.
- */
-static size_t
-utf8_character(struct slice s)
+/* RFC 3629 section 4: what may not be, the second octet shows. */
+size_t
+text_character(struct slice s)
 {
 	const unsigned char *p = (const unsigned char *)s.data;
 	unsigned char low = 0x80;
@@ -212,8 +208,8 @@ utf8_character(struct slice s)
 	return len;
 }
 
-static bool
-is_control(struct slice character)
+bool
+text_is_obeyed(struct slice character)
 {
 	const unsigned char *c = (const unsigned char *)character.data;
 
@@ -235,8 +231,8 @@ text_harmless(struct slice s, char *out, size_t room)
 	size_t n;
 
 	while (s.len > 0) {
-		n = utf8_character(s);
-		if (n == 0 || is_control(slice_make(s.data, n))) {
+		n = text_character(s);
+		if (n == 0 || text_is_obeyed(slice_make(s.data, n))) {
 			if (used + 1 >= room)
 				break;
 			out[used++] = '?';
@@ -258,8 +254,21 @@ text_is_utf8(struct slice s)
 	size_t n;
 
 	for (; s.len > 0; s = slice_skip(s, n)) {
-		n = utf8_character(s);
+		n = text_character(s);
 		if (n == 0)
+			return false;
+	}
+	return true;
+}
+
+bool
+text_is_harmless(struct slice s)
+{
+	size_t n;
+
+	for (; s.len > 0; s = slice_skip(s, n)) {
+		n = text_character(s);
+		if (n == 0 || text_is_obeyed(slice_make(s.data, n)))
 			return false;
 	}
 	return true;

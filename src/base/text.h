@@ -32,11 +32,22 @@ const char *text_octets(uint64_t octets, char out[TEXT_UNIT]);
 const char *text_ago(int64_t seconds, char out[TEXT_UNIT]);
 
 /*
- * text_harmless - copy octets of a peer as one line that no terminal obeys: C0,
- * DEL, C1, what begins another line or turns the direction of writing, and what
- * is not UTF-8 become '?'. Cut to fit; out is a string.
+ * text_character - how many octets the UTF-8 character at the front has (RFC
+ * 3629); 0: there is none.
+ * text_is_obeyed - does it do something to a terminal, rather than show? C0,
+ * DEL, C1, other ends of lines (U+2028, U+2029), other directions of writing
+ * (U+202A to U+202E, U+2066 to U+2069).
+ */
+size_t text_character(struct slice s);
+bool text_is_obeyed(struct slice character);
+
+/*
+ * text_harmless - copy octets of a peer as one line that no terminal obeys:
+ * what is obeyed and what is not UTF-8 become '?'. Cut to fit; out is a string.
+ * text_is_harmless - would it stay as it is?
  */
 void text_harmless(struct slice s, char *out, size_t room);
+bool text_is_harmless(struct slice s);
 
 /* text_is_utf8 - is all of it valid UTF-8 (RFC 3629)? */
 bool text_is_utf8(struct slice s);

@@ -2,6 +2,7 @@
 #include "command/json.h"
 
 #include "base/clock.h"
+#include "base/text.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -9,60 +10,30 @@
 
 #define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
 
-/*
- * The length of the well-formed UTF-8 sequence (RFC 3629 section 4) at the
- * front, or 0. The second octet's range excludes overlong forms, surrogates
- * and what is beyond U+10FFFF.
- */
-static size_t
-utf8_length(const unsigned char *s, size_t len)
+/* The number of a character of UTF-8. */
+static unsigned
+code_point(struct slice character)
 {
-	unsigned char low = 0x80;
-	unsigned char high = 0xbf;
-	size_t n;
-	size_t i;
+	const unsigned char *s = (const unsigned char *)character.data;
+	unsigned code = s[0];
 
-	if (s[0] < 0x80)
-		return 1;
-	if (s[0] < 0xc2 || s[0] > 0xf4)
-		return 0;
-	n = s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
-	if (n > len)
-		return 0;
-	if (s[0] == 0xe0)
-		low = 0xa0;
-	else if (s[0] == 0xed)
-		high = 0x9f;
-	else if (s[0] == 0xf0)
-		low = 0x90;
-	else if (s[0] == 0xf4)
-		high = 0x8f;
-	if (s[1] < low || s[1] > high)
-		return 0;
-	for (i = 2; i < n; i++)
-		if (s[i] < 0x80 || s[i] > 0xbf)
-			return 0;
-	return n;
+	if (character.len > 1)
+		code &= 0x7fu >> character.len;
+	for (size_t i = 1; i < character.len; i++)
+		code = code << 6 | (s[i] & 0x3fu);
+	return code;
 }
 
-/* C0 must be escaped (RFC 8259 section 7); DEL and C1 for the terminal. */
-static bool
-octets_control(const unsigned char *s, size_t len)
-{
-	if (len == 1)
-		return s[0] < 0x20 || s[0] == 0x7f;
-	return len == 2 && s[0] == 0xc2 && s[1] < 0xa0;
-}
-
+/* C0 must be escaped (RFC 8259 section 7); the rest for the terminal. */
 static void
-character_add(struct buffer *out, const unsigned char *s, size_t len)
+character_add(struct buffer *out, struct slice character)
 {
-	if (len == 1 && (s[0] == '"' || s[0] == '\\'))
-		buffer_addf(out, "\\%c", s[0]);
-	else if (octets_control(s, len))
-		buffer_addf(out, "\\u%04x", (unsigned)s[len - 1]);
+	if (slice_is(character, "\"") || slice_is(character, "\\"))
+		buffer_addf(out, "\\%c", character.data[0]);
+	else if (text_is_obeyed(character))
+		buffer_addf(out, "\\u%04x", code_point(character));
 	else
-		buffer_add(out, s, len);
+		buffer_add_slice(out, character);
 }
 
 static void
@@ -72,14 +43,13 @@ quoted_add(struct buffer *out, struct slice value)
 
 	buffer_add_text(out, "\"");
 	while (value.len > 0) {
-		const unsigned char *s = (const unsigned char *)value.data;
-
-		n = utf8_length(s, value.len);
+		n = text_character(value);
 		if (n == 0) {
 			buffer_add_text(out, REPLACEMENT);
 			n = 1;
-		} else
-			character_add(out, s, n);
+		} else {
+			character_add(out, slice_make(value.data, n));
+		}
 		value = slice_skip(value, n);
 	}
 	buffer_add_text(out, "\"");

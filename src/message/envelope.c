@@ -143,7 +143,7 @@ is_mailbox(struct slice s)
 	    memchr(s.data, '<', s.len) != NULL ||
 	    memchr(s.data, '>', s.len) != NULL)
 		return false;
-	if (has_eightbit(s) && !text_is_utf8(s))
+	if (has_eightbit(s) && !text_is_harmless(s))
 		return false;
 	local = s.data[0] == '"' ? quoted_string(s) : dot_string(s);
 	if (local == 0)

@@ -28,7 +28,7 @@ take(struct slice *s, const char *text)
 	return true;
 }
 
-/* Four hexadecimal digits; our writer has no need of more than Latin-1. */
+/* Four hexadecimal digits; our writer has no need of surrogates. */
 static bool
 read_escape(struct slice *s, struct buffer *plain)
 {
@@ -47,11 +47,14 @@ read_escape(struct slice *s, struct buffer *plain)
 	code = (unsigned)strtoul(digits, NULL, 16);
 	if (code < 0x80)
 		buffer_add(plain, &(char){ (char)code }, 1);
-	else
+	else if (code < 0x800)
 		buffer_addf(
 		    plain, "%c%c", 0xc0 | code >> 6, 0x80 | (code & 0x3f));
+	else
+		buffer_addf(plain, "%c%c%c", 0xe0 | code >> 12,
+		    0x80 | (code >> 6 & 0x3f), 0x80 | (code & 0x3f));
 	*s = slice_skip(*s, 4);
-	return code < 0x100;
+	return code < 0xd800;
 }
 
 static bool

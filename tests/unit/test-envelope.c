@@ -77,10 +77,10 @@ what_is_no_mailbox_is_the_null_sender(void **state)
 		"<ann@b>\r\n <c@d>", "<ann\r\n@b>", "<ann\n@b>", "<ann\r@b>",
 		"<a\tb@c>", "<\"a\tb\"@c>", "<\"a\x7f\"@c>", "<\"a>b\"@c>",
 		"<\"a<b\"@c>", "<ann,bob@c>", "<ann@b,c>", "<ann\\@b>",
-		"<ann@b:c>", "<a\xff@b>", "<a\xc3@b>", "<a@b\xed\xa0\x80>",
-		"<a\xc2\x85@b>", "<a\xc0\xaf@b>", "<a@x" LABEL63 ">",
-		"<" X64 "@" DOMAIN189 ".xxxxx>", "<x" X64 "@" DOMAIN189 ">",
-		"<" X64 X64 X64 X64 "@b>" };
+		"<ann@b:c>", "<a\xff@b>", "<a\xc3@b>", "<a\xe2\x80\xae@b>",
+		"<a@b\xed\xa0\x80>", "<a\xc2\x85@b>", "<a\xc0\xaf@b>",
+		"<a@x" LABEL63 ">", "<" X64 "@" DOMAIN189 ".xxxxx>",
+		"<x" X64 "@" DOMAIN189 ">", "<" X64 X64 X64 X64 "@b>" };
 	char out[ENVELOPE_ADDRESS];
 	size_t i;
 

@@ -109,6 +109,8 @@ control_characters_are_escaped(void **state)
 	assert_text("\xc2\x80", 2, "\"\\u0080\"");
 	assert_text("\xc2\x9b", 2, "\"\\u009b\"");
 	assert_text("\xc2\xa0", 2, "\"\xc2\xa0\"");
+	assert_text("\xe2\x80\xae", 3, "\"\\u202e\"");
+	assert_text("\xe2\x82\xac", 3, "\"\xe2\x82\xac\"");
 	assert_text("a\"b\\c/", 6, "\"a\\\"b\\\\c/\"");
 }
 
