@@ -122,7 +122,7 @@ void
 marker_vouch(const char *dir, int64_t checked)
 {
 	char line[LINE];
-	ssize_t n = 0;
+	ssize_t n;
 	int fd;
 
 	if (!describe(dir, checked, line) ||
@@ -130,7 +130,7 @@ marker_vouch(const char *dir, int64_t checked)
 		return;
 	n = pwrite(fd, line, strlen(line), 0);
 	close(fd);
-	(void)n;
+	(void)n; /* what is not written vouches for nothing */
 }
 
 int64_t

@@ -76,11 +76,15 @@ moved_suspected(const struct moved *m)
 /* --- samples --- */
 
 static int
+compare_numbers(uint64_t x, uint64_t y)
+{
+	return (x > y) - (x < y);
+}
+
+static int
 by_value(const void *a, const void *b)
 {
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return (x > y) - (x < y);
+	return compare_numbers(*(const uint64_t *)a, *(const uint64_t *)b);
 }
 
 size_t
@@ -171,12 +175,6 @@ struct pool {
 	struct stranger **strangers; /* owned */
 	size_t count;
 };
-
-static int
-compare_numbers(uint64_t x, uint64_t y)
-{
-	return (x > y) - (x < y);
-}
 
 /*
  * Rows were made in the order in which their messages were listed. What was
