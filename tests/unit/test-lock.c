@@ -1,6 +1,7 @@
 /* test-lock.c - one process at a time. */
 #include "ledger/lock.h"
 
+#include "../kit/directory.h"
 #include "base/alloc.h"
 
 #include <errno.h>
@@ -22,58 +23,6 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-
-static char *
-made_directory(void)
-{
-	char *dir = xstrdup("/tmp/postrider-lock.XXXXXX");
-
-	assert_non_null(mkdtemp(dir));
-	return dir;
-}
-
-static void
-remove_file(const char *dir, const char *name)
-{
-	char *path = xasprintf("%s/%s", dir, name);
-
-	if (unlink(path) < 0)
-		assert_int_equal(errno, ENOENT);
-	free(path);
-}
-
-static void
-remove_directory(char *dir)
-{
-	remove_file(dir, "ledger.lock");
-	remove_file(dir, "ledger.db");
-	assert_int_equal(rmdir(dir), 0);
-	free(dir);
-}
-
-static void
-make_file(const char *dir, const char *name, const char *content)
-{
-	char *path = xasprintf("%s/%s", dir, name);
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	ssize_t len = (ssize_t)strlen(content);
-
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, content, (size_t)len), len);
-	close(fd);
-	free(path);
-}
-
-static int
-mode_of(const char *dir, const char *name)
-{
-	char *path = xasprintf("%s/%s", dir, name);
-	struct stat st;
-
-	assert_int_equal(lstat(path, &st), 0);
-	free(path);
-	return (int)(st.st_mode & 07777);
-}
 
 /* Try to take the lock in another process; what it says goes to *e. */
 static int

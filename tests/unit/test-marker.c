@@ -4,6 +4,7 @@
  */
 #include "ledger/marker.h"
 
+#include "../kit/directory.h"
 #include "base/alloc.h"
 #include "ledger/ledger.h"
 
@@ -35,59 +36,10 @@ clock_wall(void)
 }
 
 static char *
-made_directory(void)
+begin(void)
 {
-	char *dir = xstrdup("/tmp/postrider-marker.XXXXXX");
-
 	wall = NOW;
-	assert_non_null(mkdtemp(dir));
-	return dir;
-}
-
-static void
-remove_file(const char *dir, const char *name)
-{
-	char *path = xasprintf("%s/%s", dir, name);
-
-	if (unlink(path) < 0)
-		assert_int_equal(errno, ENOENT);
-	free(path);
-}
-
-static void
-remove_directory(char *dir)
-{
-	static const char *const names[] = { "ledger.db", "ledger.db-wal",
-		"ledger.db-shm", "ledger.lock", "ledger.marker" };
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		remove_file(dir, names[i]);
-	assert_int_equal(rmdir(dir), 0);
-	free(dir);
-}
-
-static void
-make_file(const char *dir, const char *name, const char *content)
-{
-	char *path = xasprintf("%s/%s", dir, name);
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	ssize_t len = (ssize_t)strlen(content);
-
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, content, (size_t)len), len);
-	close(fd);
-	free(path);
-}
-
-static int
-mode_of(const char *dir, const char *name)
-{
-	char *path = xasprintf("%s/%s", dir, name);
-	struct stat st;
-
-	assert_int_equal(lstat(path, &st), 0);
-	free(path);
-	return (int)(st.st_mode & 07777);
+	return made_directory();
 }
 
 /* --- a ledger that has gone --- */
@@ -95,7 +47,7 @@ mode_of(const char *dir, const char *name)
 static void
 a_first_ledger_is_no_question(void **state)
 {
-	char *dir = made_directory();
+	char *dir = begin();
 	struct error e = { 0 };
 
 	(void)state;
@@ -107,7 +59,7 @@ a_first_ledger_is_no_question(void **state)
 static void
 a_ledger_that_has_gone_is_a_question(void **state)
 {
-	char *dir = made_directory();
+	char *dir = begin();
 	struct error e = { 0 };
 
 	(void)state;
@@ -128,7 +80,7 @@ a_ledger_that_has_gone_is_a_question(void **state)
 static void
 a_ledger_that_has_become_empty_has_gone(void **state)
 {
-	char *dir = made_directory();
+	char *dir = begin();
 	struct error e = { 0 };
 
 	(void)state;
@@ -156,7 +108,7 @@ a_marker_that_cannot_be_set_is_an_error(void **state)
 static char *
 vouched(void)
 {
-	char *dir = made_directory();
+	char *dir = begin();
 	struct error e = { 0 };
 
 	make_file(dir, "ledger.db", "some content");
@@ -300,7 +252,7 @@ damage(const char *dir)
 static void
 damage_by_the_disk_alone_is_noticed_after_a_week(void **state)
 {
-	char *dir = made_directory();
+	char *dir = begin();
 	struct ledger *l = opened(dir);
 
 	(void)state;
@@ -322,7 +274,7 @@ damage_by_the_disk_alone_is_noticed_after_a_week(void **state)
 static void
 who_is_told_of_damage_is_told_again(void **state)
 {
-	char *dir = made_directory();
+	char *dir = begin();
 	struct ledger *l = opened(dir);
 
 	(void)state;
@@ -337,7 +289,7 @@ who_is_told_of_damage_is_told_again(void **state)
 static void
 a_ledger_closed_in_order_is_vouched_for(void **state)
 {
-	char *dir = made_directory();
+	char *dir = begin();
 	struct ledger *l = opened(dir);
 
 	(void)state;
