@@ -100,6 +100,8 @@ fill_destination(struct destination *d, const struct scope *s)
 	fill_login(&d->login, s);
 	d->options.lmtp = scope_given(s, "lmtp");
 	d->options.helo = text_of(s, "helo");
+	d->connections = (unsigned)number_of(s, "connections");
+	d->max_messages = (uint64_t)number_of(s, "max_messages");
 	d->hold_eightbit = number_of(s, "eightbit") != 0;
 	d->options.reply_timeout_ms = number_of(s, "reply_timeout") * MS_PER_S;
 }

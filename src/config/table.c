@@ -571,6 +571,29 @@ const struct setting settings_table[] = {
 	},
 	{
 	    .section = SECTION_DESTINATION,
+	    .name = "connections",
+	    .type = TYPE_COUNT,
+	    .min = 1,
+	    .max = 100,
+	    .initial = "8",
+	    .help = "How many connections to the server at once, at most.",
+	    .more = "It begins with one, and opens another while mail waits "
+		    "and each one more makes it faster; all mailboxes share "
+		    "them. A server that wants fewer gets fewer.",
+	},
+	{
+	    .section = SECTION_DESTINATION,
+	    .name = "max_messages",
+	    .type = TYPE_COUNT,
+	    .min = 0,
+	    .max = MANY,
+	    .initial = "0",
+	    .help = "How many messages on one connection; 0: no limit.",
+	    .more = "Then it is closed and another one opened. Some servers "
+		    "refuse more than a hundred or so.",
+	},
+	{
+	    .section = SECTION_DESTINATION,
 	    .name = "eightbit",
 	    .type = TYPE_CHOICE,
 	    .choices = eightbit_choices,

@@ -15,6 +15,8 @@ struct destination {
 	struct endpoint at;
 	struct login login;
 	struct smtp_options options;
+	unsigned connections; /* at once, at most */
+	uint64_t max_messages; /* on one connection; 0: no limit */
 	bool hold_eightbit; /* where 8BITMIME is not offered */
 };
 

@@ -1,96 +1,23 @@
 /* MAIL, RCPT, DATA, the content, its end, the verdict: in this order. */
 #include "delivery/transaction.h"
 
-#include "base/clock.h"
 #include "base/crash.h"
-#include "base/text.h"
-#include "delivery/policy.h"
 #include "delivery/verdict.h"
 
 #include <stdio.h>
 
-/* So many messages in a row refused at MAIL: is it the messages? */
-#define SENDERS_REFUSED_MAX 3
-
-static bool
-is_ascii(const char *s)
-{
-	for (; *s != '\0'; s++)
-		if ((unsigned char)*s >= 0x80)
-			return false;
-	return true;
-}
-
-static enum state
-state_after(enum policy_action action)
-{
-	switch (action) {
-	case POLICY_ACCEPTED:
-		return STATE_DELIVERED;
-	case POLICY_HOLD_MESSAGE:
-	case POLICY_HOLD_RECIPIENT:
-		return STATE_HELD;
-	default:
-		return STATE_DEFERRED;
-	}
-}
-
-/*
- * Nobody may be refused as the sender of a bounce: a server that does it has
- * something against us, not against the senders. Leaves it without a
- * transaction.
- */
-static bool
-takes_null_sender(struct transaction *x)
-{
-	const struct smtp_mail mail = { .sender = "" };
-	struct smtp_reply reply = { 0 };
-	struct error ignored = { 0 };
-
-	if (!smtp_usable(x->smtp) ||
-	    smtp_mail(x->smtp, &mail, &reply, &ignored) < 0 ||
-	    reply.code >= 300)
-		return false;
-	x->senders_refused = 0;
-	return smtp_rset(x->smtp, &reply, &ignored) == 0;
-}
-
-/*
- * What a reply to MAIL, DATA or the end of data means for one recipient, or
- * (NULL) for all that wait for it.
- */
+/* As judge_reply(), minding how many senders have been refused in a row. */
 static enum attempt
 judge(struct transaction *x, struct transit *t, enum policy_stage stage,
     struct transit_recipient *r, const struct smtp_reply *reply)
 {
-	enum policy_action action = policy_reply(stage, reply);
-	char words[SMTP_REPLY_TEXT], text[SMTP_REPLY_TEXT + 80];
-
-	smtp_reply_text(reply, words);
-	if (action == POLICY_RECONNECT) {
-		error_set(&t->error, ERR_BUSY, "destination %s: %s",
-		    x->destination, words);
-		return stage < STAGE_END ? ATTEMPT_AGAIN : ATTEMPT_LOST;
-	}
 	if (stage == STAGE_MAIL && reply->code >= 500 &&
-	    ++x->senders_refused >= SENDERS_REFUSED_MAX &&
-	    !takes_null_sender(x))
-		action = POLICY_STOP_DESTINATION;
-	if (action == POLICY_STOP_DESTINATION) {
-		error_set(&t->error, ERR_REFUSED,
-		    "destination %s takes no mail from here: %s",
-		    x->destination, words);
-		return ATTEMPT_STOP;
+	    ++x->senders_refused >= SENDERS_REFUSED_MAX) {
+		if (!judge_takes_null_sender(x->smtp))
+			return judge_stop(t, reply, x->destination);
+		x->senders_refused = 0;
 	}
-	snprintf(text, sizeof(text), "%s", words);
-	if (state_after(action) == STATE_HELD && policy_is_too_large(reply))
-		snprintf(text, sizeof(text), "too large for %s: %s",
-		    x->destination, words);
-	if (r != NULL)
-		verdict_set(r, state_after(action), text);
-	else
-		verdict_set_rest(t, state_after(action), text);
-	return ATTEMPT_DONE;
+	return judge_reply(t, stage, r, reply, x->destination);
 }
 
 /* --- intents --- */
@@ -154,53 +81,15 @@ intent_wait(
 
 /* --- the conversation --- */
 
-/* What can be known before a word is said. */
-static bool
-held_locally(
-    struct transaction *x, struct transit *t, uint64_t octets, bool utf8)
-{
-	const struct smtp_ehlo *ehlo = smtp_ehlo(x->smtp);
-	char text[200], limit[TEXT_UNIT];
-
-	if (utf8 && !ehlo->smtputf8) {
-		snprintf(text, sizeof(text),
-		    "%s cannot take addresses in UTF-8 (SMTPUTF8)",
-		    x->destination);
-		verdict_set_rest(t, STATE_HELD, text);
-		return true;
-	}
-	if (ehlo->size_limit > 0 && octets > ehlo->size_limit) {
-		snprintf(text, sizeof(text),
-		    "too large for %s, which takes up to %s", x->destination,
-		    text_octets(ehlo->size_limit, limit));
-		verdict_set_rest(t, STATE_HELD, text);
-		return true;
-	}
-	return false;
-}
-
-/* MAIL and RCPT. *accepted: how many recipients the server takes. */
 static enum attempt
 send_envelope(struct transaction *x, struct transit *t, size_t *accepted)
 {
-	uint64_t size = transit_size(t);
-	struct smtp_mail mail = {
-		.sender = t->sender,
-		.octets = size > 0 ? size : t->octets,
-		.eightbit = true,
-		.utf8 = t->sender_utf8,
-	};
+	struct smtp_mail mail;
 	struct smtp_reply reply = { 0 };
 	enum attempt a;
 
 	*accepted = 0;
-	for (size_t i = 0; i < t->recipient_count; i++) {
-		t->recipients[i].accepted = false;
-		t->recipients[i].state = STATE_NEW;
-		if (!is_ascii(t->recipients[i].address))
-			mail.utf8 = true;
-	}
-	if (held_locally(x, t, mail.octets, mail.utf8))
+	if (!judge_envelope(t, smtp_ehlo(x->smtp), x->destination, &mail))
 		return ATTEMPT_DONE;
 	if (smtp_mail(x->smtp, &mail, &reply, &t->error) < 0)
 		return ATTEMPT_AGAIN;
@@ -294,10 +183,7 @@ content_refused(struct transaction *x, struct transit *t)
 	smtp_free(&x->smtp);
 	if (early.code >= 400)
 		return judge(x, t, STAGE_END, NULL, &early);
-	for (size_t i = 0; i < t->recipient_count; i++)
-		if (t->recipients[i].state == STATE_NEW)
-			return ATTEMPT_LOST;
-	return ATTEMPT_DONE;
+	return judge_is_open(t) ? ATTEMPT_LOST : ATTEMPT_DONE;
 }
 
 /* Of the positive replies only 250 says that the message was taken. */

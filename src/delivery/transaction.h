@@ -5,7 +5,7 @@
 #ifndef DELIVERY_TRANSACTION_H
 #define DELIVERY_TRANSACTION_H
 
-#include "delivery/transit.h"
+#include "delivery/judge.h"
 #include "ledger/ledger.h"
 #include "smtp/smtp.h"
 
@@ -21,15 +21,6 @@ struct transaction {
 	unsigned senders_refused; /* in a row, for good */
 	struct ledger_job intent; /* of the message under way */
 	struct ledger_change change;
-};
-
-/* What came of one attempt at a transaction. */
-enum attempt {
-	ATTEMPT_DONE, /* each recipient has an outcome */
-	ATTEMPT_AGAIN, /* the connection's fault; the content is untouched */
-	ATTEMPT_LOST, /* the connection's fault; no end of data was sent */
-	ATTEMPT_DOUBT, /* cut between the end of data and its reply */
-	ATTEMPT_STOP /* every message would fare the same */
 };
 
 /*

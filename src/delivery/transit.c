@@ -33,12 +33,14 @@ struct transit_pipe {
 	struct transit_pool *pool; /* borrowed */
 	pthread_mutex_t lock; /* guards what follows */
 	struct chunk *head, *tail;
+	struct chunk *at; /* what is read next of a complete message */
 	struct chunk *own; /* owned: the one that is always there */
 	bool own_used;
 	size_t held; /* octets in the pipe */
 	uint64_t written; /* octets so far */
 	size_t wake_writer_at; /* held has to fall this low */
 	bool complete, broken, abandoned;
+	bool whole; /* it was complete before any of it was read */
 	struct signal readable, writable;
 };
 
@@ -153,6 +155,7 @@ drop_head(struct transit_pipe *p)
 	struct chunk *c = p->head;
 
 	p->head = c->next;
+	p->at = NULL;
 	if (p->head == NULL)
 		p->tail = NULL;
 	if (c == p->own)
@@ -291,31 +294,44 @@ transit_write(struct transit *t, struct slice in, struct deadline until,
 	}
 }
 
-static void
-finish(struct transit_pipe *p, bool *how)
+void
+transit_complete(struct transit *t)
 {
+	struct transit_pipe *p = t->pipe;
+
 	pthread_mutex_lock(&p->lock);
-	*how = true;
+	p->whole = p->held == p->written;
+	p->complete = true;
 	update_signals(p);
 	pthread_mutex_unlock(&p->lock);
 }
 
 void
-transit_complete(struct transit *t)
-{
-	finish(t->pipe, &t->pipe->complete);
-}
-
-void
 transit_break(struct transit *t)
 {
-	finish(t->pipe, &t->pipe->broken);
+	struct transit_pipe *p = t->pipe;
+
+	pthread_mutex_lock(&p->lock);
+	p->broken = true;
+	update_signals(p);
+	pthread_mutex_unlock(&p->lock);
 }
 
 struct slice
 transit_header(const struct transit *t)
 {
 	return slice_make(t->header, t->has_header ? sizeof(t->header) : 0);
+}
+
+/* A complete message stays until it has its verdict: it may go out again. */
+static struct chunk *
+reading(struct transit_pipe *p)
+{
+	if (p->at == NULL)
+		p->at = p->head;
+	while (p->at != NULL && p->at->from == p->at->to && p->at->next != NULL)
+		p->at = p->at->next;
+	return p->at;
 }
 
 enum transit_part
@@ -328,7 +344,7 @@ transit_peek(struct transit *t, struct slice *part)
 	if (p->broken) {
 		what = TRANSIT_BROKEN;
 	} else if (p->held > 0) {
-		struct chunk *c = p->head;
+		struct chunk *c = reading(p);
 
 		*part = slice_make(c->data + c->from, c->to - c->from);
 		what = TRANSIT_PART;
@@ -343,14 +359,44 @@ void
 transit_skip(struct transit *t, size_t n)
 {
 	struct transit_pipe *p = t->pipe;
+	struct chunk *c;
 
 	pthread_mutex_lock(&p->lock);
-	p->head->from += n;
+	c = reading(p);
+	c->from += n;
 	p->held -= n;
-	if (p->head->from == p->head->to)
+	if (c->from == c->to && !p->whole)
 		drop_head(p);
 	update_signals(p);
 	pthread_mutex_unlock(&p->lock);
+}
+
+bool
+transit_rewind(struct transit *t)
+{
+	struct transit_pipe *p = t->pipe;
+	bool whole;
+
+	pthread_mutex_lock(&p->lock);
+	whole = p->whole;
+	for (struct chunk *c = whole ? p->head : NULL; c != NULL; c = c->next)
+		c->from = 0;
+	p->at = NULL;
+	if (whole)
+		p->held = (size_t)p->written;
+	pthread_mutex_unlock(&p->lock);
+	return whole;
+}
+
+bool
+transit_whole(struct transit *t)
+{
+	bool whole;
+
+	pthread_mutex_lock(&t->pipe->lock);
+	whole = t->pipe->whole;
+	pthread_mutex_unlock(&t->pipe->lock);
+	return whole;
 }
 
 int

@@ -133,6 +133,8 @@ struct slice transit_header(const struct transit *t);
  * transit_peek - TRANSIT_PART: *part is content, borrowed until transit_skip()
  *	drops it; TRANSIT_WAIT: nothing yet, wait for transit_fd() to be readable;
  *	TRANSIT_COMPLETE: that was all; TRANSIT_BROKEN: as above.
+ * transit_rewind - read it from its beginning again. False: that cannot be
+ *	done, since it was not complete when reading began.
  * transit_abandon - nothing more is wanted.
  * transit_size - how long the content is, 0 when that is not known yet.
  */
@@ -144,6 +146,8 @@ enum transit_part {
 };
 enum transit_part transit_peek(struct transit *t, struct slice *part);
 void transit_skip(struct transit *t, size_t n);
+bool transit_rewind(struct transit *t);
+bool transit_whole(struct transit *t); /* it can be rewound */
 int transit_fd(const struct transit *t);
 void transit_abandon(struct transit *t);
 uint64_t transit_size(struct transit *t);

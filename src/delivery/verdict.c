@@ -165,3 +165,29 @@ verdict_conclude(struct transit *t, const char *destination)
 	    t->end == TRANSIT_REJECTED && t->change.state == STATE_REPORT_OWED;
 	copy_outcomes(t);
 }
+
+void
+verdict_send(struct transit *t, struct ledger *ledger, bool record)
+{
+	transit_abandon(t);
+	t->job = (struct ledger_job){
+		.account = t->account,
+		.changes = &t->change,
+		.change_count = 1,
+		.answer = t->answer,
+		.context = t,
+	};
+	if (record)
+		ledger_submit(ledger, &t->job);
+	else
+		queue_push(t->answer, &t->job.item);
+}
+
+void
+verdict_untried(struct transit *t, struct ledger *ledger, bool recorded)
+{
+	t->end = TRANSIT_UNTRIED;
+	t->change = (struct ledger_change){ .kind = CHANGE_WITHDRAW,
+		.message = t->message };
+	verdict_send(t, ledger, recorded);
+}

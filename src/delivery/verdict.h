@@ -20,4 +20,16 @@ void verdict_set_rest(struct transit *t, enum state state, const char *words);
  */
 void verdict_conclude(struct transit *t, const char *destination);
 
+/*
+ * verdict_send - send the transit back, by way of the ledger if there is
+ * something to record: its change.
+ */
+void verdict_send(struct transit *t, struct ledger *ledger, bool record);
+
+/*
+ * verdict_untried - send it back, with its error, as if nothing had been done.
+ * recorded: the ledger holds an intent, which is to be withdrawn.
+ */
+void verdict_untried(struct transit *t, struct ledger *ledger, bool recorded);
+
 #endif

@@ -119,6 +119,8 @@ receive(struct smtp *s, struct smtp_reply *reply, struct smtp_ehlo *ehlo,
 			continue;
 		if (reply->code == 421)
 			s->usable = false;
+		if (s->owed > 0)
+			s->owed--;
 		return 0;
 	}
 	error_set(e, ERR_PROTOCOL, "%s sent a reply of more than %d lines",
@@ -145,23 +147,47 @@ is_one_line(struct slice s)
 }
 
 static int
-send_line(
+put_line(
     struct smtp *s, struct buffer *line, const char *shown, struct error *e)
 {
-	stream_stop_at(s->stream, STOP_SOON);
-	if (!is_one_line(buffer_slice(line)))
-		return error_set(e, ERR_PROTOCOL,
+	if (!is_one_line(buffer_slice(line))) {
+		error_set(e, ERR_PROTOCOL,
 		    "a command to %s has a line end in it", smtp_peer(s));
-	if (stream_buffered(s->stream) > 0)
+		return smtp_broken(s);
+	}
+	if (s->owed == 0 && stream_buffered(s->stream) > 0)
 		return smtp_unasked(s, e);
 	log_trace(s->at->name, true, "%s", shown != NULL ? shown : line->data);
 	buffer_add_text(line, "\r\n");
-	if (stream_write(s->stream, buffer_slice(line), e) < 0 ||
-	    stream_flush(s->stream, e) < 0)
-		return smtp_cut_off(s, e);
+	if (stream_write(s->stream, buffer_slice(line), e) < 0)
+		return s->owed > 0 ? smtp_broken(s) : smtp_cut_off(s, e);
+	s->owed++;
 	return 0;
 }
 
+int
+smtp_put_line(
+    struct smtp *s, struct buffer *line, const char *shown, struct error *e)
+{
+	int rc = put_line(s, line, shown, e);
+
+	buffer_wipe(line);
+	return rc;
+}
+
+int
+smtp_put(struct smtp *s, struct error *e, const char *fmt, ...)
+{
+	struct buffer line = { 0 };
+	va_list ap;
+
+	va_start(ap, fmt);
+	buffer_vaddf(&line, fmt, ap);
+	va_end(ap);
+	return smtp_put_line(s, &line, NULL, e);
+}
+
+/* Nothing else is on its way: send it, and wait for its reply. */
 static int
 ask(struct smtp *s, struct buffer *line, const char *shown,
     struct smtp_reply *reply, struct smtp_ehlo *ehlo, struct error *e)
@@ -169,11 +195,15 @@ ask(struct smtp *s, struct buffer *line, const char *shown,
 	int rc;
 
 	*reply = (struct smtp_reply){ 0 };
-	rc = send_line(s, line, shown, e);
+	stream_stop_at(s->stream, STOP_SOON);
+	rc = put_line(s, line, shown, e);
+	if (rc == 0 && stream_flush(s->stream, e) < 0)
+		rc = smtp_cut_off(s, e);
 	if (rc == 0)
 		rc = receive(s, reply, ehlo, stream_timeout(s->stream), e);
+	/* Not before: what is secret in it is looked for in the reply. */
 	buffer_wipe(line);
-	return rc < 0 ? smtp_broken(s) : 0;
+	return rc;
 }
 
 int

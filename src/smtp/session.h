@@ -20,6 +20,7 @@ struct smtp {
 	struct smtp_ehlo ehlo;
 	struct dot_encoder dots;
 	uint64_t content; /* octets of it, in this transaction */
+	size_t owed; /* replies */
 	bool usable;
 	struct smtp_reply early; /* what was said unasked */
 	/* What was last sent and must not be shown, should the server repeat
@@ -36,14 +37,19 @@ const char *smtp_peer(const struct smtp *s);
 int smtp_broken(struct smtp *s);
 
 /*
+ * smtp_put - queue a command, whose reply is then owed.
  * smtp_ask - send a command and read its reply. A refusal is a reply, too.
- * smtp_ask_line - the same for a line made by the caller, who gets it back
- * wiped. shown: for the trace, where the line has a secret; else NULL.
+ * smtp_put_line, smtp_ask_line - the same for a line made by the caller, who
+ * gets it back wiped. shown: for the trace, where the line has a secret; else NULL.
  * ERR_PROTOCOL when there is a line end in the command; ERR_IO, with the
  * server's words, when it has said something unasked.
  */
 int smtp_ask(struct smtp *s, struct smtp_reply *reply, struct error *e,
     const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+int smtp_put_line(
+    struct smtp *s, struct buffer *line, const char *shown, struct error *e);
+int smtp_put(struct smtp *s, struct error *e, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 int smtp_ask_line(struct smtp *s, struct buffer *line, const char *shown,
     struct smtp_reply *reply, struct error *e);
 

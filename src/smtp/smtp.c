@@ -213,12 +213,10 @@ check_final(struct smtp *s, const char *what, const struct smtp_reply *reply,
 }
 
 int
-smtp_mail(struct smtp *s, const struct smtp_mail *m, struct smtp_reply *reply,
-    struct error *e)
+smtp_put_mail(struct smtp *s, const struct smtp_mail *m, struct error *e)
 {
 	struct buffer line = { 0 };
 
-	*reply = (struct smtp_reply){ 0 };
 	if (check_path(s, m->sender, e) < 0)
 		return -1;
 	buffer_addf(&line, "MAIL FROM:<%s>", m->sender);
@@ -228,7 +226,109 @@ smtp_mail(struct smtp *s, const struct smtp_mail *m, struct smtp_reply *reply,
 		buffer_add_text(&line, " BODY=8BITMIME");
 	if (m->utf8)
 		buffer_add_text(&line, " SMTPUTF8");
-	if (smtp_ask_line(s, &line, NULL, reply, e) < 0)
+	return smtp_put_line(s, &line, NULL, e);
+}
+
+int
+smtp_put_rcpt(struct smtp *s, const char *recipient, struct error *e)
+{
+	if (check_path(s, recipient, e) < 0)
+		return -1;
+	return smtp_put(s, e, "RCPT TO:<%s>", recipient);
+}
+
+int
+smtp_put_data(struct smtp *s, struct error *e)
+{
+	s->dots = (struct dot_encoder){ 0 };
+	s->content = 0;
+	return smtp_put(s, e, "DATA");
+}
+
+int
+smtp_put_rset(struct smtp *s, struct error *e)
+{
+	return smtp_put(s, e, "RSET");
+}
+
+int
+smtp_put_bdat(struct smtp *s, uint64_t octets, struct error *e)
+{
+	return smtp_put(s, e, "BDAT %" PRIu64 " LAST", octets);
+}
+
+int
+smtp_put_octets(struct smtp *s, struct slice part, struct error *e)
+{
+	return stream_write(s->stream, part, e) < 0 ? smtp_broken(s) : 0;
+}
+
+int
+smtp_flush(struct smtp *s, struct error *e)
+{
+	return stream_flush(s->stream, e) < 0 ? smtp_broken(s) : 0;
+}
+
+size_t
+smtp_owed(const struct smtp *s)
+{
+	return s->owed;
+}
+
+void
+smtp_owe(struct smtp *s, size_t more)
+{
+	s->owed += more;
+}
+
+int
+smtp_await(struct smtp *s, int fd, struct deadline until, struct error *e)
+{
+	int ready;
+
+	if (smtp_flush(s, e) < 0)
+		return -1;
+	ready = stream_wait(s->stream, fd, until, e);
+	if (ready < 0)
+		return smtp_broken(s);
+	if ((ready & 1) != 0 && s->owed == 0)
+		return smtp_unasked(s, e);
+	return ready;
+}
+
+int
+smtp_get(struct smtp *s, struct smtp_reply *reply, struct deadline until,
+    bool *more, struct error *e)
+{
+	if (smtp_receive(s, reply, until, e) < 0)
+		return -1;
+	*more = stream_buffered(s->stream) > 0;
+	return 0;
+}
+
+void
+smtp_stop_at(struct smtp *s, enum stop_level level)
+{
+	stream_stop_at(s->stream, level);
+}
+
+/* The reply to the one command that is on its way. */
+static int
+answer(struct smtp *s, struct smtp_reply *reply, struct error *e)
+{
+	*reply = (struct smtp_reply){ 0 };
+	stream_stop_at(s->stream, STOP_SOON);
+	if (stream_flush(s->stream, e) < 0)
+		return smtp_cut_off(s, e);
+	return smtp_receive(s, reply, stream_timeout(s->stream), e);
+}
+
+int
+smtp_mail(struct smtp *s, const struct smtp_mail *m, struct smtp_reply *reply,
+    struct error *e)
+{
+	*reply = (struct smtp_reply){ 0 };
+	if (smtp_put_mail(s, m, e) < 0 || answer(s, reply, e) < 0)
 		return -1;
 	return check_final(s, "MAIL", reply, e);
 }
@@ -238,8 +338,7 @@ smtp_rcpt(struct smtp *s, const char *recipient, struct smtp_reply *reply,
     struct error *e)
 {
 	*reply = (struct smtp_reply){ 0 };
-	if (check_path(s, recipient, e) < 0 ||
-	    smtp_ask(s, reply, e, "RCPT TO:<%s>", recipient) < 0)
+	if (smtp_put_rcpt(s, recipient, e) < 0 || answer(s, reply, e) < 0)
 		return -1;
 	return check_final(s, "RCPT", reply, e);
 }
@@ -247,9 +346,8 @@ smtp_rcpt(struct smtp *s, const char *recipient, struct smtp_reply *reply,
 int
 smtp_data(struct smtp *s, struct smtp_reply *reply, struct error *e)
 {
-	s->dots = (struct dot_encoder){ 0 };
-	s->content = 0;
-	if (smtp_ask(s, reply, e, "DATA") < 0)
+	*reply = (struct smtp_reply){ 0 };
+	if (smtp_put_data(s, e) < 0 || answer(s, reply, e) < 0)
 		return -1;
 	if (reply->code < 400 && reply->code != 354)
 		return smtp_out_of_place(s, "DATA", reply, e);
@@ -271,11 +369,10 @@ smtp_body(struct smtp *s, struct slice part, struct error *e)
 }
 
 int
-smtp_end(struct smtp *s, bool *sent, struct error *e)
+smtp_put_end(struct smtp *s, bool *sent, struct error *e)
 {
 	int spoken;
 
-	stream_stop_at(s->stream, STOP_NOW);
 	/* What is there before the end could be taken for the reply to it. */
 	spoken = stream_wait(s->stream, -1, deadline_in(0), e);
 	if (spoken < 0)
@@ -286,10 +383,19 @@ smtp_end(struct smtp *s, bool *sent, struct error *e)
 	    s->at->name, true, "(%" PRIu64 " octets of content)", s->content);
 	log_trace(s->at->name, true, ".");
 	*sent = true;
-	if (stream_write(s->stream, dot_end(&s->dots), e) < 0 ||
-	    stream_flush(s->stream, e) < 0)
+	s->owed++;
+	if (stream_write(s->stream, dot_end(&s->dots), e) < 0)
 		return smtp_broken(s);
 	return 0;
+}
+
+int
+smtp_end(struct smtp *s, bool *sent, struct error *e)
+{
+	stream_stop_at(s->stream, STOP_NOW);
+	if (smtp_put_end(s, sent, e) < 0)
+		return -1;
+	return smtp_flush(s, e);
 }
 
 int

@@ -100,6 +100,38 @@ int smtp_wait(struct smtp *s, int fd, struct deadline until, struct error *e);
  */
 const struct smtp_reply *smtp_early_reply(const struct smtp *s);
 
+/*
+ * The same in two halves, for several commands on their way at once (RFC 2920):
+ * smtp_put_… queues a command, smtp_flush sends what is queued, and smtp_get
+ * reads the replies one after the other, in the order of the commands.
+ *
+ * smtp_put_bdat - BDAT with LAST (RFC 3030); exactly so many octets must follow
+ *	by smtp_put_octets(), which are sent as they are.
+ * smtp_put_end - the end of data, as smtp_end(), but only queued. No reply may
+ *	be owed.
+ * smtp_owed - replies that have not been read. smtp_owe - so many more will
+ *	come, as in LMTP for each recipient behind the first (RFC 2033).
+ * smtp_await - wait for a reply (1), for `fd` (2), both (3), or the deadline
+ *	(0), with what is queued sent. Without a reply owed, what comes is
+ *	unasked: -1, as is everything else.
+ * smtp_get - one reply. more: whether the peer's next one has begun to arrive.
+ * smtp_stop_at - which request to stop ends the waits (STOP_SOON at first).
+ */
+int smtp_put_mail(struct smtp *s, const struct smtp_mail *m, struct error *e);
+int smtp_put_rcpt(struct smtp *s, const char *recipient, struct error *e);
+int smtp_put_data(struct smtp *s, struct error *e);
+int smtp_put_rset(struct smtp *s, struct error *e);
+int smtp_put_bdat(struct smtp *s, uint64_t octets, struct error *e);
+int smtp_put_octets(struct smtp *s, struct slice part, struct error *e);
+int smtp_put_end(struct smtp *s, bool *sent, struct error *e);
+int smtp_flush(struct smtp *s, struct error *e);
+size_t smtp_owed(const struct smtp *s);
+void smtp_owe(struct smtp *s, size_t more);
+int smtp_await(struct smtp *s, int fd, struct deadline until, struct error *e);
+int smtp_get(struct smtp *s, struct smtp_reply *reply, struct deadline until,
+    bool *more, struct error *e);
+void smtp_stop_at(struct smtp *s, enum stop_level level);
+
 int smtp_rset(struct smtp *s, struct smtp_reply *reply, struct error *e);
 int smtp_quit(struct smtp *s, struct error *e); /* politeness; frees nothing */
 

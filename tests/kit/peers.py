@@ -456,6 +456,9 @@ class SmtpSession(Session):
         return True
 
     def do_rcpt(self, argument):
+        if self.sender is None:
+            self.reply("503 5.5.1 MAIL first")
+            return True
         found = re.match(rb"(?i)TO:<([^>]*)>", argument)
         self.recipients.append(found[1].decode("latin-1"))
         self.reply("250 2.1.5 ok")

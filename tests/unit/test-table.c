@@ -92,7 +92,8 @@ names_that_others_rely_on_are_there(void **state)
 		[SECTION_DESTINATION] = "smtp lmtp port tls auth user password "
 					"password_file password_command "
 					"ca_file allow_cleartext timeout "
-					"reply_timeout eightbit helo",
+					"reply_timeout connections "
+					"max_messages eightbit helo",
 	};
 
 	(void)state;
