@@ -35,7 +35,6 @@ struct carrier {
 	int wake_fd; /* owned: readable when `recorded`, or mail, waits */
 	bool wakes_for_mail;
 	bool noted; /* that it is connected */
-	bool used; /* the connection has carried a message before */
 	uint64_t carried; /* on this connection */
 	bool told_to_end; /* there will be no more mail */
 	bool superfluous; /* nothing came for a while, or others do it */
@@ -132,7 +131,6 @@ connect_anew(struct carrier *c, struct error *e)
 	if (rc < 0)
 		return -1;
 	note_connection(c);
-	c->used = false;
 	c->carried = 0;
 	atomic_store(&d->size_limit, smtp_ehlo(c->x.smtp)->size_limit);
 	pipeline_connected(&c->pipeline);
@@ -159,10 +157,6 @@ is_connected(struct carrier *c)
 static int
 connect_if_needed(struct carrier *c, struct error *e)
 {
-	if (pipeline_busy(&c->pipeline))
-		return 0;
-	if (is_down(c->d, e))
-		return -1;
 	if (is_connected(c))
 		return 0;
 	disconnect(c);
@@ -180,7 +174,8 @@ is_one_too_many(struct carrier *c, const struct error *why)
 	bool others;
 
 	pthread_mutex_lock(&d->lock);
-	others = d->connected > 0 && why->kind != ERR_STOPPED;
+	others =
+	    d->connected > (c->noted ? 1u : 0u) && why->kind != ERR_STOPPED;
 	if (others)
 		d->grow_after = deadline_in(ENOUGH_MS);
 	pthread_mutex_unlock(&d->lock);
@@ -232,8 +227,8 @@ attempt(struct carrier *c, struct transit *t, bool *recorded)
 			take_down(c->d, &t->error);
 			return ATTEMPT_STOP;
 		}
-		was_used = c->used;
-		c->used = true;
+		was_used = c->pipeline.used;
+		c->pipeline.used = true;
 		c->carried++;
 		/* Of the attempt before; this one will make its own. */
 		if (*recorded && withdraw(c, t) < 0) {
@@ -280,10 +275,24 @@ carry_alone(struct carrier *c, struct transit *t)
 
 /* --- several at once --- */
 
+/* Somebody else has to take it: we cannot connect, and others can. */
+static void
+leave_to_others(struct carrier *c, struct transit *t)
+{
+	struct delivery *d = c->d;
+
+	pthread_mutex_lock(&d->lock);
+	d->waiting++;
+	queue_push(d->whole, &t->item);
+	pthread_mutex_unlock(&d->lock);
+	c->superfluous = true;
+}
+
 static void
 lost(struct carrier *c, struct error *why)
 {
 	struct pipeline *p = &c->pipeline;
+	struct transit *t;
 
 	pipeline_lost(p, why);
 	disconnect(c);
@@ -295,10 +304,17 @@ lost(struct carrier *c, struct error *why)
 	}
 	if (!pipeline_busy(p))
 		return;
+	/* One after the other, then, in another way. */
+	if (atomic_load(&c->d->manners.lockstep)) {
+		while ((t = pipeline_pull(p)) != NULL)
+			carry_alone(c, t);
+		return;
+	}
 	if (!is_down(c->d, why) && connect_anew(c, why) == 0)
 		return;
 	if (is_one_too_many(c, why)) {
-		pipeline_hand_over(p, c->d->whole);
+		while ((t = pipeline_pull(p)) != NULL)
+			leave_to_others(c, t);
 		return;
 	}
 	take_down(c->d, why);
@@ -378,23 +394,13 @@ taken(struct carrier *c, struct transit *t)
 	return t;
 }
 
-/* Somebody else has to take it: we cannot connect, and others can. */
-static void
-leave_to_others(struct carrier *c, struct transit *t)
-{
-	struct delivery *d = c->d;
-
-	pthread_mutex_lock(&d->lock);
-	d->waiting++;
-	queue_push(d->whole, &t->item);
-	pthread_mutex_unlock(&d->lock);
-	c->superfluous = true;
-}
-
 static void
 carry(struct carrier *c, struct transit *t)
 {
-	if (connect_if_needed(c, &t->error) < 0) {
+	if (is_down(c->d, &t->error)) {
+		untried(c, t, false, true);
+	} else if (!pipeline_busy(&c->pipeline) &&
+	    connect_if_needed(c, &t->error) < 0) {
 		if (is_one_too_many(c, &t->error)) {
 			leave_to_others(c, t);
 			return;
@@ -402,7 +408,6 @@ carry(struct carrier *c, struct transit *t)
 		take_down(c->d, &t->error);
 		untried(c, t, false, true);
 	} else if (pipeline_fits(&c->pipeline, t)) {
-		c->used = true;
 		c->carried++;
 		pipeline_add(&c->pipeline, t);
 	} else {
@@ -535,7 +540,8 @@ carrier_make(struct carrier **out, struct delivery *d, struct error *e)
 		.hold_eightbit = d->to->hold_eightbit,
 		.ledger = d->ledger,
 		.recorded = c->recorded };
-	pipeline_init(&c->pipeline, &c->x, d->to, d->stop, c->recorded);
+	pipeline_init(
+	    &c->pipeline, &c->x, d->to, &d->manners, d->stop, c->recorded);
 	return 0;
 }
 

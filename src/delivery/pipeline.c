@@ -43,19 +43,22 @@ struct flight {
 
 void
 pipeline_init(struct pipeline *p, struct transaction *x,
-    const struct destination *to, const struct stop *stop,
-    struct queue *recorded)
+    const struct destination *to, struct manners *manners,
+    const struct stop *stop, struct queue *recorded)
 {
-	*p = (struct pipeline){
-		.x = x, .to = to, .stop = stop, .recorded = recorded
-	};
+	*p = (struct pipeline){ .x = x,
+		.to = to,
+		.manners = manners,
+		.stop = stop,
+		.recorded = recorded };
 	p->last = &p->first;
 }
 
 void
 pipeline_connected(struct pipeline *p)
 {
-	p->chunking = smtp_ehlo(p->x->smtp)->chunking && !p->no_chunking;
+	p->chunking = smtp_ehlo(p->x->smtp)->chunking &&
+	    !atomic_load(&p->manners->no_chunking);
 	p->proven = p->open = p->used = p->down = false;
 	p->ends = 0;
 	p->since = p->idle_since = clock_monotonic_ms();
@@ -66,7 +69,8 @@ pipeline_fits(const struct pipeline *p, struct transit *t)
 {
 	const struct smtp_ehlo *ehlo = smtp_ehlo(p->x->smtp);
 
-	if (!ehlo->pipelining || !transit_whole(t))
+	if (!ehlo->pipelining || !transit_whole(t) ||
+	    atomic_load(&p->manners->lockstep))
 		return false;
 	/* Whether it is to be held only its octets can tell. */
 	if (p->to->hold_eightbit && !ehlo->eightbitmime)
@@ -240,6 +244,8 @@ may_send(const struct pipeline *p, const struct flight *f,
 		return false;
 	if (before == NULL)
 		return true;
+	if (!atomic_load(&p->manners->in_step))
+		return false;
 	if (before->stage != FLIGHT_ENDED || p->x->senders_refused > 0)
 		return false;
 	return !p->chunking || p->proven;
@@ -266,6 +272,10 @@ put_content(struct pipeline *p, struct flight *f)
 static int
 put_chunk(struct pipeline *p, struct flight *f)
 {
+	/* What is there already could be taken for the verdict. */
+	if (smtp_owed(p->x->smtp) == 0 &&
+	    smtp_await(p->x->smtp, -1, deadline_in(0), &f->t->error) < 0)
+		return -1;
 	crash_point("after_intent");
 	crash_point("before_end");
 	f->stage = FLIGHT_ENDED;
@@ -276,16 +286,17 @@ put_chunk(struct pipeline *p, struct flight *f)
 }
 
 /*
- * In one piece, unless the connection may be gone without our knowing: then the
- * content waits until the recipients have been accepted.
+ * In one piece, unless the connection may be gone without our knowing, or the
+ * server may have more replies than we have commands: then the content waits
+ * until the recipients have been accepted.
  */
 static int
 put_flight(struct pipeline *p, struct flight *f, bool alone)
 {
 	struct smtp *smtp = p->x->smtp;
 	struct error *e = &f->t->error;
-	bool stale =
-	    alone && p->used && clock_monotonic_ms() - p->idle_since > FRESH_MS;
+	bool in_step = atomic_load(&p->manners->in_step);
+	bool stale = p->used && clock_monotonic_ms() - p->idle_since > FRESH_MS;
 
 	f->chunked = p->chunking;
 	f->reset = p->open || (!alone && f->chunked);
@@ -300,7 +311,7 @@ put_flight(struct pipeline *p, struct flight *f, bool alone)
 			return -1;
 	if (!f->chunked)
 		return smtp_put_data(smtp, e);
-	return stale ? 0 : put_chunk(p, f);
+	return alone && (stale || !in_step) ? 0 : put_chunk(p, f);
 }
 
 /* In time, but not for more than a crash need put in doubt. */
@@ -378,6 +389,25 @@ judge(struct pipeline *p, struct flight *f, enum policy_stage stage,
 		f->stopped = true;
 }
 
+/* Refused, it leaves what is open: this one is for another connection. */
+static int
+take_rset(struct pipeline *p, struct flight *f, const struct smtp_reply *reply,
+    struct error *e)
+{
+	if (reply->code == 250)
+		return 0;
+	if (f->stage == FLIGHT_ASKED)
+		f->stage = FLIGHT_WAITS;
+	return out_of_place(p, "RSET", reply, e);
+}
+
+/* After an acceptance that was not for it: replies and commands do not match. */
+static bool
+is_bad_sequence(bool refused, const struct smtp_reply *reply)
+{
+	return !refused && reply->code == 503;
+}
+
 static int
 take_mail(struct pipeline *p, struct flight *f, const struct smtp_reply *reply,
     struct error *e)
@@ -430,7 +460,7 @@ take_rcpt(struct pipeline *p, struct flight *f, size_t i,
 {
 	struct transit_recipient *r = &f->t->recipients[i];
 
-	if (reply->code / 100 == 3)
+	if (reply->code / 100 == 3 || is_bad_sequence(f->mail_refused, reply))
 		return out_of_place(p, "RCPT", reply, e);
 	if (!f->mail_refused && reply->code < 300) {
 		r->accepted = true;
@@ -464,6 +494,8 @@ take_data(struct pipeline *p, struct flight *f, const struct smtp_reply *reply,
 	bool nobody = f->mail_refused || f->accepted == 0, sent = false;
 	int rc;
 
+	if (is_bad_sequence(nobody, reply))
+		return out_of_place(p, "DATA", reply, e);
 	if (reply->code >= 400) {
 		if (!nobody)
 			judge(p, f, STAGE_DATA, NULL, reply);
@@ -516,7 +548,7 @@ take_verdict(struct pipeline *p, struct flight *f,
 	struct transit_recipient *r = NULL;
 
 	if (f->chunked && knows_no_bdat(reply)) {
-		p->no_chunking = true;
+		atomic_store(&p->manners->no_chunking, true);
 		/* It has not been taken, and goes again in another way. */
 		f->stage = FLIGHT_WAITS;
 		return out_of_place(p, "BDAT", reply, e);
@@ -524,16 +556,19 @@ take_verdict(struct pipeline *p, struct flight *f,
 	if (nobody || f->ignored)
 		return 1;
 	p->proven = true;
-	if (reply->code < 400 && reply->code != 250)
+	if ((reply->code < 400 && reply->code != 250) ||
+	    is_bad_sequence(nobody, reply))
 		return out_of_place(p, "the message", reply, e);
 	if (reply->code == 250 && f->chunked && f->next == NULL)
 		p->open = false;
 	if (lmtp)
 		r = accepted_recipient(f, f->verdicts);
-	if (reply->code == 421 && r != NULL)
-		verdict_set(r, STATE_DEFERRED, reply->text);
-	else
+	if (reply->code == 421) {
+		closing(p, reply, &f->t->error);
+		verdict_set(r, STATE_DEFERRED, f->t->error.text);
+	} else {
 		judge(p, f, STAGE_END, r, reply);
+	}
 	return ++f->verdicts == (lmtp ? f->accepted : 1);
 }
 
@@ -549,8 +584,7 @@ take_reply(struct pipeline *p, const struct smtp_reply *reply, struct error *e)
 		n > recipients + f->reset))
 		return closing(p, reply, e);
 	if (f->reset && n == 0)
-		return reply->code == 250 ? 0
-					  : out_of_place(p, "RSET", reply, e);
+		return take_rset(p, f, reply, e);
 	n -= f->reset;
 	if (n == 0)
 		return take_mail(p, f, reply, e);
@@ -574,6 +608,15 @@ reply_deadline(const struct pipeline *p)
 			 : p->to->at.timeout_ms) };
 }
 
+/* Nobody can tell which of them was for nothing. */
+static int
+too_many(const struct pipeline *p, struct error *e)
+{
+	return error_set(e, ERR_PROTOCOL,
+	    "destination %s said more than it was asked for",
+	    p->x->destination);
+}
+
 /* All that have come, one after the other. */
 static int
 read_replies(struct pipeline *p, struct error *e)
@@ -593,7 +636,30 @@ read_replies(struct pipeline *p, struct error *e)
 		if (rc > 0)
 			flight_done(p);
 	}
+	if (more)
+		return too_many(p, e);
+	if (p->first == NULL && p->used)
+		atomic_store(&p->manners->in_step, true);
 	return 0;
+}
+
+/* What the server has said before it was cut off still counts. */
+static void
+hear_out(struct pipeline *p)
+{
+	struct error ignored = { 0 };
+	struct smtp_reply reply;
+	bool more;
+	int rc = 0;
+
+	while (rc >= 0 && smtp_owed(p->x->smtp) > 0) {
+		if (smtp_get(p->x->smtp, &reply, deadline_in(0), &more,
+			&ignored) < 0)
+			return;
+		rc = take_reply(p, &reply, &ignored);
+		if (rc > 0)
+			flight_done(p);
+	}
 }
 
 /* --- a round --- */
@@ -665,18 +731,24 @@ pipeline_round(struct pipeline *p, int wake_fd, struct error *e)
 
 	if (p->down)
 		give_back_waiting(p, &p->why);
-	if (p->suspects != NULL && p->first == NULL) {
+	if (p->suspects != NULL &&
+	    (p->first == NULL || p->first->stage == FLIGHT_WAITS)) {
 		question_suspects(p);
 		return 0;
 	}
 	if (p->first == NULL)
 		return 0;
 	submit_intents(p);
-	if (send_waiting(p, e) < 0)
+	if (send_waiting(p, e) < 0) {
+		hear_out(p);
 		return -1;
+	}
 	ready = smtp_await(p->x->smtp, wake_fd, round_deadline(p), e);
-	if (ready < 0)
+	if (ready < 0) {
+		if (e->kind != ERR_STOPPED)
+			hear_out(p);
 		return -1;
+	}
 	if (ready == 0)
 		return silent(p, e);
 	if ((ready & 2) != 0 && take_intents(p, e) < 0)
@@ -763,10 +835,19 @@ settle_lost(
 	conclude(p, f);
 }
 
+/* Replies that fit nothing: from now on one command at a time, to be sure. */
+static bool
+out_of_step(struct pipeline *p, const struct error *why)
+{
+	return why->kind == ERR_PROTOCOL &&
+	    !atomic_exchange(&p->manners->lockstep, true);
+}
+
 void
 pipeline_lost(struct pipeline *p, const struct error *why)
 {
-	bool blameless = why->kind == ERR_STOPPED || why->kind == ERR_LEDGER;
+	bool blameless = why->kind == ERR_STOPPED || why->kind == ERR_LEDGER ||
+	    out_of_step(p, why);
 	struct flight *list, *f;
 	bool first = true;
 
@@ -811,22 +892,26 @@ pipeline_untried(
 		give_back_untried(p, unlink_first(p), why, destination_down);
 }
 
-void
-pipeline_hand_over(struct pipeline *p, struct queue *queue)
+struct transit *
+pipeline_pull(struct pipeline *p)
 {
+	struct ledger_change change = { .kind = CHANGE_WITHDRAW };
+	struct transit *t;
+	struct flight *f;
+	bool recorded;
+
 	await_intents(p);
 	while (p->first != NULL) {
-		struct flight *f = unlink_first(p);
-		struct transit *t = f->t;
-		struct ledger_change change = { .kind = CHANGE_WITHDRAW,
-			.message = t->message };
-
-		if (f->recorded &&
-		    ledger_change(
-			p->x->ledger, t->account, &change, 1, &t->error) < 0)
-			verdict_untried(t, p->x->ledger, false);
-		else
-			queue_push(queue, &t->item);
+		f = unlink_first(p);
+		t = f->t;
+		recorded = f->recorded;
 		free(f);
+		change.message = t->message;
+		if (!recorded ||
+		    ledger_change(
+			p->x->ledger, t->account, &change, 1, &t->error) == 0)
+			return t;
+		verdict_untried(t, p->x->ledger, false);
 	}
+	return NULL;
 }

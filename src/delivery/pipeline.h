@@ -17,16 +17,27 @@
 #include "delivery/destination.h"
 #include "delivery/transaction.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+
+/* What is learnt of a server, on any of the connections to it. */
+struct manners {
+	atomic_bool in_step; /* a message has had its replies, and no more */
+	atomic_bool lockstep; /* replies got out of step: one at a time */
+	atomic_bool no_chunking; /* it promises CHUNKING and has none */
+};
 
 struct flight; /* private */
 
 struct pipeline {
 	struct transaction *x; /* borrowed: the connection and its like */
 	const struct destination *to; /* borrowed */
+	struct manners *manners; /* borrowed, shared */
 	const struct stop *stop; /* borrowed */
 	struct queue *recorded; /* borrowed: where intents come back */
+	bool
+	    used; /* the connection has carried a message; the carrier's, too */
 
 	/* Private. */
 	struct flight *first, **last; /* in the order of the conversation */
@@ -38,22 +49,20 @@ struct pipeline {
 	int64_t since; /* when the reply that is awaited became due */
 	int64_t idle_since; /* when the last flight ended */
 	bool chunking; /* use BDAT on this connection */
-	bool no_chunking; /* the server has shown that it lies */
 	bool proven; /* a BDAT has been answered as it should be */
 	bool open; /* a transaction may be open at the server */
-	bool used; /* a message has come through on this connection */
 	bool down; /* every message would fare the same */
 	struct error why; /* of `down` */
 };
 
 /*
- * pipeline_init - x, to, stop and recorded are borrowed for its life.
+ * pipeline_init - all are borrowed for its life.
  * pipeline_connected - x->smtp is a new connection; flights may be left over
  *	from the one before, and are sent again.
  */
 void pipeline_init(struct pipeline *p, struct transaction *x,
-    const struct destination *to, const struct stop *stop,
-    struct queue *recorded);
+    const struct destination *to, struct manners *manners,
+    const struct stop *stop, struct queue *recorded);
 void pipeline_connected(struct pipeline *p);
 
 /* pipeline_fits - is this a message, and this a server, for it? */
@@ -85,7 +94,7 @@ void pipeline_lost(struct pipeline *p, const struct error *why);
 void pipeline_untried(
     struct pipeline *p, const struct error *why, bool destination_down);
 
-/* pipeline_hand_over - give it to somebody else who takes from that queue. */
-void pipeline_hand_over(struct pipeline *p, struct queue *queue);
+/* pipeline_pull - take the next one out again, as it was added; or NULL. */
+struct transit *pipeline_pull(struct pipeline *p);
 
 #endif

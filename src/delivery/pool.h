@@ -6,6 +6,7 @@
 #define DELIVERY_POOL_H
 
 #include "delivery/delivery.h"
+#include "delivery/pipeline.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -24,6 +25,7 @@ struct delivery {
 	struct queue *whole, *streams; /* owned */
 	struct transit last; /* on `whole`: ends whoever sees it */
 	_Atomic uint64_t size_limit;
+	struct manners manners;
 	_Atomic uint64_t done; /* messages that have had their verdict */
 
 	pthread_mutex_t lock; /* guards what follows */

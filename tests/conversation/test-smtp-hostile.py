@@ -148,7 +148,8 @@ def test_what_is_no_reply_accepts_nothing_at(stage):
       ("RCPT", b"250 ok\r\n"), ("DATA", b"354 go on\r\n"))
 def test_a_reply_too_many_is_never_taken_for_the_next(stage, reply):
     box, sink, rider = scene({stage: says(reply + b"250 and one more\r\n")}, 2)
-    assert rider.run("fetch").status in (LATER, PROTOCOL)
+    result = rider.run("fetch")
+    assert result.status in (LATER, PROTOCOL), result.status
     equal(set(rider.counts()) - {"new", "deferred"}, set())
     equal((sink.accepted, len(box.messages)), ([], 2))
     everything_moves(box, sink, rider)
@@ -164,8 +165,9 @@ def test_a_stray_reply_that_comes_late_is_noticed_before_content(stage):
         session.send(b"250 stray\r\n")
         return True
     box, sink, rider = scene({stage: [stray, None]}, 1)
-    rider.fetch(status=LATER)
-    equal((sink.accepted, rider.counts()), ([], {"deferred": 1}))
+    # It goes again at once, on another connection, a command at a time.
+    rider.fetch()
+    equal((len(sink.accepted), sink.connections), (1, 2))
     everything_moves(box, sink, rider)
 
 
@@ -234,12 +236,12 @@ def test_keywords_of_any_octets_are_passed_over():
     equal((len(sink.accepted), box.messages), (2, []))
 
 
-def test_what_chunking_promises_is_left_alone():
+def test_chunking_that_is_promised_and_refused_is_done_without():
     box, sink, rider = scene(
         {"BDAT": "502 5.5.1 promised, and refused"}, 2,
         sink={"keywords": ("CHUNKING", "BINARYMIME", "PIPELINING", "SIZE")})
     rider.fetch()
-    equal((len(sink.accepted), "BDAT" in sink.verbs()), (2, False))
+    equal((len(sink.accepted), sink.verbs().count("BDAT")), (2, 1))
 
 
 @each(("SIZE 100", "SIZE 1000000", False), ("SIZE 1000000", "SIZE 100", True),

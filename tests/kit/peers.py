@@ -488,6 +488,26 @@ class SmtpSession(Session):
         self.sender = None
         return True
 
+    def do_bdat(self, argument):
+        """RFC 3030; a chunk is read even where nobody wants it."""
+        size, _, last = argument.partition(b" ")
+        chunk = self.file.read(int(size))
+        if len(chunk) < int(size):
+            self.server.note(b"")
+            raise Closed
+        if self.sender is None or not self.recipients:
+            self.reply("503 5.5.1 no recipients")
+            return True
+        self.chunks = getattr(self, "chunks", b"") + chunk
+        if last.upper() != b"LAST":
+            self.reply("250 2.0.0 more")
+            return True
+        data, self.chunks = self.chunks, b""
+        for recipient in self.recipients if self.server.lmtp else [None]:
+            self.verdict(recipient, data)
+        self.sender = None
+        return True
+
     def verdict(self, recipient, data):
         what = self.server.planned("END")
         if callable(what):
@@ -502,7 +522,7 @@ class SmtpSession(Session):
         self.perform(what if what is not None else "250 2.0.0 kept", b"")
 
     def do_rset(self, _):
-        self.sender = None
+        self.sender, self.chunks = None, b""
         self.reply("250 2.0.0 ok")
         return True
 
