@@ -1,0 +1,243 @@
+"""Several messages on their way at once, on one connection and on several: what is
+refused concerns one of them, what is lost is in doubt, nothing joins another's
+transaction."""
+import threading
+import time
+
+import mail
+import peers
+import postrider
+import tap
+from postrider import LATER, UNAVAILABLE
+from tap import each, equal
+
+WAYS = {"pipelining": ("PIPELINING", "8BITMIME", "SIZE"),
+        "chunking": ("PIPELINING", "8BITMIME", "SIZE", "CHUNKING")}
+COUNT = 20
+
+
+def some(count=COUNT):
+    return [mail.simple(n) for n in range(count)]
+
+
+def scene(way="chunking", replies=None, count=COUNT, destination=None,
+          sink=None, **account):
+    box = peers.Pop3Server(some(count))
+    sink = sink or peers.SmtpSink(keywords=WAYS[way], replies=replies)
+    return box, sink, postrider.between(
+        box, sink, destination, after_delivery="delete", **account)
+
+
+def all_once(box, sink, count=COUNT):
+    equal(sink.digests(), sorted(map(mail.digest, some(count))))
+    equal(box.messages, [])
+
+
+def of_message(n, reply):
+    """That reply for the message of sender N, the usual one for others."""
+    def judge(session, argument):
+        sender = argument if argument and b"FROM:" in argument.upper() \
+            else (session.sender or "").encode()
+        return reply if f"sender{n}@".encode() in sender else None
+    return judge
+
+
+@each(*WAYS)
+def test_many_messages_share_a_connection(way):
+    box, sink, rider = scene(way, destination={"connections": 1})
+    rider.fetch()
+    all_once(box, sink)
+    equal(sink.connections, 1)
+
+
+@each(*[(way, stage, reply) for way in WAYS for stage in ("MAIL", "RCPT", "END")
+        for reply in ("550 5.1.1 no", "451 4.3.0 later")])
+def test_a_refusal_in_the_middle_concerns_that_message_only(way, stage, reply):
+    def judge(session, argument):
+        return of_message(7, reply)(
+            session, argument if stage == "MAIL" else b"")
+    box, sink, rider = scene(way, {stage: judge})
+    rider.fetch(status=UNAVAILABLE if reply[0] == "5" else LATER)
+    equal(sink.digests(),
+          sorted(mail.digest(m) for n, m in enumerate(some()) if n != 7))
+    equal([m.content for m in box.messages], [mail.simple(7)])
+
+
+class Lax(peers.SmtpSession):
+    """A refused BDAT leaves its transaction open, and MAIL does not close it."""
+
+    def do_mail(self, argument):
+        before = getattr(self, "recipients", []) if self.sender else []
+        super().do_mail(argument)
+        self.recipients = before + self.recipients
+        return True
+
+    def do_bdat(self, argument):
+        self.open = self.sender, getattr(self, "recipients", [])
+        super().do_bdat(argument)
+        if self.refused:
+            self.sender, self.recipients = self.open
+        return True
+
+    def verdict(self, recipient, data):
+        self.refused = b"sender7@" in data
+        if self.refused:
+            self.reply("554 5.6.0 I do not like it")
+        else:
+            super().verdict(recipient, data)
+
+
+def test_no_message_joins_the_transaction_of_a_refused_one():
+    boxes = [peers.Pop3Server([mail.simple(n) for n in some_numbers])
+             for some_numbers in ([6, 7, 8], [9, 10])]
+    sink = peers.SmtpSink(keywords=WAYS["chunking"])
+    sink.session = Lax
+    rider = postrider.Postrider()
+    rider.write([box.account(name, recipient=f"{name}@kit.test")
+                 for name, box in zip(("ann", "bob"), boxes)],
+                {"home": sink.destination(connections=1)})
+    rider.fetch(status=UNAVAILABLE)
+    equal(sorted(a.recipients[0] for a in sink.accepted),
+          ["ann@kit.test"] * 2 + ["bob@kit.test"] * 2)
+    assert all(len(a.recipients) == 1 for a in sink.accepted)
+
+
+@each(*WAYS)
+def test_a_cut_with_many_on_their_way_is_no_silent_repeat(way):
+    """The connection is lost after some verdicts, with the rest on their way."""
+    def cut(session, _):
+        seen.append(1)
+        return peers.LOST_REPLY if len(seen) == 6 else None
+    seen = []
+    box, sink, rider = scene(way, {"END": cut}, destination={"connections": 1})
+    rider.fetch(status=LATER)
+    doubt = rider.counts().get("in_doubt", 0)
+    assert 1 <= doubt <= (16 if way == "chunking" else 1), doubt
+    there = {mail.digest(m.content) for m in box.messages} | set(sink.digests())
+    equal(len(there), COUNT)
+    rider.fetch()
+    equal(len(set(sink.digests())), COUNT)
+    assert len(sink.accepted) - COUNT <= doubt, (len(sink.accepted), doubt)
+    equal(box.messages, [])
+
+
+@each(*WAYS)
+def test_a_reply_that_never_comes_is_given_up_in_time(way):
+    def silent(session, _):
+        seen.append(1)
+        return peers.SILENCE if len(seen) == 6 else None
+    seen = []
+    box, sink, rider = scene(way, {"END": silent},
+                             destination={"reply_timeout": "1s"})
+    before = time.monotonic()
+    rider.fetch(status=LATER)
+    assert time.monotonic() - before < 10 * tap.SLOWNESS
+    doubt = rider.counts().get("in_doubt", 0)
+    sink.replies = {}
+    rider.fetch()
+    equal(len(set(sink.digests())), COUNT)
+    assert len(sink.accepted) - COUNT <= doubt
+    equal(box.messages, [])
+
+
+class Slow(peers.SmtpSession):
+    """Takes its time over each message, as one that writes to a disk."""
+    lock = threading.Lock()
+    now = most = 0
+
+    def verdict(self, recipient, data):
+        with Slow.lock:
+            Slow.now += 1
+            Slow.most = max(Slow.most, Slow.now)
+        time.sleep(0.03)
+        with Slow.lock:
+            Slow.now -= 1
+        super().verdict(recipient, data)
+
+
+def slow(replies=None, count=200, **destination):
+    Slow.now = Slow.most = 0
+    sink = peers.SmtpSink(keywords=WAYS["pipelining"], replies=replies)
+    sink.session = Slow
+    return scene(sink=sink, count=count, destination=destination)
+
+
+def test_a_slow_server_gets_more_connections_but_no_more_than_allowed():
+    box, sink, rider = slow(connections=3)
+    rider.fetch()
+    all_once(box, sink, 200)
+    assert 2 <= sink.connections <= 3, sink.connections
+    assert 2 <= Slow.most <= 3, Slow.most
+
+
+def test_one_connection_is_one():
+    box, sink, rider = slow(connections=1, count=COUNT)
+    rider.fetch()
+    all_once(box, sink)
+    equal((sink.connections, Slow.most), (1, 1))
+
+
+def test_a_server_that_wants_no_more_connections_loses_nothing_by_it():
+    def crowded(session, _):
+        return "421 4.7.0 too many" if session.server.connections > 2 else None
+    box, sink, rider = slow({"CONNECT": crowded}, connections=8)
+    rider.fetch()
+    all_once(box, sink, 200)
+    assert sink.connections <= 4, sink.connections
+
+
+def test_a_connection_carries_no_more_messages_than_it_may():
+    box, sink, rider = scene(destination={"max_messages": 3, "connections": 1})
+    rider.fetch()
+    all_once(box, sink)
+    equal(sink.connections, (COUNT + 2) // 3)
+
+
+def test_lmtp_has_a_verdict_for_each_recipient_of_each_message():
+    def judge(session, recipient):
+        return "550 5.2.1 no" if recipient == "bob@kit.test" and \
+            "sender7@" in session.sender else None
+    sink = peers.SmtpSink(lmtp=True, keywords=WAYS["chunking"],
+                          replies={"END": judge})
+    box, sink, rider = scene(
+        sink=sink, recipient=["ann@kit.test", "bob@kit.test"])
+    rider.fetch(status=UNAVAILABLE)
+    equal(len(sink.accepted), 2 * COUNT - 1)
+    equal([m.content for m in box.messages], [mail.simple(7)])
+
+
+@each("RCPT", "MAIL")
+def test_a_server_whose_replies_get_out_of_step_is_asked_one_by_one(stage):
+    def twice(session, argument):
+        seen.append(1)
+        if len(seen) == 5:
+            session.send(b"250 once more\r\n")
+    seen = []
+    box, sink, rider = scene("pipelining", {stage: twice})
+    rider.fetch()
+    equal(len(set(sink.digests())), COUNT)
+    assert len(sink.accepted) <= COUNT + 1
+    equal(box.messages, [])
+
+
+def test_a_server_that_is_gone_when_mail_comes_is_found_again():
+    """It closed the connection while a mailbox was slow."""
+    box, sink, rider = scene("chunking", count=3)
+    first = peers.SmtpSession.verdict
+
+    class Hasty(peers.SmtpSession):
+        def verdict(self, recipient, data):
+            first(self, recipient, data)
+            raise peers.Closed
+    sink.session = Hasty
+    rider.run("fetch")
+    doubt = rider.counts().get("in_doubt", 0)
+    sink.session = peers.SmtpSession
+    rider.fetch()
+    equal(len(set(sink.digests())), 3)
+    assert len(sink.accepted) - 3 <= doubt
+    equal(box.messages, [])
+
+
+if __name__ == "__main__":
+    tap.main()
