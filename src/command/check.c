@@ -112,7 +112,7 @@ has_top(struct pop3 *pop3, uint32_t count, bool *has, struct error *e)
 	*has = pop3_capa(pop3)->top;
 	if (count == 0)
 		return 0;
-	*has = pop3_top(pop3, 1, 0, e) == 0;
+	*has = pop3_top(pop3, 1, e) == 0;
 	if (!*has && e->kind != ERR_REFUSED)
 		return -1;
 	error_clear(e);

@@ -85,6 +85,8 @@ fill_account(struct account *a, const struct scope *s)
 	a->on_reject = (enum on_reject)number_of(s, "on_reject");
 	a->postmasters = scope_value(s, "postmaster")->list;
 	a->report_via = text_of(s, "report_via");
+	a->pipelining = (enum pipelining)number_of(s, "pipelining");
+	a->ordered = number_of(s, "ordered") != 0;
 	a->hold_in_doubt = number_of(s, "in_doubt") != 0;
 }
 

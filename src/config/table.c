@@ -54,6 +54,13 @@ static const struct choice on_reject_choices[] = {
 	{ NULL, 0 },
 };
 
+static const struct choice pipelining_choices[] = {
+	{ "auto", PIPELINING_AUTO },
+	{ "yes", PIPELINING_YES },
+	{ "no", PIPELINING_NO },
+	{ NULL, 0 },
+};
+
 const struct setting settings_table[] = {
 	{
 	    .section = SECTION_GLOBAL,
@@ -362,6 +369,34 @@ const struct setting settings_table[] = {
 	    .help =
 		"The time between two polls of a program that keeps running.",
 	    .more = "The command fetch polls at once, whatever this says.",
+	},
+	{
+	    .section = SECTION_ACCOUNT,
+	    .name = "pipelining",
+	    .type = TYPE_CHOICE,
+	    .flags = SETTING_IN_DEFAULTS,
+	    .choices = pipelining_choices,
+	    .initial = "auto",
+	    .help = "Whether POP3 commands are sent ahead of their answers.",
+	    .more =
+		"It saves a round trip for each message. \"auto\": where the "
+		"server offers it (PIPELINING, RFC 2449); a server that breaks "
+		"under it is treated with care from then on, and tried again "
+		"after 30 days. \"yes\": whatever it offers. \"no\": never.",
+	},
+	{
+	    .section = SECTION_ACCOUNT,
+	    .name = "ordered",
+	    .type = TYPE_BOOL,
+	    .flags = SETTING_IN_DEFAULTS,
+	    .initial = "false",
+	    .help = "Whether each message waits until the one before is done.",
+	    .more =
+		"Otherwise messages of one mailbox travel side by side, and "
+		"may arrive in another order than they lie in it. In order "
+		"they take longer: one or more round trips for each. One that "
+		"is refused for now keeps none behind it waiting, and comes "
+		"later.",
 	},
 	{
 	    .section = SECTION_ACCOUNT,

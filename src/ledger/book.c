@@ -90,7 +90,8 @@ static const char *const sql[BOOK_STATEMENTS] = {
 		       " WHERE id = ?1 AND state IN ('held', 'dropped')",
 	[BOOK_DROP] = "UPDATE message SET state = 'dropped', since = ?2"
 		      " WHERE id = ?1 AND state = 'held'",
-	[BOOK_BEGUN] = "UPDATE account SET last_started = ?2 WHERE id = ?1",
+	[BOOK_BEGUN] = "UPDATE account SET last_started = ?2, quiet = NULL"
+		       " WHERE id = ?1",
 	/* Listed copies are counted from 0, so this key is nobody else's. */
 	[BOOK_UNKEY] = "UPDATE message SET copy = -id WHERE id = ?1",
 	/* ?3 uid, ?4 copy */

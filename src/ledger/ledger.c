@@ -322,6 +322,46 @@ forget_gone(struct book *b, const struct ledger_poll *p, struct error *e)
 	    GONE_S, e);
 }
 
+static void
+bind_quiet(sqlite3_stmt *st, const struct ledger_quiet *quiet)
+{
+	if (quiet != NULL)
+		sqlite3_bind_blob(st, 12, quiet->digest,
+		    sizeof(quiet->digest), SQLITE_STATIC);
+	sqlite3_bind_int64(st, 13, quiet != NULL ? quiet->until : 0);
+	sqlite3_bind_int64(
+	    st, 14, quiet != NULL ? (int64_t)quiet->held : 0);
+}
+
+static int
+remember_server(
+    struct book *b, const struct ledger_server *server, struct error *e)
+{
+	static const char *const pipelining[] = {
+		[PIPELINING_UNTRIED] = "",
+		[PIPELINING_PROVEN] = "proven",
+		[PIPELINING_BROKEN] = "broken",
+	};
+	sqlite3_stmt *st = NULL;
+	int rc = -1;
+
+	if (schema_prepare(b->db, b->path,
+		"INSERT OR REPLACE INTO server"
+		" (name, capa, learned, pipelining, since)"
+		" VALUES (?1, ?2, ?3, ?4, ?5)",
+		&st, e) == 0) {
+		sqlite3_bind_text(st, 1, server->name, -1, SQLITE_STATIC);
+		sqlite3_bind_text(st, 2, server->capa, -1, SQLITE_STATIC);
+		sqlite3_bind_int64(st, 3, server->learned);
+		sqlite3_bind_text(st, 4, pipelining[server->pipelining], -1,
+		    SQLITE_STATIC);
+		sqlite3_bind_int64(st, 5, server->since);
+		rc = book_run(b, st, e);
+	}
+	sqlite3_finalize(st);
+	return rc;
+}
+
 static int
 poll_work(struct book *b, struct ledger_job *job)
 {
@@ -333,6 +373,8 @@ poll_work(struct book *b, struct ledger_job *job)
 
 	if (p->listed && forget_gone(b, p, e) < 0)
 		return -1;
+	if (p->server != NULL && remember_server(b, p->server, e) < 0)
+		return -1;
 	if (schema_prepare(b->db, b->path,
 		"UPDATE account SET last_started = ?2, last_ended = ?3,"
 		" last_success = iif(?4, ?3, last_success),"
@@ -341,7 +383,8 @@ poll_work(struct book *b, struct ledger_job *job)
 		" failures = iif(?4, 0, failures + 1),"
 		" in_mailbox = iif(?7, ?8, in_mailbox), delivered = ?9,"
 		" octets = ?10, deleted = ?11,"
-		" total_delivered = total_delivered + ?9"
+		" total_delivered = total_delivered + ?9,"
+		" quiet = ?12, quiet_until = ?13, quiet_held = ?14"
 		" WHERE id = ?1",
 		&st, e) == 0) {
 		sqlite3_bind_int64(st, 1, p->account);
@@ -357,6 +400,7 @@ poll_work(struct book *b, struct ledger_job *job)
 		sqlite3_bind_int64(st, 9, (int64_t)p->delivered);
 		sqlite3_bind_int64(st, 10, (int64_t)p->octets);
 		sqlite3_bind_int64(st, 11, (int64_t)p->deleted);
+		bind_quiet(st, p->quiet);
 		rc = book_run(b, st, e);
 	}
 	sqlite3_finalize(st);

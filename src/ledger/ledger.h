@@ -133,6 +133,27 @@ int ledger_account(struct ledger *l, const char *name, const char *server,
     const char *user, const char *const *names, bool moved, int64_t *account,
     struct error *e);
 
+/* What is remembered of a POP3 server, see schema.h. */
+enum ledger_pipelining {
+	PIPELINING_UNTRIED,
+	PIPELINING_PROVEN,
+	PIPELINING_BROKEN
+};
+struct ledger_server {
+	char name[320];
+	char capa[2048]; /* lines; "": not known */
+	int64_t learned; /* wall clock */
+	enum ledger_pipelining pipelining;
+	int64_t since; /* wall clock */
+};
+
+/* What is remembered of a listing that left nothing to do, see schema.h. */
+struct ledger_quiet {
+	unsigned char digest[32];
+	int64_t until; /* wall clock */
+	uint64_t held;
+};
+
 /* One poll's outcome, for `status`. */
 struct ledger_poll {
 	int64_t account;
@@ -140,6 +161,8 @@ struct ledger_poll {
 	bool listed; /* the listing was read and planned */
 	struct error error; /* ERR_NONE: success */
 	uint64_t in_mailbox, delivered, octets, deleted, deferred, held;
+	const struct ledger_quiet *quiet; /* or NULL: there is more to do */
+	const struct ledger_server *server; /* or NULL: nothing was learned */
 };
 
 /*

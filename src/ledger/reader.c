@@ -208,29 +208,77 @@ reader_outcomes(struct reader *r, int64_t message, enum state state,
 }
 
 int
-reader_polled(struct reader *r, int64_t account, bool *first,
-    int64_t *last_listed, struct error *e)
+reader_polled(
+    struct reader *r, int64_t account, struct polled *out, struct error *e)
 {
 	sqlite3_stmt *st = NULL;
 	int step;
 
-	*first = true;
-	*last_listed = 0;
+	*out = (struct polled){ .first = true };
 	if (r == NULL)
 		return 0;
 	if (prepare(r,
-		"SELECT first_poll IS NULL, last_listed FROM account"
-		" WHERE id = ?1",
+		"SELECT first_poll IS NULL, last_listed, quiet, quiet_until,"
+		" quiet_held FROM account WHERE id = ?1",
 		&st, e) < 0)
 		return -1;
 	sqlite3_bind_int64(st, 1, account);
 	step = sqlite3_step(st);
 	if (step == SQLITE_ROW) {
-		*first = sqlite3_column_int(st, 0) != 0;
-		*last_listed = sqlite3_column_int64(st, 1);
+		out->first = sqlite3_column_int(st, 0) != 0;
+		out->last_listed = sqlite3_column_int64(st, 1);
+		out->has_quiet = sqlite3_column_bytes(st, 2) ==
+		    sizeof(out->quiet.digest);
+		if (out->has_quiet)
+			memcpy(out->quiet.digest, sqlite3_column_blob(st, 2),
+			    sizeof(out->quiet.digest));
+		out->quiet.until = sqlite3_column_int64(st, 3);
+		out->quiet.held = (uint64_t)sqlite3_column_int64(st, 4);
 		step = SQLITE_DONE;
 	}
 	sqlite3_finalize(st);
+	return step == SQLITE_DONE ? 0 : fail(r, e);
+}
+
+static void
+copy_text(sqlite3_stmt *st, int column, char *out, size_t room)
+{
+	const char *text = (const char *)sqlite3_column_text(st, column);
+
+	snprintf(out, room, "%s", text != NULL ? text : "");
+}
+
+int
+reader_server(struct reader *r, const char *name, struct ledger_server *out,
+    struct error *e)
+{
+	char pipelining[16] = "";
+	sqlite3_stmt *st = NULL;
+	int step;
+
+	*out = (struct ledger_server){ 0 };
+	snprintf(out->name, sizeof(out->name), "%s", name);
+	if (r == NULL)
+		return 0;
+	if (prepare(r,
+		"SELECT capa, learned, pipelining, since FROM server"
+		" WHERE name = ?1",
+		&st, e) < 0)
+		return -1;
+	sqlite3_bind_text(st, 1, name, -1, SQLITE_STATIC);
+	step = sqlite3_step(st);
+	if (step == SQLITE_ROW) {
+		copy_text(st, 0, out->capa, sizeof(out->capa));
+		out->learned = sqlite3_column_int64(st, 1);
+		copy_text(st, 2, pipelining, sizeof(pipelining));
+		out->since = sqlite3_column_int64(st, 3);
+		step = SQLITE_DONE;
+	}
+	sqlite3_finalize(st);
+	if (strcmp(pipelining, "proven") == 0)
+		out->pipelining = PIPELINING_PROVEN;
+	else if (strcmp(pipelining, "broken") == 0)
+		out->pipelining = PIPELINING_BROKEN;
 	return step == SQLITE_DONE ? 0 : fail(r, e);
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
+#include "ledger/ledger.h"
 #include "ledger/state.h"
 
 #include <stdbool.h>
@@ -70,13 +71,24 @@ int reader_outcomes(struct reader *r, int64_t message, enum state state,
     void (*each)(void *arg, const char *recipient, const char *reply),
     void *arg, struct error *e);
 
+/* What a poll wants to know of those before it. */
+struct polled {
+	bool first; /* there was none that was planned */
+	int64_t last_listed; /* when the last such one began, 0: never */
+	bool has_quiet;
+	struct ledger_quiet quiet;
+};
+
+/* reader_polled - of an account, which is 0 when the ledger has none. */
+int reader_polled(
+    struct reader *r, int64_t account, struct polled *out, struct error *e);
+
 /*
- * reader_polled - of an account, which is 0 when the ledger has none: has no
- * first poll been planned yet; when did the last one begin that was planned, or
- * 0. (All that a poll wants to know of struct standing, which is dear.)
+ * reader_server - what is remembered of a server: "host:port tls". When that is
+ * nothing, *out has the name only.
  */
-int reader_polled(struct reader *r, int64_t account, bool *first,
-    int64_t *last_listed, struct error *e);
+int reader_server(struct reader *r, const char *name,
+    struct ledger_server *out, struct error *e);
 
 /* A message that waits for its owner, or for its time. All borrowed. */
 struct waiting {

@@ -106,6 +106,22 @@ static const char *const migrations[] = {
 	/* For what is forgotten after so long, and found nowhere else. */
 	"CREATE INDEX message_gone ON message (account, since)"
 	" WHERE state = 'gone';",
+
+	"ALTER TABLE account ADD COLUMN quiet BLOB;"
+	"ALTER TABLE account ADD COLUMN quiet_until INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE account ADD COLUMN quiet_held INTEGER NOT NULL DEFAULT 0;"
+	"CREATE TABLE server ("
+	" name TEXT PRIMARY KEY,"
+	" capa TEXT NOT NULL,"
+	" learned INTEGER NOT NULL,"
+	" pipelining TEXT NOT NULL"
+	"  CHECK (pipelining IN ('', 'proven', 'broken')),"
+	" since INTEGER NOT NULL"
+	") STRICT, WITHOUT ROWID;"
+	/* What waited for its owner has been decided between two polls. */
+	"CREATE TRIGGER message_decided AFTER UPDATE OF state ON message"
+	" WHEN old.state IN ('held', 'dropped') BEGIN"
+	" UPDATE account SET quiet = NULL WHERE id = new.account; END;",
 };
 #define VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))
 

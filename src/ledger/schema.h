@@ -33,6 +33,14 @@
  * outcome   what became of a message for each recipient, while these differ,
  *           and while a report of it is owed.
  *
+ * quiet, quiet_until, quiet_held (of an account)
+ *           the digest of a listing, and of the settings it was planned with,
+ *           that left nothing to do until then; how many listed messages wait
+ *           for their owner. NULL as soon as anything may be different.
+ * server    what is remembered of a POP3 server, "host:port tls": the lines of its
+ *           CAPA after login, and when they were learned; how commands that were
+ *           sent ahead fared ('': never tried), and since when.
+ *
  * All times are seconds since 1970. The version is in PRAGMA user_version.
  */
 #ifndef LEDGER_SCHEMA_H

@@ -26,6 +26,13 @@ enum first_poll {
 	FIRST_LAST /* the last first_count messages */
 };
 
+/* Are POP3 commands sent ahead? */
+enum pipelining {
+	PIPELINING_AUTO, /* where that is offered, and has not failed */
+	PIPELINING_YES,
+	PIPELINING_NO
+};
+
 struct account {
 	const char *name;
 	struct endpoint at;
@@ -44,6 +51,8 @@ struct account {
 	const char **postmasters; /* NULL-terminated; for REJECT_POSTMASTER */
 	const char *report_via; /* the destination that reports go to */
 	bool hold_in_doubt; /* hold such messages instead of resending */
+	enum pipelining pipelining;
+	bool ordered; /* a message waits for the verdict on the one before */
 };
 
 #endif

@@ -4,6 +4,7 @@
  */
 #include "poll/intake.h"
 
+#include "base/alloc.h"
 #include "base/clock.h"
 #include "base/host.h"
 #include "base/log.h"
@@ -12,6 +13,7 @@
 #include "message/trace.h"
 
 #include <stdatomic.h>
+#include <stdlib.h>
 
 /* What is left of a message that nobody wants is read, if it is not more. */
 #define DRAIN_OCTETS ((uint64_t)1024 * 1024)
@@ -121,42 +123,13 @@ pass_end(struct intake *m, struct error *e)
 	return 0;
 }
 
-/*
- * A mailbox that was numbered anew under us gives another message than the one
- * we asked for. Its size tells, unless sizes are estimates here anyway.
- */
-static int
-check_same(
-    struct intake *m, const struct listing_entry *listed, struct error *e)
-{
-	struct session *s = m->out.s;
-	struct slice uid;
-
-	if (m->read == listed->octets || listed->octets == 0 ||
-	    s->listing.by_header || s->sizes_are_estimates)
-		return 0;
-	if (pop3_uid(s->pop3, listed->number, &uid, e) < 0) {
-		if (e->kind != ERR_REFUSED)
-			return -1;
-		error_clear(e);
-	} else if (!slice_equal(uid, listed->uid)) {
-		return error_set(e, ERR_PROTOCOL,
-		    "the mailbox has changed while it was being read: message "
-		    "%lu is another one now",
-		    (unsigned long)listed->number);
-	}
-	s->sizes_are_estimates = true;
-	return 0;
-}
-
 /* However large the message is listed. */
 static int
-check_size(
-    struct intake *m, const struct listing_entry *listed, struct error *e)
+check_size(struct intake *m, struct error *e)
 {
 	uint64_t max_size = m->out.s->job->account->max_size;
 
-	if (max_size == 0 && listing_is_endless(listed, m->read))
+	if (max_size == 0 && listing_is_endless(m->listed, m->read))
 		m->hold = "without end: far larger than listed; if it is as "
 			  "large as that, max_size can allow it";
 	else if (max_size > 0 && m->read > max_size)
@@ -166,25 +139,71 @@ check_size(
 	return error_set(e, ERR_REFUSED, "%s", m->hold);
 }
 
+/*
+ * A mailbox that was numbered anew under us gives another message than the one
+ * we asked for. Its size tells, unless sizes are estimates here anyway.
+ */
+static bool
+is_doubtful(const struct intake *m)
+{
+	const struct session *s = m->out.s;
+
+	return m->read != m->listed->octets && m->listed->octets > 0 &&
+	    !s->listing.by_header && !s->sizes_are_estimates;
+}
+
+struct intake *
+intake_new(struct plan_entry *entry)
+{
+	struct intake *m = xcalloc(1, sizeof(*m));
+
+	m->entry = entry;
+	m->listed = entry->listed;
+	return m;
+}
+
+void
+intake_free(struct intake **m)
+{
+	buffer_free(&(*m)->head);
+	free(*m);
+	*m = NULL;
+}
+
 int
-intake_run(
-    struct intake *m, const struct listing_entry *listed, struct error *e)
+intake_receive(struct intake *m, struct error *e)
 {
 	struct pop3 *pop3 = m->out.s->pop3;
 	struct slice raw;
 	int more;
 
-	if (pop3_retr(pop3, listed->number, e) < 0)
+	if (pop3_retr(pop3, m->listed->number, e) < 0)
 		return -1;
 	m->begun = true;
 	while ((more = pop3_content(pop3, &raw, e)) > 0) {
-		if (pass_run(m, raw, e) < 0 || check_size(m, listed, e) < 0)
+		if (pass_run(m, raw, e) < 0 || check_size(m, e) < 0)
 			return -1;
 	}
-	if (more < 0 || listing_check_whole(listed, m->read, e) < 0 ||
-	    check_same(m, listed, e) < 0)
+	if (more < 0 || listing_check_whole(m->listed, m->read, e) < 0)
 		return -1;
-	return pass_end(m, e);
+	m->doubtful = is_doubtful(m);
+	return 0;
+}
+
+int
+intake_end(struct intake **m, struct error *e)
+{
+	if (pass_end(*m, e) < 0)
+		return -1;
+	intake_free(m);
+	return 0;
+}
+
+void
+intake_break(struct intake **m)
+{
+	handover_break(&(*m)->out);
+	intake_free(m);
 }
 
 int

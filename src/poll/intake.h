@@ -10,8 +10,12 @@
 
 struct intake {
 	struct handover out; /* begun by the caller, and ended here */
+	struct plan_entry *entry; /* borrowed */
+	const struct listing_entry *listed; /* borrowed */
 	bool begun; /* its content has begun to come */
+	bool doubtful; /* another size than listed: is it that message? */
 	const char *hold; /* why it must not be sent at all, or NULL */
+	struct intake *next; /* the caller's */
 
 	/* Private. */
 	uint64_t read; /* octets from the mailbox so far */
@@ -21,14 +25,20 @@ struct intake {
 };
 
 /*
- * intake_run - RETR, and all of the content handed over.
- * m: { .out } at first; its head is the caller's to free, and after -1 the
- * handover his to break.
- * Returns 0, or -1: with ERR_REFUSED the session goes on, in the middle of the
- * message if `out.unwanted` or `hold` is set; else with an error of the session.
+ * intake_new - for a message that is to be taken; out is the caller's to begin.
+ * intake_receive - RETR, and its content into the transit. Returns 0, or -1: with
+ *	ERR_REFUSED the session goes on, in the middle of the message if
+ *	`out.unwanted` or `hold` is set; else with an error of the session.
+ * intake_end - it is whole, and the one that was asked for: hand it over.
+ *	Returns 0, or -1 as above; the intake is freed after 0.
+ * intake_break - it will not be, and the transit is to know; and free it.
+ * intake_free - after handover_break().
  */
-int intake_run(
-    struct intake *m, const struct listing_entry *listed, struct error *e);
+struct intake *intake_new(struct plan_entry *entry);
+int intake_receive(struct intake *m, struct error *e);
+int intake_end(struct intake **m, struct error *e);
+void intake_break(struct intake **m);
+void intake_free(struct intake **m);
 
 /*
  * intake_skip_rest - get past what is left of a message that nobody wants.

@@ -347,49 +347,93 @@ read_sizes(struct sizes *sizes, struct pop3 *pop3, struct error *e)
 }
 
 int
-listing_read(struct listing *l, struct pop3 *pop3, struct error *e)
+listing_names(struct listing *l, struct pop3 *pop3, struct error *e)
 {
 	struct uids uids = { .listing = l };
-	struct sizes sizes = { 0 };
-	uint64_t octets;
-	size_t unknown = 0;
-	bool named, sized;
-	int rc = -1;
 
 	*l = (struct listing){ 0 };
-	if (pop3_stat(pop3, &uids.stat, &octets, e) < 0)
+	if (pop3_stat(pop3, &l->stat, &l->stat_octets, e) < 0)
 		return refused(pop3, e);
-	sizes.stat = uids.stat;
-	named = pop3_uidl(pop3, uidl_line, &uids, e) == 0;
-	/* Some refuse to list an empty maildrop; some count none, and list. */
-	if (uids.stat == 0 && l->count == 0 &&
-	    (named || e->kind == ERR_REFUSED)) {
+	uids.stat = l->stat;
+	l->named = pop3_uidl(pop3, uidl_line, &uids, e) == 0;
+	if (l->named)
+		return 0;
+	/* Some refuse to list an empty maildrop. */
+	if (e->kind == ERR_REFUSED &&
+	    (lacks_uidl(pop3) || (l->stat == 0 && l->count == 0))) {
 		error_clear(e);
 		return 0;
 	}
-	if (!named && (e->kind != ERR_REFUSED || !lacks_uidl(pop3))) {
-		refused(pop3, e);
-		goto out;
+	refused(pop3, e);
+	listing_free(l);
+	return -1;
+}
+
+bool
+listing_digest(const struct listing *l, struct digest *d)
+{
+	uint64_t numbers[256] = { l->stat, l->stat_octets, l->count };
+	size_t n = 3;
+
+	for (size_t i = 0; i < l->count; i++) {
+		numbers[n++] =
+		    (uint64_t)l->list[i].number << 32 | l->list[i].uid.len;
+		if (n == sizeof(numbers) / sizeof(numbers[0])) {
+			digest_add(d, numbers, sizeof(numbers));
+			n = 0;
+		}
 	}
-	sized = read_sizes(&sizes, pop3, e) == 0;
-	if (!sized && (e->kind != ERR_REFUSED || !named))
-		goto out;
-	if (!named && identify_by_header(l, &sizes, pop3, e) < 0)
-		goto out;
-	rc = 0;
-	/* What was refused has been done in another way. */
+	digest_add(d, numbers, n * sizeof(numbers[0]));
+	digest_add(d, l->uids.data, l->uids.len);
+	return l->named;
+}
+
+/* LIST, and the headers where there is no UIDL. */
+static int
+complete(struct listing *l, struct sizes *sizes, struct pop3 *pop3,
+    struct error *e)
+{
+	bool sized = read_sizes(sizes, pop3, e) == 0;
+	size_t unknown = 0;
+
+	if (!sized && (e->kind != ERR_REFUSED || !l->named))
+		return -1;
+	/* What was refused is done in another way. */
 	error_clear(e);
+	if (!l->named && identify_by_header(l, sizes, pop3, e) < 0)
+		return -1;
 	if (sized)
-		unknown = join_sizes(l, &sizes);
+		unknown = join_sizes(l, sizes);
 	listing_finish(l);
 	if (unknown > l->left_out)
 		l->left_out = unknown;
 	/* What STAT counts must be there, or what is missing only seems gone. */
-	if (uids.stat > l->count + l->left_out)
-		l->left_out = uids.stat - l->count;
-out:
+	if (l->stat > l->count + l->left_out)
+		l->left_out = l->stat - l->count;
+	return 0;
+}
+
+int
+listing_sizes(struct listing *l, struct pop3 *pop3, struct error *e)
+{
+	struct sizes sizes = { .stat = l->stat };
+	int rc = 0;
+
+	/* Some count none, and list. */
+	if (l->stat > 0 || l->count > 0)
+		rc = complete(l, &sizes, pop3, e);
+	else if (pop3_is_ahead(pop3) > 0 && read_sizes(&sizes, pop3, e) < 0)
+		rc = e->kind == ERR_REFUSED ? 0 : -1;
 	free(sizes.list);
 	if (rc < 0)
 		listing_free(l);
+	else
+		error_clear(e);
 	return rc;
+}
+
+int
+listing_read(struct listing *l, struct pop3 *pop3, struct error *e)
+{
+	return listing_names(l, pop3, e) < 0 ? -1 : listing_sizes(l, pop3, e);
 }

@@ -7,6 +7,7 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
+#include "message/digest.h"
 #include "pop3/pop3.h"
 
 #include <stdbool.h>
@@ -30,7 +31,12 @@ struct listing {
 	size_t headless; /* of these: no UIDL, and no header to be had */
 	bool by_header; /* no UIDL: UIDs are digests of headers */
 	bool by_retr; /* and no TOP: all messages had to be read for that */
-	struct buffer uids; /* private */
+	uint32_t stat; /* messages, as STAT counts them */
+
+	/* Private. */
+	struct buffer uids;
+	uint64_t stat_octets;
+	bool named; /* UIDL was answered */
 };
 
 /*
@@ -50,6 +56,17 @@ struct listing {
  * ERR_PROTOCOL: the server lists without end.
  */
 int listing_read(struct listing *l, struct pop3 *pop3, struct error *e);
+
+/*
+ * listing_names, listing_sizes - the same in two steps: STAT and UIDL; LIST, and
+ * what has to be done without UIDL.
+ * listing_digest - after the first, add what it told to a digest. False: it told
+ *	no UIDs.
+ */
+int listing_names(struct listing *l, struct pop3 *pop3, struct error *e);
+int listing_sizes(struct listing *l, struct pop3 *pop3, struct error *e);
+bool listing_digest(const struct listing *l, struct digest *d);
+
 void listing_free(struct listing *l);
 
 /* listing_warn - say what is left out, if anything is. account: its name. */

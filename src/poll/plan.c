@@ -14,6 +14,16 @@
 #define CLOCK_FORWARD_S ((int64_t)7 * 86400)
 /* And back by so much: a correction. */
 #define CLOCK_BACK_S 60
+/* For so long a listing that left nothing to do is not looked at again. */
+#define QUIET_S ((int64_t)86400)
+
+bool
+plan_clock_jumped(int64_t last_poll, int64_t now)
+{
+	return last_poll > 0 &&
+	    (now < last_poll - CLOCK_BACK_S ||
+		now > last_poll + CLOCK_FORWARD_S);
+}
 
 static int
 row_order(const void *key, const void *element)
@@ -407,6 +417,42 @@ find_gone(struct plan *plan, const struct plan_input *in, const bool *listed)
 			plan->gone[plan->gone_count++] = &in->rows->list[i];
 }
 
+/* When an entry with which nothing is done now may want something. */
+static int64_t
+due(const struct plan_entry *entry, const struct account *a)
+{
+	const struct row *row = entry->row;
+
+	if (entry->action != PLAN_LEAVE || row == NULL || entry->fresh ||
+	    entry->returned || entry->listed->copies)
+		return 0;
+	if (row->state == STATE_SEEN || row->state == STATE_HELD)
+		return INT64_MAX;
+	if (row->state != STATE_DELIVERED && row->state != STATE_REJECTED)
+		return 0;
+	if (a->after == AFTER_KEEP)
+		return INT64_MAX;
+	return a->after == AFTER_KEEP_FOR ? row->delivered + a->keep_s : 0;
+}
+
+/* Now and then all is looked at, whatever seems to be the case. */
+static int64_t
+quiet_until(const struct plan *plan, const struct plan_input *in)
+{
+	int64_t until = in->now + QUIET_S;
+
+	if (in->first || plan->gone_count > 0 || plan->clock_jumped ||
+	    in->listing->left_out > 0)
+		return 0;
+	for (size_t i = 0; i < plan->count; i++) {
+		int64_t t = due(&plan->list[i], in->account);
+
+		if (t < until)
+			until = t;
+	}
+	return until;
+}
+
 void
 plan_make(struct plan *plan, const struct plan_input *in)
 {
@@ -415,9 +461,7 @@ plan_make(struct plan *plan, const struct plan_input *in)
 
 	*plan = (struct plan){ .count = in->listing->count };
 	plan->list = xcalloc(plan->count, sizeof(*plan->list));
-	plan->clock_jumped = in->last_poll > 0 &&
-	    (in->now < in->last_poll - CLOCK_BACK_S ||
-		in->now > in->last_poll + CLOCK_FORWARD_S);
+	plan->clock_jumped = plan_clock_jumped(in->last_poll, in->now);
 	for (size_t i = 0; i < plan->count; i++) {
 		struct plan_entry *entry = &plan->list[i];
 
@@ -435,6 +479,7 @@ plan_make(struct plan *plan, const struct plan_input *in)
 	for (size_t i = 0; i < plan->count; i++)
 		plan->delete_count += plan->list[i].action == PLAN_DELETE;
 	find_gone(plan, in, listed);
+	plan->quiet_until = quiet_until(plan, in);
 	free(listed);
 }
 

@@ -45,6 +45,8 @@ struct plan {
 	size_t stubborn; /* deleted three times, and listed still */
 	const struct row **gone; /* owned; known and no longer listed */
 	size_t gone_count;
+	/* Nothing is to be done, nor will be until then; 0: something is. */
+	int64_t quiet_until;
 };
 
 struct plan_input {
@@ -64,6 +66,9 @@ struct plan_input {
 
 void plan_make(struct plan *plan, const struct plan_input *in);
 void plan_free(struct plan *plan);
+
+/* plan_clock_jumped - is that so much between two polls? last_poll 0: never. */
+bool plan_clock_jumped(int64_t last_poll, int64_t now);
 
 /*
  * plan_by_tries - for qsort(3), of pointers to entries of one plan: new ones

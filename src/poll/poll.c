@@ -5,9 +5,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "message/header.h"
+#include "poll/ahead.h"
 #include "poll/maildrop.h"
+#include "poll/recall.h"
 #include "poll/recognise.h"
-#include "poll/session.h"
 #include "poll/top.h"
 
 #include <stdlib.h>
@@ -67,18 +68,18 @@ read_arrivals(
 	return rc;
 }
 
-/* What poll_run and poll_look have in common: look, and make up our mind. */
+/* The listing is there: make up our mind. */
 static int
-look(struct pop3 *pop3, struct reader *reader, struct plan_input *in,
-    int64_t account, struct listing *listing, struct rows *rows,
-    struct plan *plan, struct error *e)
+make_plan(struct pop3 *pop3, struct reader *reader, struct plan_input *in,
+    int64_t account, const struct polled *polled, struct listing *listing,
+    struct rows *rows, struct plan *plan, struct error *e)
 {
 	int64_t *arrivals = NULL;
 
-	if (listing_read(listing, pop3, e) < 0 ||
-	    reader_rows(reader, account, rows, e) < 0 ||
-	    reader_polled(reader, account, &in->first, &in->last_poll, e) < 0)
+	if (reader_rows(reader, account, rows, e) < 0)
 		return -1;
+	in->first = polled->first;
+	in->last_poll = polled->last_listed;
 	if (in->first && in->account->first == FIRST_SINCE &&
 	    read_arrivals(pop3, listing, &arrivals, e) < 0)
 		return -1;
@@ -101,9 +102,9 @@ poll_look(const struct account *account, const char *password,
 		.now = clock_wall(),
 		.run_started = INT64_MAX,
 		.impatient = true };
-	struct error ignored = { 0 };
 	struct reader *reader = NULL;
 	struct pop3 *pop3 = NULL;
+	struct polled polled;
 	int64_t id = 0;
 	int rc = -1;
 
@@ -115,11 +116,14 @@ poll_look(const struct account *account, const char *password,
 		account->login.user, names, &id, e) < 0 ||
 	    maildrop_open(&pop3, account, password, stop, e) < 0)
 		goto out;
-	rc = look(pop3, reader, &in, id, listing, rows, plan, e);
+	if (listing_read(listing, pop3, e) == 0 &&
+	    reader_polled(reader, id, &polled, e) == 0)
+		rc = make_plan(
+		    pop3, reader, &in, id, &polled, listing, rows, plan, e);
 	if (rc == 0)
 		rc = recognise_look(pop3, plan, rows, in.now, e);
 	if (rc == 0 || e->kind == ERR_QUESTION)
-		pop3_quit(pop3, &ignored);
+		pop3_leave(pop3);
 out:
 	pop3_free(&pop3);
 	reader_free(&reader);
@@ -157,7 +161,7 @@ record_plan(struct session *s, struct error *e)
 	size_t n = 0;
 	int rc;
 
-	if (s->first)
+	if (s->polled.first)
 		changes[n++] = (struct ledger_change){ .kind = CHANGE_FIRST };
 	/* Only a listing without contradictions tells what is not there. */
 	for (size_t i = 0; s->listing.left_out == 0 && i < plan->gone_count;
@@ -223,7 +227,7 @@ report_plan(struct session *s)
 			    "the server lists them still: delete them there",
 		    name, plan->stubborn);
 	listing_warn(&s->listing, name);
-	if (s->listing.by_retr && s->first)
+	if (s->listing.by_retr && s->polled.first)
 		log_warning("%s: the server has neither UIDL nor TOP, so that "
 			    "every poll has to read all that is in the mailbox",
 		    name);
@@ -264,47 +268,83 @@ recognise(struct session *s, struct plan_input *in, struct error *e)
 static void
 close_session(struct session *s)
 {
-	pop3_free(&s->pop3);
+	transfer_forget(s);
+	ahead_cancel(s);
 	plan_free(&s->plan);
 	rows_free(&s->rows);
 	listing_free(&s->listing);
-	s->deleted_count = s->refused_count = 0;
+	s->deleted_count = s->refused_count = s->due_count = 0;
+	s->next_take = 0;
+	s->deletes = s->identifying = false;
+}
+
+/* Nothing has changed since the last poll, which had nothing to do. */
+static void
+leave_as_it_was(struct session *s)
+{
+	const struct ledger_quiet *quiet = recall_quiet(s);
+
+	s->listed = true;
+	s->report->in_mailbox = s->listing.stat;
+	s->report->waiting_held = quiet->held;
+}
+
+/* 0: nothing to do; 1: it is planned and recorded; -1. */
+static int
+look(struct session *s, struct error *e)
+{
+	const struct poll_job *job = s->job;
+	struct plan_input in = { .account = job->account,
+		.now = clock_wall(),
+		.impatient = job->impatient };
+
+	in.run_started = run_started(s, in.now);
+	s->sessions++;
+	phase(s, POLL_CONNECTING);
+	if (reader_polled(s->reader, s->account, &s->polled, e) < 0 ||
+	    recall_open(s, e) < 0)
+		return -1;
+	phase(s, POLL_LISTING);
+	if (listing_names(&s->listing, s->pop3, e) < 0)
+		return -1;
+	recall_listing(s);
+	if (recall_is_quiet(s, in.now)) {
+		leave_as_it_was(s);
+		return 0;
+	}
+	if (listing_sizes(&s->listing, s->pop3, e) < 0 ||
+	    make_plan(s->pop3, s->reader, &in, s->account, &s->polled,
+		&s->listing, &s->rows, &s->plan, e) < 0 ||
+	    recognise(s, &in, e) < 0 || record_plan(s, e) < 0)
+		return -1;
+	recall_plan(s);
+	report_plan(s);
+	return 1;
 }
 
 /* 0; 1: go on in a new session; -1. No transit is in flight afterwards. */
 static int
 run_session(struct session *s, struct error *e)
 {
-	const struct poll_job *job = s->job;
-	struct plan_input in = { .account = job->account,
-		.now = clock_wall(),
-		.impatient = job->impatient };
-	int rc = -1;
+	int rc = look(s, e);
 
-	in.run_started = run_started(s, in.now);
-	s->sessions++;
-	phase(s, POLL_CONNECTING);
-	if (maildrop_open(&s->pop3, job->account, job->password, job->stop, e) <
-	    0)
-		goto out;
-	phase(s, POLL_LISTING);
-	if (look(s->pop3, s->reader, &in, s->account, &s->listing, &s->rows,
-		&s->plan, e) < 0)
-		goto out;
-	s->first = in.first;
-	if (recognise(s, &in, e) < 0 || record_plan(s, e) < 0)
-		goto out;
-	report_plan(s);
-	phase(s, POLL_MOVING);
-	rc = transfer_run(s, e);
-	if (settle_all(s, e) < 0)
-		rc = -1;
+	if (rc > 0) {
+		phase(s, POLL_MOVING);
+		rc = transfer_run(s, e);
+		if (settle_all(s, e) < 0)
+			rc = -1;
+	}
 	phase(s, POLL_SETTLING);
 	if (rc == 0)
 		rc = settle_deletions(s, e);
 	else if (rc < 0 && e->kind == ERR_STOPPED)
 		settle_stopped(s);
-out:
+	if (rc == 0)
+		recall_went_well(s);
+	if (rc < 0 && recall_retreat(s, e)) {
+		error_clear(e);
+		rc = 1;
+	}
 	close_session(s);
 	return rc;
 }
@@ -347,6 +387,8 @@ record_poll(struct session *s, int rc, struct error *e)
 		.deleted = r->deleted,
 		.deferred = r->deferred,
 		.held = r->held,
+		.quiet = rc == 0 ? recall_quiet(s) : NULL,
+		.server = recall_server(s),
 	};
 	struct error another = { 0 };
 
@@ -371,13 +413,16 @@ poll_run(
 		.started_ms = started };
 	int rc = -1;
 
+	s.last_parked = &s.parked;
+
 	*report = (struct poll_report){ 0 };
 	error_clear(e);
 	if (ledger_account(job->ledger, a->name, a->at.host, a->login.user,
 		job->names, job->moved, &s.account, e) < 0)
 		return -1;
 	if (queue_new(&s.answers, e) < 0 ||
-	    reader_open(&s.reader, job->state_dir, e) < 0)
+	    reader_open(&s.reader, job->state_dir, e) < 0 ||
+	    recall_begin(&s, e) < 0)
 		goto out;
 	rc = run_sessions(&s, e);
 	if (record_poll(&s, rc, e) < 0)
@@ -388,6 +433,8 @@ out:
 	queue_free(&s.answers);
 	free(s.deleted);
 	free(s.refused);
+	free(s.due);
+	free(s.asked);
 	report->took_ms = clock_monotonic_ms() - started;
 	return rc;
 }

@@ -14,6 +14,28 @@ struct refused {
 	int64_t message; /* the ledger's row */
 };
 
+/* A message that is to be deleted, as is on record. */
+struct due {
+	uint32_t number;
+	int64_t message; /* the ledger's row */
+};
+
+/* What recall.h keeps. */
+struct recall {
+	struct ledger_server server;
+	bool known; /* its CAPA, from another session */
+	bool changed; /* and to be recorded */
+	bool careful; /* one command at a time, and nothing from memory */
+	bool proven; /* commands sent ahead are answered, in this session */
+	bool cut; /* a session broke with commands sent ahead */
+	bool suspect; /* and they may be why */
+	struct ledger_quiet quiet;
+	bool has_digest, is_quiet;
+};
+
+struct asked;
+struct intake;
+
 struct session {
 	const struct poll_job *job; /* borrowed */
 	struct poll_report *report; /* borrowed */
@@ -21,16 +43,31 @@ struct session {
 	int64_t started; /* wall clock */
 	int64_t started_ms; /* clock_monotonic_ms() */
 	unsigned sessions; /* POP3 sessions so far */
-	bool first; /* the account's first poll */
+	struct polled polled; /* what the ledger knows of polls before */
+	struct recall recall;
 	bool listed; /* the plan is made and recorded */
 
 	bool sizes_are_estimates; /* seen: a message of another size */
 
 	struct pop3 *pop3; /* owned; NULL: closed while verdicts wait */
+	bool pipelining; /* commands are sent ahead in this session */
+	struct asked *asked; /* owned; see ahead.h, as are the next four */
+	size_t asked_first, asked_count;
+	size_t coming; /* of these, messages */
+	uint64_t coming_octets;
+	bool deletes; /* a DELE was sent in this session */
 	struct listing listing;
 	struct rows rows;
 	struct reader *reader; /* owned */
 	struct plan plan;
+
+	/* Messages that have come and are not handed over yet; owned. */
+	struct intake *parked, **last_parked;
+	size_t parked_count;
+	uint64_t parked_octets;
+	bool identifying; /* UIDL n is outstanding for one of them */
+	size_t next_take; /* of the plan's, to be asked for */
+	const struct plan_entry *last_asked; /* of them */
 
 	struct queue *answers; /* owned: jobs of transits that come back */
 	size_t in_flight; /* transits that have not come back */
@@ -41,6 +78,8 @@ struct session {
 
 	struct refused *refused; /* owned */
 	size_t refused_count;
+	struct due *due; /* owned: what DELE is to be sent for */
+	size_t due_count;
 	int64_t *deleted; /* owned: rows whose DELE was answered +OK */
 	size_t deleted_count;
 };
@@ -52,11 +91,20 @@ struct session {
  */
 int transfer_run(struct session *s, struct error *e);
 
+/* transfer_forget - what has come and was not handed over is not wanted. */
+void transfer_forget(struct session *s);
+
+/*
+ * settle_due - send DELE for what is due, and, without pipelining, read the
+ * answers. Between two messages only. Returns 0, or -1 with an error of the
+ * session.
+ */
+int settle_due(struct session *s, struct error *e);
+
 /*
  * settle_arrivals - deal with the verdicts that have come, without waiting.
- * settle_wait - wait for one. While the POP3 session idles it is kept alive;
- * after five minutes it is ended, and deletions stay owed.
- * Between two messages only: both may send commands.
+ * settle_wait - wait for one, while nothing is coming. The POP3 session is kept
+ * alive meanwhile; after five minutes it is ended, and deletions stay owed.
  * Return 0, or -1 with an error of the session or the ledger.
  */
 int settle_arrivals(struct session *s, struct error *e);

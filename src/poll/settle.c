@@ -5,9 +5,11 @@
 #include "base/crash.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "poll/ahead.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* How often an idle maildrop is told that we are still there. */
 #define NOOP_MS (30 * 1000)
@@ -33,32 +35,43 @@ settle_trouble(
 
 /* --- deletions --- */
 
-static void
-remember_deleted(struct session *s, int64_t message)
+int
+settle_due(struct session *s, struct error *e)
 {
-	if ((s->deleted_count & (s->deleted_count - 1)) == 0)
-		s->deleted = xrealloc(s->deleted,
-		    s->deleted_count ? 2 * s->deleted_count : 1,
-		    sizeof(*s->deleted));
-	s->deleted[s->deleted_count++] = message;
+	size_t i = 0;
+	int rc = 0;
+
+	while (rc == 0 && i < s->due_count && ahead_room(s) > 0) {
+		rc = ahead_dele(s, s->due[i].number, s->due[i].message, e);
+		i++;
+	}
+	s->due_count -= i;
+	if (s->due_count > 0)
+		memmove(s->due, s->due + i, s->due_count * sizeof(*s->due));
+	return rc;
 }
 
-/* A refusal leaves the deletion owed and the session usable. */
+/* All of it; the answers to the last ones are outstanding. */
 static int
-dele(struct session *s, uint32_t number, int64_t message, struct error *e)
+ask_all_due(struct session *s, struct error *e)
 {
-	if (pop3_dele(s->pop3, number, e) < 0) {
-		if (e->kind != ERR_REFUSED)
+	for (;;) {
+		if (settle_due(s, e) < 0)
 			return -1;
-		s->report->stubborn++;
-		log_warning("%s: message %lu cannot be deleted: %s",
-		    s->job->account->name, (unsigned long)number, e->text);
-		error_clear(e);
-		return 0;
+		if (s->due_count == 0)
+			return 0;
+		if (ahead_dele_answer(s, e) < 0)
+			return -1;
 	}
-	crash_point("after_dele");
-	remember_deleted(s, message);
-	return 0;
+}
+
+static void
+add_due(struct session *s, uint32_t number, int64_t message)
+{
+	if ((s->due_count & (s->due_count - 1)) == 0)
+		s->due = xrealloc(s->due, s->due_count ? 2 * s->due_count : 1,
+		    sizeof(*s->due));
+	s->due[s->due_count++] = (struct due){ number, message };
 }
 
 /* QUIT was answered +OK: the deletions of this session have been carried out. */
@@ -87,16 +100,24 @@ quit(struct session *s, struct error *e)
 	int rc;
 
 	crash_point("before_quit");
-	rc = pop3_quit(s->pop3, e);
-	crash_point("after_quit");
-	pop3_free(&s->pop3);
-	if (rc == 0)
-		return record_deletions(s, e);
-	/* Nothing depended on it. */
-	if (s->deleted_count == 0) {
-		error_clear(e);
+	/* Nothing depends on the answer. */
+	if (!s->deletes && s->due_count == 0) {
+		pop3_leave(s->pop3);
+		crash_point("after_quit");
+		pop3_free(&s->pop3);
 		return 0;
 	}
+	rc = ask_all_due(s, e);
+	if (rc == 0 && s->pipelining)
+		rc = pop3_ahead(s->pop3, POP3_QUIT, 0, e);
+	if (rc == 0)
+		rc = ahead_answers(s, e);
+	if (rc == 0)
+		rc = pop3_quit(s->pop3, e);
+	crash_point("after_quit");
+	ahead_cancel(s);
+	if (rc == 0)
+		return record_deletions(s, e);
 	s->deleted_count = 0;
 	error_prefix(e,
 	    "the mailbox may not have carried out the deletions (they will be "
@@ -123,7 +144,8 @@ settle_deletions(struct session *s, struct error *e)
 			settle_stopped(s);
 			return -1;
 		}
-		if (dele(s, entry->listed->number, entry->row->message, e) < 0)
+		add_due(s, entry->listed->number, entry->row->message);
+		if (ask_all_due(s, e) < 0)
 			return -1;
 	}
 	return quit(s, e);
@@ -165,14 +187,13 @@ log_delivered(struct session *s, const struct transit *t)
 }
 
 /* Done with, one way or the other: delete it now, if it is to be deleted. */
-static int
-delete_if_due(struct session *s, const struct transit *t, struct error *e)
+static void
+delete_if_due(struct session *s, const struct transit *t)
 {
 	const struct plan_entry *entry = t->plan_entry;
 
-	if (!t->delete_after || entry->listed->copies || s->pop3 == NULL)
-		return 0;
-	return dele(s, entry->listed->number, t->change.message, e);
+	if (t->delete_after && !entry->listed->copies && s->pop3 != NULL)
+		add_due(s, entry->listed->number, t->change.message);
 }
 
 static void
@@ -188,8 +209,8 @@ log_reported(struct session *s, const struct transit *t)
 			    t->recipients[i].reply);
 }
 
-static int
-settle_delivered(struct session *s, const struct transit *t, struct error *e)
+static void
+settle_delivered(struct session *s, const struct transit *t)
 {
 	const struct plan_entry *entry = t->plan_entry;
 
@@ -201,12 +222,12 @@ settle_delivered(struct session *s, const struct transit *t, struct error *e)
 		    entry->row->state == STATE_IN_DOUBT)
 			s->report->resent++;
 	}
-	return delete_if_due(s, t, e);
+	delete_if_due(s, t);
 }
 
 /* Refused for good: somebody is to be told in this session, or nobody. */
-static int
-settle_rejected(struct session *s, const struct transit *t, struct error *e)
+static void
+settle_rejected(struct session *s, const struct transit *t)
 {
 	struct plan_entry *entry = t->plan_entry;
 
@@ -217,10 +238,10 @@ settle_rejected(struct session *s, const struct transit *t, struct error *e)
 		    s->refused, s->refused_count + 1, sizeof(*s->refused));
 		s->refused[s->refused_count++] =
 		    (struct refused){ entry, t->change.message };
-		return 0;
+		return;
 	}
 	s->report->dropped++;
-	return delete_if_due(s, t, e);
+	delete_if_due(s, t);
 }
 
 static void
@@ -245,16 +266,18 @@ untried(struct session *s, const struct transit *t)
 	count_failure(s, t);
 }
 
-static int
-settle_verdict(struct session *s, const struct transit *t, struct error *e)
+static void
+settle_verdict(struct session *s, const struct transit *t)
 {
 	struct poll_report *r = s->report;
 
 	switch (t->end) {
 	case TRANSIT_DELIVERED:
-		return settle_delivered(s, t, e);
+		settle_delivered(s, t);
+		break;
 	case TRANSIT_REJECTED:
-		return settle_rejected(s, t, e);
+		settle_rejected(s, t);
+		break;
 	case TRANSIT_DEFERRED:
 		r->deferred++;
 		settle_trouble(s, t->uid, "deferred", t->reply);
@@ -270,7 +293,6 @@ settle_verdict(struct session *s, const struct transit *t, struct error *e)
 	case TRANSIT_UNTRIED:
 		break;
 	}
-	return 0;
 }
 
 static int
@@ -299,7 +321,7 @@ settle(struct session *s, struct transit *t, struct error *e)
 		s->failed = 0;
 	if (s->job->progress != NULL)
 		atomic_fetch_add(&s->job->progress->messages_done, 1);
-	rc = settle_verdict(s, t, e);
+	settle_verdict(s, t);
 out:
 	transit_free(&t);
 	return rc;
@@ -322,6 +344,9 @@ settle_wait(struct session *s, struct error *e)
 	struct deadline patience = deadline_in(PATIENCE_MS);
 	struct ledger_job *job;
 
+	if (s->pop3 != NULL &&
+	    (settle_due(s, e) < 0 || pop3_flush(s->pop3, e) < 0))
+		return -1;
 	for (;;) {
 		job = queue_wait(s->answers, -1,
 		    s->pop3 == NULL ? deadline_never() : deadline_in(NOOP_MS));
@@ -332,6 +357,8 @@ settle_wait(struct session *s, struct error *e)
 			    s->job->account->name);
 			if (quit(s, e) < 0)
 				return -1;
+		} else if (ahead_answers(s, e) < 0) {
+			return -1;
 		} else if (pop3_noop(s->pop3, e) < 0) {
 			if (e->kind != ERR_REFUSED)
 				return -1;
@@ -355,7 +382,7 @@ settle_all(struct session *s, struct error *e)
 			*e = another;
 		rc = -1;
 		/* A session that has failed once is asked nothing more. */
-		pop3_free(&s->pop3);
+		ahead_cancel(s);
 	}
 	return rc;
 }

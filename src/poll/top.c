@@ -56,7 +56,7 @@ top_header(
     struct top *top, uint32_t number, struct buffer *header, struct error *e)
 {
 	buffer_clear(header);
-	if (!top->missing && pop3_top(top->pop3, number, 0, e) == 0) {
+	if (!top->missing && pop3_top(top->pop3, number, e) == 0) {
 		top->shown = true;
 		return read_header(top->pop3, TOP_ENDLESS, header, e);
 	}

@@ -5,16 +5,24 @@
 #include "base/clock.h"
 #include "delivery/policy.h"
 #include "ledger/state.h"
-#include "poll/intake.h"
+#include "poll/ahead.h"
 #include "poll/notice.h"
+#include "poll/recall.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Messages and octets that may wait for their verdicts at once. */
-#define WINDOW 16
-#define WINDOW_OCTETS ((uint64_t)1024 * 1024)
+/* Messages and octets that are coming, or wait for their verdicts, at once. */
+#define WINDOW 128
+#define WINDOW_OCTETS ((uint64_t)4 * 1024 * 1024)
+/* Half of what may be outstanding is for DELE. */
+#define COMING_MAX (POP3_AHEAD_MAX / 2)
+/*
+ * Nothing is asked for behind a message that may not fit a transit: while its
+ * destination is slow, the mailbox would wait with what follows.
+ */
+#define SMALL_OCTETS ((uint64_t)TRANSIT_ROOM * 3 / 4)
 
 /* --- the transit's envelope --- */
 
@@ -131,28 +139,211 @@ record_accepted_by_all(struct session *s, struct transit *t, struct error *e)
 	return ledger_change(s->job->ledger, s->account, &change, 1, e);
 }
 
-/* What a failure means for the message and the session; returns as take(). */
+/* What a failure means for the message and the session; returns as receive(). */
 static int
-give_up_message(
-    const struct intake *m, const struct plan_entry *entry, struct error *e)
+give_up_message(const struct intake *m, struct error *e)
 {
+	struct session *s = m->out.s;
 	struct error why = *e;
 
-	if (why.kind == ERR_STOPPED)
-		intake_stop(m->out.s, m->begun);
+	if (why.kind == ERR_STOPPED) {
+		intake_stop(s, m->begun);
+		ahead_drain(s);
+	}
 	if (why.kind == ERR_STOPPED || why.kind == ERR_SYSTEM ||
 	    why.kind == ERR_LEDGER)
 		return -1;
 	error_clear(e);
 	if (m->out.unwanted)
-		return intake_skip_rest(m->out.s, e);
+		return intake_skip_rest(s, e);
+	if (recall_retreat(s, &why))
+		return 1;
 	/* A message that breaks the session must not block those behind it. */
-	if (record_trouble(m->out.s, entry, m->hold, &why, e) < 0)
+	if (record_trouble(s, m->entry, m->hold, &why, e) < 0)
 		return -1;
 	if (m->hold != NULL)
-		return intake_skip_rest(m->out.s, e);
+		return intake_skip_rest(s, e);
 	return why.kind == ERR_REFUSED ? 0 : 1;
 }
+
+/* It failed, and is freed. */
+static int
+fail(struct intake *m, struct error *e)
+{
+	struct session *s = m->out.s;
+	int rc;
+
+	handover_break(&m->out);
+	rc = give_up_message(m, e);
+	intake_free(&m);
+	/* No verdict that comes now may ask anything of a broken session. */
+	if (rc != 0 && e->kind != ERR_STOPPED)
+		ahead_cancel(s);
+	return rc;
+}
+
+/* --- those that have come --- */
+
+static void
+park(struct session *s, struct intake *m)
+{
+	m->next = NULL;
+	*s->last_parked = m;
+	s->last_parked = &m->next;
+	s->parked_count++;
+	s->parked_octets += m->listed->octets;
+}
+
+static struct intake *
+unpark(struct session *s)
+{
+	struct intake *m = s->parked;
+
+	s->parked = m->next;
+	if (s->parked == NULL)
+		s->last_parked = &s->parked;
+	s->parked_count--;
+	s->parked_octets -= m->listed->octets;
+	return m;
+}
+
+void
+transfer_forget(struct session *s)
+{
+	struct intake *m;
+
+	while (s->parked != NULL) {
+		m = unpark(s);
+		intake_break(&m);
+	}
+}
+
+static bool
+may_hand_over(const struct session *s, const struct intake *m)
+{
+	if (m->doubtful && !s->sizes_are_estimates)
+		return false;
+	return !s->job->account->ordered || s->in_flight == 0;
+}
+
+static int
+hand_over(struct session *s, struct error *e)
+{
+	struct intake *m;
+	int rc = 0;
+
+	while (rc == 0 && s->parked != NULL && may_hand_over(s, s->parked)) {
+		m = unpark(s);
+		if (intake_end(&m, e) < 0)
+			rc = fail(m, e);
+	}
+	return rc;
+}
+
+/* --- what the mailbox answers --- */
+
+/* One that is of another size than listed is not handed over before. */
+static int
+ask_who(struct session *s, struct intake *m, struct error *e)
+{
+	struct asked a = { .verb = POP3_UID,
+		.number = m->listed->number,
+		.intake = m };
+
+	if (s->identifying)
+		return 0;
+	s->identifying = true;
+	return ahead_ask(s, a, e);
+}
+
+/* A broken line to the mailbox, no message's fault. */
+static int
+lose(struct session *s, struct error *e)
+{
+	struct error why = *e;
+	bool again;
+
+	if (why.kind == ERR_STOPPED)
+		return -1;
+	again = recall_retreat(s, &why);
+	ahead_cancel(s);
+	if (again)
+		error_clear(e);
+	return again ? 1 : -1;
+}
+
+static int
+identify(struct session *s, struct error *e)
+{
+	struct intake *m = ahead_first(s)->intake;
+	struct slice uid;
+
+	ahead_drop(s);
+	s->identifying = false;
+	if (pop3_uid(s->pop3, m->listed->number, &uid, e) < 0) {
+		if (e->kind != ERR_REFUSED)
+			return lose(s, e);
+		error_clear(e);
+	} else if (!slice_equal(uid, m->listed->uid)) {
+		error_set(e, ERR_PROTOCOL,
+		    "the mailbox has changed while it was being read: message "
+		    "%lu is another one now",
+		    (unsigned long)m->listed->number);
+		/* It is the first of them: those before it are handed over. */
+		return fail(unpark(s), e);
+	}
+	s->sizes_are_estimates = true;
+	return 0;
+}
+
+/*
+ * -ERR to what was sent ahead may be a server's way of saying that it does not
+ * take it.
+ */
+static void
+suspect(struct session *s, const struct intake *m, struct error *e)
+{
+	if (e->kind != ERR_REFUSED || m->begun)
+		return;
+	recall_note(s);
+	if (s->pipelining && !s->recall.proven && s->asked_count > 0)
+		e->kind = ERR_PROTOCOL;
+	else
+		recall_not_suspect(s);
+}
+
+static int
+receive_message(struct session *s, struct error *e)
+{
+	struct intake *m = ahead_first(s)->intake;
+
+	ahead_drop(s);
+	if (intake_receive(m, e) < 0) {
+		suspect(s, m, e);
+		return fail(m, e);
+	}
+	s->report->taken++;
+	park(s, m);
+	if (m->doubtful && !s->sizes_are_estimates && ask_who(s, m, e) < 0)
+		return lose(s, e);
+	return hand_over(s, e);
+}
+
+/* The next answer. 0; 1: the session had to be given up; -1. */
+static int
+receive(struct session *s, struct error *e)
+{
+	switch (ahead_first(s)->verb) {
+	case POP3_RETR:
+		return receive_message(s, e);
+	case POP3_UID:
+		return identify(s, e);
+	default:
+		return ahead_dele_answer(s, e) == 0 ? 0 : lose(s, e);
+	}
+}
+
+/* --- what it is asked for --- */
 
 /* By what is listed, and as far as the destination has told its limit. */
 static bool
@@ -163,65 +354,141 @@ is_too_large(const struct session *s, const struct plan_entry *entry)
 	return limit > 0 && entry->listed->octets > limit;
 }
 
-/* 0; 1: the session has to be given up; -1. */
+/* Ask for a message, unless it can be dealt with without. */
 static int
-take(struct session *s, struct plan_entry *entry, struct error *e)
+ask(struct session *s, struct plan_entry *entry, struct error *e)
 {
-	struct intake m = { 0 };
+	struct intake *m = intake_new(entry);
+	struct asked a = { .verb = POP3_RETR,
+		.number = entry->listed->number,
+		.intake = m };
 	char words[120];
 	int rc;
 
-	if (make_transit(s, entry, &m.out, e) < 0)
+	if (make_transit(s, entry, &m->out, e) < 0) {
+		intake_free(&m);
 		return -1;
-	if (m.out.t->recipient_count == 0)
-		return record_accepted_by_all(s, m.out.t, e);
+	}
+	if (m->out.t->recipient_count == 0) {
+		rc = record_accepted_by_all(s, m->out.t, e);
+		intake_free(&m);
+		return rc;
+	}
 	if (is_too_large(s, entry)) {
 		snprintf(words, sizeof(words), "too large for %.64s",
 		    s->job->account->destination);
-		handover_refuse(&m.out, words);
+		handover_refuse(&m->out, words);
+		intake_free(&m);
 		return 0;
 	}
-	rc = intake_run(&m, entry->listed, e);
-	buffer_free(&m.head);
-	if (rc == 0) {
-		s->report->taken++;
+	if (ahead_ask(s, a, e) == 0)
 		return 0;
-	}
-	handover_break(&m.out);
-	rc = give_up_message(&m, entry, e);
-	/* No verdict that comes now may ask anything of a broken session. */
-	if (rc != 0 && e->kind != ERR_STOPPED)
-		pop3_free(&s->pop3);
-	return rc;
+	intake_break(&m);
+	return lose(s, e);
+}
+
+static bool
+is_small(const struct plan_entry *entry)
+{
+	return entry->listed->octets > 0 &&
+	    entry->listed->octets <= SMALL_OCTETS;
 }
 
 static bool
 window_is_full(const struct session *s, const struct plan_entry *next)
 {
-	return s->in_flight >= WINDOW ||
-	    (s->in_flight > 0 &&
-		s->in_flight_octets + next->listed->octets > WINDOW_OCTETS);
+	size_t messages = s->in_flight + s->coming + s->parked_count;
+	uint64_t octets =
+	    s->in_flight_octets + s->coming_octets + s->parked_octets;
+
+	return messages >= WINDOW ||
+	    (messages > 0 && octets + next->listed->octets > WINDOW_OCTETS);
 }
 
-/* Begin one more when there is room for it; as take(). */
-static int
-begin_next(struct session *s, struct plan_entry *entry,
-    int (*begin)(struct session *s, struct plan_entry *entry, struct error *e),
-    struct error *e)
+static bool
+may_ask(const struct session *s, const struct plan_entry *next)
 {
-	while (window_is_full(s, entry) && !s->give_up)
-		if (settle_wait(s, e) < 0)
-			return -1;
+	const struct plan_entry *last = s->last_asked;
+
+	if (window_is_full(s, next) || ahead_room(s) == 0)
+		return false;
+	if (s->job->account->ordered && !is_small(next))
+		return s->in_flight + s->coming + s->parked_count == 0;
+	if (s->coming + s->parked_count == 0)
+		return true;
+	return s->coming < COMING_MAX && !s->identifying && is_small(next) &&
+	    is_small(last);
+}
+
+/* As receive(). */
+static int
+ask_more(struct session *s, struct error *e)
+{
+	const struct plan *plan = &s->plan;
+	struct plan_entry *next;
+	int rc = 0;
+
+	while (rc == 0 && s->next_take < plan->take_count) {
+		next = &plan->list[plan->take[s->next_take]];
+		if (!may_ask(s, next))
+			break;
+		s->next_take++;
+		s->last_asked = next;
+		rc = ask(s, next, e);
+	}
+	return rc;
+}
+
+/* Between two messages: verdicts, and what follows from them. As receive(). */
+static int
+keep_up(struct session *s, struct error *e)
+{
+	int rc;
+
 	if (settle_arrivals(s, e) < 0)
 		return -1;
 	/* Given back to the server while verdicts were awaited. */
 	if (s->pop3 == NULL)
 		return 1;
-	if (s->give_up)
-		return 0;
+	if (s->give_up || stop_level(s->job->stop) != STOP_NO) {
+		transfer_forget(s);
+		ahead_drain(s);
+	}
 	if (stop_level(s->job->stop) != STOP_NO)
 		return error_set(e, ERR_STOPPED, "stopped");
-	return begin(s, entry, e);
+	if (s->pop3 == NULL)
+		return 1;
+	rc = hand_over(s, e);
+	if (rc == 0 && settle_due(s, e) < 0)
+		rc = lose(s, e);
+	return rc;
+}
+
+static bool
+is_taking(const struct session *s)
+{
+	return !s->give_up &&
+	    (s->next_take < s->plan.take_count ||
+		s->coming + s->parked_count > 0);
+}
+
+static int
+move_messages(struct session *s, struct error *e)
+{
+	int rc = keep_up(s, e);
+
+	while (rc == 0 && is_taking(s)) {
+		rc = ask_more(s, e);
+		if (rc != 0)
+			break;
+		if (ahead_first(s) != NULL)
+			rc = receive(s, e);
+		else if (s->in_flight > 0)
+			rc = settle_wait(s, e);
+		if (rc == 0)
+			rc = keep_up(s, e);
+	}
+	return rc;
 }
 
 static int
@@ -231,6 +498,23 @@ await_verdicts(struct session *s, struct error *e)
 		if (settle_wait(s, e) < 0)
 			return -1;
 	return 0;
+}
+
+/* Nothing else is asked of the mailbox meanwhile. As receive(). */
+static int
+send_report(struct session *s, struct plan_entry *entry, struct error *e)
+{
+	int rc;
+
+	while (window_is_full(s, entry) && !s->give_up)
+		if (settle_wait(s, e) < 0)
+			return -1;
+	rc = keep_up(s, e);
+	if (rc != 0 || s->give_up)
+		return rc;
+	if (ahead_answers(s, e) < 0)
+		return lose(s, e);
+	return notice_send(s, entry, e);
 }
 
 /* Those that were owed before, and what has been refused just now. */
@@ -248,7 +532,7 @@ send_reports(struct session *s, struct error *e)
 	if (n > 0)
 		qsort(owed, n, sizeof(*owed), plan_by_tries);
 	for (size_t i = 0; rc == 0 && i < n; i++)
-		rc = begin_next(s, owed[i], notice_send, e);
+		rc = send_report(s, owed[i], e);
 	free(owed);
 	return rc;
 }
@@ -256,11 +540,8 @@ send_reports(struct session *s, struct error *e)
 int
 transfer_run(struct session *s, struct error *e)
 {
-	struct plan *plan = &s->plan;
-	int rc = 0;
+	int rc = move_messages(s, e);
 
-	for (size_t i = 0; rc == 0 && i < plan->take_count; i++)
-		rc = begin_next(s, &plan->list[plan->take[i]], take, e);
 	if (rc == 0)
 		rc = await_verdicts(s, e);
 	if (rc == 0)

@@ -83,13 +83,36 @@ login_refused(const struct pop3 *p, const struct login *l, struct error *e)
 	}
 }
 
+/* What is asked next anyway leaves with the last step of the login. */
+static int
+put_listing(struct pop3 *p, struct error *e)
+{
+	if (!p->names_ahead)
+		return 0;
+	if (!p->recalled && pop3_put(p, POP3_CAPA, 0, e) < 0)
+		return -1;
+	if (pop3_put(p, POP3_STAT, 0, e) < 0)
+		return -1;
+	if (pop3_put(p, POP3_UIDL, 0, e) < 0)
+		return -1;
+	return p->sizes_ahead ? pop3_put(p, POP3_LIST, 0, e) : 0;
+}
+
 static int
 login_user(struct pop3 *p, struct attempt *a, struct error *e)
 {
+	int rc;
+
 	a->told = true;
 	if (pop3_ask(p, e, "USER %s", a->login->user) < 0)
 		return -1;
-	return pop3_ask_secret(p, "PASS", a->password, e);
+	rc = pop3_send_secret(p, "PASS", a->password, e);
+	if (rc == 0)
+		rc = put_listing(p, e);
+	if (rc == 0)
+		rc = pop3_receive_ok(p, e);
+	p->secret = slice_of("");
+	return rc;
 }
 
 /*
@@ -123,6 +146,8 @@ send_auth(struct pop3 *p, struct sasl *sasl, struct attempt *a,
 		buffer_add_text(&shown, " ****");
 	}
 	rc = pop3_send(p, shown.data, buffer_slice(&line), e);
+	if (rc == 0 && sasl_done(sasl))
+		rc = put_listing(p, e);
 out:
 	buffer_wipe(&line);
 	buffer_free(&shown);
@@ -155,7 +180,9 @@ answer_challenge(struct pop3 *p, struct sasl *sasl, struct attempt *a,
 	}
 	a->told = true;
 	p->secret = buffer_slice(response);
-	return pop3_send(p, "****", p->secret, e);
+	if (pop3_send(p, "****", p->secret, e) < 0)
+		return -1;
+	return sasl_done(sasl) ? put_listing(p, e) : 0;
 }
 
 static int
@@ -246,8 +273,52 @@ login_next(const struct pop3 *p, enum auth_method before)
 	return AUTH_USER;
 }
 
-int
-pop3_login(struct pop3 *p, const struct login *l, const char *password,
+/*
+ * After a refusal without a reason: what another session has told may hold no
+ * more. If the server still offers what was refused, it meant the password.
+ */
+static bool
+was_recalled_wrongly(struct pop3 *p, struct attempt *a)
+{
+	enum auth_method method;
+	struct error ignored = { 0 };
+
+	if (!p->recalled || refusal_kind(&p->last) != ERR_AUTH ||
+	    p->last.code == POP3_CODE_AUTH)
+		return false;
+	p->recalled = false;
+	if (pop3_ask_capa(p, &ignored) < 0 ||
+	    login_choose(p, a->login, &method, &ignored) < 0 ||
+	    method == a->method)
+		return false;
+	a->method = method;
+	return true;
+}
+
+/* Refused: is there another way? What went ahead was in vain. */
+static bool
+finds_another_way(struct pop3 *p, struct attempt *a)
+{
+	struct pop3_reply refusal = p->last;
+	struct error ignored = { 0 };
+	bool found;
+
+	if (pop3_forget_ahead(p, &ignored) < 0) {
+		p->last = refusal;
+		return false;
+	}
+	p->last = refusal;
+	if (login_may_go_on(p, a)) {
+		a->method = login_next(p, a->method);
+		return true;
+	}
+	found = was_recalled_wrongly(p, a);
+	p->last = refusal;
+	return found;
+}
+
+static int
+log_in(struct pop3 *p, const struct login *l, const char *password,
     struct error *e)
 {
 	struct attempt a = { .login = l, .password = password };
@@ -259,11 +330,27 @@ pop3_login(struct pop3 *p, const struct login *l, const char *password,
 	while (login_try(p, &a, e) < 0) {
 		if (e->kind != ERR_REFUSED)
 			return -1;
-		if (!login_may_go_on(p, &a))
+		if (!finds_another_way(p, &a))
 			return login_refused(p, l, e);
-		a.method = login_next(p, a.method);
 	}
 	/* Of a mechanism that was not known, before the one that was. */
 	error_clear(e);
 	return pop3_ask_capa(p, e);
+}
+
+int
+pop3_login(struct pop3 *p, const struct login *l, const char *password,
+    struct error *e)
+{
+	p->names_ahead = false;
+	return log_in(p, l, password, e);
+}
+
+int
+pop3_login_ahead(struct pop3 *p, const struct login *l, const char *password,
+    bool sizes, struct error *e)
+{
+	p->names_ahead = true;
+	p->sizes_ahead = sizes;
+	return log_in(p, l, password, e);
 }

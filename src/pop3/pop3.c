@@ -65,8 +65,10 @@ pop3_ask_capa(struct pop3 *p, struct error *e)
 {
 	struct pop3_capa fresh;
 
+	if (p->recalled)
+		return 0;
 	pop3_capa_clear(&fresh);
-	if (pop3_ask_lines(p, "CAPA", CAPA_LINES_MAX, take_capa, &fresh, e) <
+	if (pop3_ask_lines(p, POP3_CAPA, CAPA_LINES_MAX, take_capa, &fresh, e) <
 	    0) {
 		if (e->kind != ERR_REFUSED)
 			return -1;
@@ -82,7 +84,7 @@ pop3_ask_capa(struct pop3 *p, struct error *e)
 static int
 start_tls(struct pop3 *p, struct error *e)
 {
-	if (p->capa.known && !p->capa.stls)
+	if (!p->recalled && p->capa.known && !p->capa.stls)
 		return error_set(e, ERR_TLS,
 		    "%s does not offer STLS, so nothing was sent in clear; try "
 		    "tls = \"implicit\" (port 995)",
@@ -97,7 +99,8 @@ start_tls(struct pop3 *p, struct error *e)
 	}
 	if (stream_start_tls(p->stream, e) < 0)
 		return error_prefix(e, "STLS: ");
-	pop3_capa_clear(&p->capa);
+	if (!p->recalled)
+		pop3_capa_clear(&p->capa);
 	trace_tls(p);
 	return pop3_ask_capa(p, e);
 }
@@ -117,9 +120,20 @@ int
 pop3_open(struct pop3 **p, const struct endpoint *at, const struct stop *stop,
     struct error *e)
 {
+	return pop3_open_known(p, at, NULL, stop, e);
+}
+
+int
+pop3_open_known(struct pop3 **p, const struct endpoint *at,
+    const struct pop3_capa *capa, const struct stop *stop, struct error *e)
+{
 	*p = xcalloc(1, sizeof **p);
 	(*p)->at = at;
-	pop3_capa_clear(&(*p)->capa);
+	(*p)->recalled = capa != NULL;
+	if (capa != NULL)
+		(*p)->capa = *capa;
+	else
+		pop3_capa_clear(&(*p)->capa);
 	if (begin(*p, stop, e) == 0)
 		return 0;
 	pop3_free(p);
@@ -155,10 +169,34 @@ pop3_tls_text(const struct pop3 *p)
 	return stream_tls_text(p->stream);
 }
 
+size_t
+pop3_is_ahead(const struct pop3 *p)
+{
+	return p->ahead_count;
+}
+
+enum pop3_verb
+pop3_next_ahead(const struct pop3 *p)
+{
+	return p->ahead[p->ahead_first].verb;
+}
+
+int
+pop3_flush(struct pop3 *p, struct error *e)
+{
+	return stream_flush(p->stream, e);
+}
+
+bool
+pop3_proven(const struct pop3 *p)
+{
+	return p->proven;
+}
+
 int
 pop3_stat(struct pop3 *p, uint32_t *count, uint64_t *octets, struct error *e)
 {
-	if (pop3_ask(p, e, "STAT") < 0)
+	if (pop3_expect(p, POP3_STAT, 0, e) < 0 || pop3_receive_ok(p, e) < 0)
 		return -1;
 	if (pop3_stat_parse(slice_of(p->last.text), count, octets) == 0)
 		return 0;
@@ -242,7 +280,7 @@ pop3_uidl(struct pop3 *p,
 {
 	struct uidl u = { .pop3 = p, .line = line, .arg = arg };
 
-	if (pop3_ask_lines(p, "UIDL", POP3_LINES_MAX, take_uidl, &u, e) < 0)
+	if (pop3_ask_lines(p, POP3_UIDL, POP3_LINES_MAX, take_uidl, &u, e) < 0)
 		return -1;
 	return understood(u.good, &u.bad, e);
 }
@@ -250,13 +288,10 @@ pop3_uidl(struct pop3 *p,
 int
 pop3_uid(struct pop3 *p, uint32_t number, struct slice *uid, struct error *e)
 {
-	char command[32];
 	struct slice line;
 	uint32_t told;
 
-	snprintf(command, sizeof command, "UIDL %" PRIu32, number);
-	pop3_name(p, command);
-	if (pop3_send(p, command, slice_of(command), e) < 0 ||
+	if (pop3_expect(p, POP3_UID, number, e) < 0 ||
 	    pop3_receive(p, POP3_REPLY_MAX, &line, e) < 0)
 		return -1;
 	if (p->last.status == POP3_ERR)
@@ -277,7 +312,7 @@ pop3_list(struct pop3 *p,
 {
 	struct list l = { .pop3 = p, .line = line, .arg = arg };
 
-	if (pop3_ask_lines(p, "LIST", POP3_LINES_MAX, take_list, &l, e) < 0)
+	if (pop3_ask_lines(p, POP3_LIST, POP3_LINES_MAX, take_list, &l, e) < 0)
 		return -1;
 	return understood(l.good, &l.bad, e);
 }
@@ -292,21 +327,25 @@ begin_content(struct pop3 *p)
 }
 
 int
-pop3_top(struct pop3 *p, uint32_t number, uint32_t lines, struct error *e)
+pop3_top(struct pop3 *p, uint32_t number, struct error *e)
 {
-	if (pop3_ask(p, e, "TOP %" PRIu32 " %" PRIu32, number, lines) < 0)
+	if (pop3_expect(p, POP3_TOP, number, e) < 0 ||
+	    pop3_receive_ok(p, e) < 0)
 		return -1;
 	begin_content(p);
 	return 0;
 }
 
 static int
-ask_in_grace(struct pop3 *p, const char *verb, uint32_t number, struct error *e)
+ask_in_grace(
+    struct pop3 *p, enum pop3_verb verb, uint32_t number, struct error *e)
 {
 	int rc;
 
 	stream_grace(p->stream, POP3_GRACE_MS);
-	rc = pop3_ask(p, e, "%s %" PRIu32, verb, number);
+	rc = pop3_expect(p, verb, number, e);
+	if (rc == 0)
+		rc = pop3_receive_ok(p, e);
 	stream_grace(p->stream, 0);
 	return rc;
 }
@@ -314,7 +353,7 @@ ask_in_grace(struct pop3 *p, const char *verb, uint32_t number, struct error *e)
 int
 pop3_retr(struct pop3 *p, uint32_t number, struct error *e)
 {
-	if (ask_in_grace(p, "RETR", number, e) < 0)
+	if (ask_in_grace(p, POP3_RETR, number, e) < 0)
 		return -1;
 	begin_content(p);
 	return 0;
@@ -383,7 +422,7 @@ pop3_drain(struct pop3 *p, uint64_t max, struct error *e)
 int
 pop3_dele(struct pop3 *p, uint32_t number, struct error *e)
 {
-	return ask_in_grace(p, "DELE", number, e);
+	return ask_in_grace(p, POP3_DELE, number, e);
 }
 
 int
@@ -401,7 +440,8 @@ int
 pop3_quit(struct pop3 *p, struct error *e)
 {
 	stream_grace(p->stream, POP3_GRACE_MS);
-	if (pop3_ask(p, e, "QUIT") == 0)
+	if (pop3_expect(p, POP3_QUIT, 0, e) == 0 &&
+	    pop3_receive_ok(p, e) == 0)
 		return 0;
 	if (e->kind == ERR_REFUSED)
 		error_set(e, ERR_REFUSED,
@@ -410,4 +450,15 @@ pop3_quit(struct pop3 *p, struct error *e)
 		    pop3_peer(p), pop3_words(p));
 	p->unread = true;
 	return -1;
+}
+
+void
+pop3_leave(struct pop3 *p)
+{
+	struct error ignored = { 0 };
+
+	stream_grace(p->stream, POP3_GRACE_MS);
+	if (!p->unread && pop3_put(p, POP3_QUIT, 0, &ignored) == 0)
+		stream_flush(p->stream, &ignored);
+	p->unread = true;
 }

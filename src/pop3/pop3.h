@@ -23,6 +23,19 @@
 
 struct pop3;
 
+/* Commands that can be sent ahead, see pop3_ahead(). */
+enum pop3_verb {
+	POP3_STAT,
+	POP3_CAPA,
+	POP3_UIDL,
+	POP3_LIST,
+	POP3_UID, /* UIDL n */
+	POP3_TOP, /* TOP n 0 */
+	POP3_RETR,
+	POP3_DELE,
+	POP3_QUIT
+};
+
 /*
  * So that a session can be ended in order, STOP_SOON does not break off
  * pop3_drain, pop3_dele, pop3_noop, pop3_quit, and the reply to pop3_retr, but
@@ -40,6 +53,14 @@ int pop3_open(struct pop3 **p, const struct endpoint *at,
     const struct stop *stop, struct error *e);
 
 /*
+ * pop3_open_known - the same, without CAPA: capa is what the server told another
+ * time, after login. Should it be wrong by now, a login may fail in strange ways
+ * (but no password goes where it would not have gone), and so may what follows.
+ */
+int pop3_open_known(struct pop3 **p, const struct endpoint *at,
+    const struct pop3_capa *capa, const struct stop *stop, struct error *e);
+
+/*
  * pop3_login - authenticate: USER and PASS, AUTH PLAIN or AUTH LOGIN, by
  * l->auth and what the server offers; then CAPA once more. The password is
  * passed by the caller (password.h) and is not kept.
@@ -51,6 +72,33 @@ int pop3_open(struct pop3 **p, const struct endpoint *at,
  */
 int pop3_login(struct pop3 *p, const struct login *l, const char *password,
     struct error *e);
+
+/*
+ * pop3_login_ahead - the same, with STAT, UIDL and (sizes) LIST, and CAPA if it is
+ * due, in one flight with the last step of it, as if by pop3_ahead(). After -1
+ * nothing is ahead.
+ */
+int pop3_login_ahead(struct pop3 *p, const struct login *l,
+    const char *password, bool sizes, struct error *e);
+
+/*
+ * pop3_ahead - send a command now whose answer is asked for later (RFC 2449,
+ * section 6.6), by the function of that name: in the order in which they were
+ * sent, and with no other command between. Between two messages only.
+ * pop3_is_ahead - how many answers are outstanding; at most POP3_AHEAD_MAX, so
+ *	that neither side's buffers fill up with commands (2 KiB).
+ * pop3_next_ahead - of these the first. Not without one.
+ * pop3_flush - send what is queued. (Whoever reads an answer need not.)
+ * pop3_proven - a command that was sent while another answer was outstanding has
+ *	been answered with +OK.
+ */
+#define POP3_AHEAD_MAX ((size_t)128)
+int pop3_ahead(struct pop3 *p, enum pop3_verb verb, uint32_t number,
+    struct error *e);
+size_t pop3_is_ahead(const struct pop3 *p);
+enum pop3_verb pop3_next_ahead(const struct pop3 *p);
+int pop3_flush(struct pop3 *p, struct error *e);
+bool pop3_proven(const struct pop3 *p);
 
 /* pop3_free - close without QUIT if need be: no deletion takes effect. */
 void pop3_free(struct pop3 **p);
@@ -85,10 +133,10 @@ int
 pop3_uid(struct pop3 *p, uint32_t number, struct slice *uid, struct error *e);
 
 /*
- * pop3_top, pop3_retr - ask for a message; 0 means that content follows and
+ * pop3_top (with no lines of the body), pop3_retr - ask for a message; 0 means that content follows and
  * pop3_content() must be called until it says that the message has ended.
  */
-int pop3_top(struct pop3 *p, uint32_t number, uint32_t lines, struct error *e);
+int pop3_top(struct pop3 *p, uint32_t number, struct error *e);
 int pop3_retr(struct pop3 *p, uint32_t number, struct error *e);
 
 /*
@@ -115,5 +163,11 @@ int pop3_noop(struct pop3 *p, struct error *e);
  * effect. Frees nothing.
  */
 int pop3_quit(struct pop3 *p, struct error *e);
+
+/*
+ * pop3_leave - the same for who does not mind what is answered: it is not waited
+ * for. Not after DELE.
+ */
+void pop3_leave(struct pop3 *p);
 
 #endif

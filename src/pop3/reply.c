@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -173,6 +174,39 @@ pop3_capa_line(struct slice line, struct pop3_capa *capa)
 		text_harmless(slice_trim(rest), capa->implementation,
 		    sizeof capa->implementation);
 	}
+}
+
+void
+pop3_capa_text(const struct pop3_capa *capa, struct buffer *out)
+{
+	const struct {
+		bool has;
+		const char *line;
+	} lines[] = {
+		{ capa->stls, "STLS\n" },
+		{ capa->user, "USER\n" },
+		{ capa->top, "TOP\n" },
+		{ capa->uidl, "UIDL\n" },
+		{ capa->pipelining, "PIPELINING\n" },
+		{ capa->resp_codes, "RESP-CODES\n" },
+		{ capa->utf8, "UTF8\n" },
+	};
+
+	for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
+		if (lines[i].has)
+			buffer_add_text(out, lines[i].line);
+	if (capa->sasl[0] != '\0')
+		buffer_addf(out, "SASL %s\n", capa->sasl);
+	if (capa->login_delay_s >= 0)
+		buffer_addf(
+		    out, "LOGIN-DELAY %" PRId64 "\n", capa->login_delay_s);
+	if (capa->expire_days == INT64_MAX)
+		buffer_add_text(out, "EXPIRE NEVER\n");
+	else if (capa->expire_days >= 0)
+		buffer_addf(out, "EXPIRE %" PRId64 "\n", capa->expire_days);
+	if (capa->implementation[0] != '\0')
+		buffer_addf(
+		    out, "IMPLEMENTATION %s\n", capa->implementation);
 }
 
 /* Messages are numbered from 1. */

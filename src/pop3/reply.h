@@ -58,6 +58,9 @@ int pop3_reply_parse(struct slice line, struct pop3_reply *reply);
 void pop3_capa_clear(struct pop3_capa *capa);
 void pop3_capa_line(struct slice line, struct pop3_capa *capa);
 
+/* pop3_capa_text - lines that pop3_capa_line() makes the same of. */
+void pop3_capa_text(const struct pop3_capa *capa, struct buffer *out);
+
 /*
  * pop3_stat_parse - "2 320" of the reply to STAT; what follows is ignored.
  * pop3_uidl_line - "1 whqtswO00WBw418f9t5JxYwZ": the UID is the second word

@@ -106,21 +106,126 @@ check_silence(struct pop3 *p, struct error *e)
 	    pop3_peer(p), p->asked, words);
 }
 
-int
-pop3_send(struct pop3 *p, const char *shown, struct slice line, struct error *e)
+static int
+out_of_step(const struct pop3 *p, struct error *e)
 {
-	if (p->unread)
-		return error_set(e, ERR_PROTOCOL,
-		    "the session with %s is out of step, so %s was not sent",
-		    pop3_peer(p), p->asked);
-	p->unread = true;
-	if (check_silence(p, e) < 0)
-		return -1;
+	return error_set(e, ERR_PROTOCOL,
+	    "the session with %s is out of step, so %s was not sent",
+	    pop3_peer(p), p->asked);
+}
+
+static int
+put_line(struct pop3 *p, const char *shown, struct slice line, struct error *e)
+{
 	if (tracing())
 		log_trace(p->at->name, true, "%s", shown);
 	if (stream_write(p->stream, line, e) < 0 ||
 	    stream_write(p->stream, slice_of("\r\n"), e) < 0)
 		return error_prefix(e, "%s: ", p->asked);
+	return 0;
+}
+
+int
+pop3_send(struct pop3 *p, const char *shown, struct slice line, struct error *e)
+{
+	if (p->unread || p->ahead_count > 0)
+		return out_of_step(p, e);
+	p->unread = true;
+	p->behind = false;
+	if (check_silence(p, e) < 0)
+		return -1;
+	return put_line(p, shown, line, e);
+}
+
+static void
+command_text(enum pop3_verb verb, uint32_t number, char line[32])
+{
+	static const char *const words[] = {
+		[POP3_STAT] = "STAT",
+		[POP3_CAPA] = "CAPA",
+		[POP3_UIDL] = "UIDL",
+		[POP3_LIST] = "LIST",
+		[POP3_UID] = "UIDL",
+		[POP3_TOP] = "TOP",
+		[POP3_RETR] = "RETR",
+		[POP3_DELE] = "DELE",
+		[POP3_QUIT] = "QUIT",
+	};
+
+	if (verb == POP3_TOP)
+		snprintf(line, 32, "TOP %" PRIu32 " 0", number);
+	else if (number > 0)
+		snprintf(line, 32, "%s %" PRIu32, words[verb], number);
+	else
+		snprintf(line, 32, "%s", words[verb]);
+}
+
+int
+pop3_put(
+    struct pop3 *p, enum pop3_verb verb, uint32_t number, struct error *e)
+{
+	bool behind = p->unread || p->ahead_count > 0;
+	size_t at = (p->ahead_first + p->ahead_count) % POP3_AHEAD_MAX;
+	char line[32];
+
+	command_text(verb, number, line);
+	if (p->ahead_count == POP3_AHEAD_MAX)
+		return out_of_step(p, e);
+	if (!behind && check_silence(p, e) < 0)
+		return -1;
+	p->ahead[at] = (struct pop3_command){ verb, number, behind };
+	p->ahead_count++;
+	return put_line(p, line, slice_of(line), e);
+}
+
+int
+pop3_ahead(
+    struct pop3 *p, enum pop3_verb verb, uint32_t number, struct error *e)
+{
+	return p->unread ? out_of_step(p, e) : pop3_put(p, verb, number, e);
+}
+
+int
+pop3_expect(
+    struct pop3 *p, enum pop3_verb verb, uint32_t number, struct error *e)
+{
+	const struct pop3_command *next = &p->ahead[p->ahead_first];
+	char line[32];
+
+	command_text(verb, number, line);
+	pop3_name(p, line);
+	if (p->ahead_count == 0)
+		return pop3_send(p, line, slice_of(line), e);
+	if (p->unread || next->verb != verb || next->number != number)
+		return out_of_step(p, e);
+	p->behind = next->behind;
+	p->unread = true;
+	p->ahead_first = (p->ahead_first + 1) % POP3_AHEAD_MAX;
+	p->ahead_count--;
+	return 0;
+}
+
+int
+pop3_forget_ahead(struct pop3 *p, struct error *e)
+{
+	while (p->ahead_count > 0) {
+		const struct pop3_command *next = &p->ahead[p->ahead_first];
+
+		/* It is answered to anybody. */
+		if (next->verb == POP3_CAPA) {
+			if (pop3_ask_capa(p, e) < 0)
+				return -1;
+			continue;
+		}
+		if (pop3_expect(p, next->verb, next->number, e) < 0)
+			return -1;
+		if (pop3_receive_ok(p, e) == 0) {
+			p->unread = true;
+			return out_of_step(p, e);
+		}
+		if (e->kind != ERR_REFUSED)
+			return -1;
+	}
 	return 0;
 }
 
@@ -161,13 +266,14 @@ pop3_receive(struct pop3 *p, size_t max, struct slice *line, struct error *e)
 	return 0;
 }
 
-static int
-receive_ok(struct pop3 *p, struct error *e)
+int
+pop3_receive_ok(struct pop3 *p, struct error *e)
 {
 	if (pop3_receive(p, POP3_REPLY_MAX, NULL, e) < 0)
 		return -1;
 	switch (p->last.status) {
 	case POP3_OK:
+		p->proven = p->proven || p->behind;
 		return 0;
 	case POP3_ERR:
 		return error_set(e, ERR_REFUSED, "%s refused %s: \"%.200s\"",
@@ -194,11 +300,11 @@ pop3_ask(struct pop3 *p, struct error *e, const char *fmt, ...)
 	pop3_name(p, line.data);
 	rc = pop3_send(p, line.data, buffer_slice(&line), e);
 	buffer_free(&line);
-	return rc < 0 ? -1 : receive_ok(p, e);
+	return rc < 0 ? -1 : pop3_receive_ok(p, e);
 }
 
 int
-pop3_ask_secret(
+pop3_send_secret(
     struct pop3 *p, const char *verb, const char *secret, struct error *e)
 {
 	struct buffer line = { 0 };
@@ -214,9 +320,6 @@ pop3_ask_secret(
 	pop3_name(p, verb);
 	rc = pop3_send(p, shown, buffer_slice(&line), e);
 	buffer_wipe(&line);
-	if (rc == 0)
-		rc = receive_ok(p, e);
-	p->secret = slice_of("");
 	return rc;
 }
 
@@ -249,7 +352,7 @@ trace_listing_end(const struct pop3 *p, size_t count)
 }
 
 int
-pop3_ask_lines(struct pop3 *p, const char *command, size_t limit,
+pop3_ask_lines(struct pop3 *p, enum pop3_verb verb, size_t limit,
     int (*take)(void *arg, struct slice line, struct error *e), void *arg,
     struct error *e)
 {
@@ -257,14 +360,14 @@ pop3_ask_lines(struct pop3 *p, const char *command, size_t limit,
 	size_t count = 0;
 	int rc;
 
-	if (pop3_ask(p, e, "%s", command) < 0)
+	if (pop3_expect(p, verb, 0, e) < 0 || pop3_receive_ok(p, e) < 0)
 		return -1;
 	p->unread = true;
 	while ((rc = next_line(p, &line, e)) > 0) {
 		if (count == limit)
 			return error_set(e, ERR_PROTOCOL,
 			    "%s answers %s with more than %zu lines",
-			    pop3_peer(p), command, limit);
+			    pop3_peer(p), p->asked, limit);
 		if (stream_check_pace(p->stream, e) < 0)
 			return -1;
 		trace_listing(p, count++, line);

@@ -9,9 +9,24 @@
 #include "net/stream.h"
 #include "pop3/pop3.h"
 
+/* A command that was sent before its answer was asked for. */
+struct pop3_command {
+	enum pop3_verb verb;
+	uint32_t number;
+	bool behind; /* it was sent while another answer was awaited */
+};
+
 struct pop3 {
 	struct stream *stream; /* owned; NULL before it is open */
 	const struct endpoint *at; /* borrowed */
+	/* Those that were sent ahead, in their order: a ring. */
+	struct pop3_command ahead[POP3_AHEAD_MAX];
+	size_t ahead_first, ahead_count;
+	bool behind; /* so was the one whose answer is awaited now */
+	bool proven; /* such a one has been answered with +OK */
+	bool recalled; /* CAPA is not asked: capa is from another session */
+	/* While logging in: what goes with it. */
+	bool names_ahead, sizes_ahead;
 	struct pop3_capa capa;
 	struct pop3_reply last;
 	/* The command whose answer is awaited, for messages. No secret. */
@@ -57,13 +72,30 @@ int
 pop3_receive(struct pop3 *p, size_t max, struct slice *line, struct error *e);
 
 /*
+ * pop3_put - queue a command that is answered later.
+ * pop3_expect - the answer to this command is awaited next: it is the first of
+ *	those sent ahead, or is sent now.
+ * pop3_forget_ahead - read the answers to what was sent ahead in vain: all of
+ *	it must be refused. ERR_PROTOCOL when something is not.
+ */
+int pop3_put(struct pop3 *p, enum pop3_verb verb, uint32_t number,
+    struct error *e);
+int pop3_expect(struct pop3 *p, enum pop3_verb verb, uint32_t number,
+    struct error *e);
+int pop3_forget_ahead(struct pop3 *p, struct error *e);
+
+/* pop3_receive_ok - the reply: 0 for +OK, ERR_REFUSED for -ERR. */
+int pop3_receive_ok(struct pop3 *p, struct error *e);
+
+/*
  * pop3_ask - send a command and read its reply: 0 for +OK, ERR_REFUSED for
- * -ERR. pop3_ask_secret - the same for a verb with an argument that nobody
- * is to see.
+ * -ERR. 
+ * pop3_send_secret - the first half of it for a verb with an argument that nobody
+ * is to see; the caller clears p->secret when it has been answered.
  */
 int pop3_ask(struct pop3 *p, struct error *e, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-int pop3_ask_secret(
+int pop3_send_secret(
     struct pop3 *p, const char *verb, const char *secret, struct error *e);
 
 /*
@@ -76,7 +108,7 @@ int pop3_ask_capa(struct pop3 *p, struct error *e);
  * pop3_ask_lines - a command with a multi-line answer, each line of which is
  * handed to `take`; with 0 or -1 as pop3_uidl() has it.
  */
-int pop3_ask_lines(struct pop3 *p, const char *command, size_t limit,
+int pop3_ask_lines(struct pop3 *p, enum pop3_verb verb, size_t limit,
     int (*take)(void *arg, struct slice line, struct error *e), void *arg,
     struct error *e);
 

@@ -865,7 +865,7 @@ content_is_unstuffed_whatever_the_split(void **state)
 		assert_int_equal(pop3_retr(pop3, 7, &e), 0);
 		assert_int_equal(read_content(pop3, &all, &e), 0);
 		assert_string_equal(all.data, UNSTUFFED);
-		assert_int_equal(pop3_top(pop3, 7, 0, &e), 0);
+		assert_int_equal(pop3_top(pop3, 7, &e), 0);
 		assert_int_equal(read_content(pop3, &all, &e), 0);
 		assert_int_equal(all.len, 0);
 		assert_int_equal(pop3_dele(pop3, 7, &e), 0);
