@@ -317,6 +317,21 @@ finds_another_way(struct pop3 *p, struct attempt *a)
 	return found;
 }
 
+/* Logged in, some servers tell no more how to log in; another session asks. */
+static int
+ask_capa_again(struct pop3 *p, struct error *e)
+{
+	struct pop3_capa before = p->capa;
+
+	if (pop3_ask_capa(p, e) < 0)
+		return -1;
+	if (p->capa.sasl[0] == '\0') {
+		memcpy(p->capa.sasl, before.sasl, sizeof p->capa.sasl);
+		p->capa.sasl_ir = before.sasl_ir;
+	}
+	return 0;
+}
+
 static int
 log_in(struct pop3 *p, const struct login *l, const char *password,
     struct error *e)
@@ -335,7 +350,7 @@ log_in(struct pop3 *p, const struct login *l, const char *password,
 	}
 	/* Of a mechanism that was not known, before the one that was. */
 	error_clear(e);
-	return pop3_ask_capa(p, e);
+	return ask_capa_again(p, e);
 }
 
 int

@@ -326,7 +326,13 @@ def test_a_ledger_of_version_1_is_brought_up_to_date():
     rider.fetch()
     db = sqlite3.connect(os.path.join(rider.state, "ledger.db"))
     version = db.execute("PRAGMA user_version").fetchone()[0]
-    db.execute("ALTER TABLE message DROP COLUMN header")
+    db.executescript("""
+        DROP TRIGGER message_decided;
+        DROP TABLE server;
+        ALTER TABLE account DROP COLUMN quiet;
+        ALTER TABLE account DROP COLUMN quiet_until;
+        ALTER TABLE account DROP COLUMN quiet_held;
+        ALTER TABLE message DROP COLUMN header""")
     db.execute("PRAGMA user_version = 1")
     db.commit()
     db.close()
