@@ -326,11 +326,10 @@ static void
 bind_quiet(sqlite3_stmt *st, const struct ledger_quiet *quiet)
 {
 	if (quiet != NULL)
-		sqlite3_bind_blob(st, 12, quiet->digest,
-		    sizeof(quiet->digest), SQLITE_STATIC);
+		sqlite3_bind_blob(st, 12, quiet->digest, sizeof(quiet->digest),
+		    SQLITE_STATIC);
 	sqlite3_bind_int64(st, 13, quiet != NULL ? quiet->until : 0);
-	sqlite3_bind_int64(
-	    st, 14, quiet != NULL ? (int64_t)quiet->held : 0);
+	sqlite3_bind_int64(st, 14, quiet != NULL ? (int64_t)quiet->held : 0);
 }
 
 static int
@@ -353,8 +352,8 @@ remember_server(
 		sqlite3_bind_text(st, 1, server->name, -1, SQLITE_STATIC);
 		sqlite3_bind_text(st, 2, server->capa, -1, SQLITE_STATIC);
 		sqlite3_bind_int64(st, 3, server->learned);
-		sqlite3_bind_text(st, 4, pipelining[server->pipelining], -1,
-		    SQLITE_STATIC);
+		sqlite3_bind_text(
+		    st, 4, pipelining[server->pipelining], -1, SQLITE_STATIC);
 		sqlite3_bind_int64(st, 5, server->since);
 		rc = book_run(b, st, e);
 	}

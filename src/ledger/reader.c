@@ -227,8 +227,8 @@ reader_polled(
 	if (step == SQLITE_ROW) {
 		out->first = sqlite3_column_int(st, 0) != 0;
 		out->last_listed = sqlite3_column_int64(st, 1);
-		out->has_quiet = sqlite3_column_bytes(st, 2) ==
-		    sizeof(out->quiet.digest);
+		out->has_quiet =
+		    sqlite3_column_bytes(st, 2) == sizeof(out->quiet.digest);
 		if (out->has_quiet)
 			memcpy(out->quiet.digest, sqlite3_column_blob(st, 2),
 			    sizeof(out->quiet.digest));

@@ -87,8 +87,8 @@ int reader_polled(
  * reader_server - what is remembered of a server: "host:port tls". When that is
  * nothing, *out has the name only.
  */
-int reader_server(struct reader *r, const char *name,
-    struct ledger_server *out, struct error *e);
+int reader_server(struct reader *r, const char *name, struct ledger_server *out,
+    struct error *e);
 
 /* A message that waits for its owner, or for its time. All borrowed. */
 struct waiting {

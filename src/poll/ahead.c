@@ -92,9 +92,9 @@ ahead_dele_answer(struct session *s, struct error *e)
 int
 ahead_dele(struct session *s, uint32_t number, int64_t message, struct error *e)
 {
-	struct asked a = { .verb = POP3_DELE,
-		.number = number,
-		.message = message };
+	struct asked a = {
+		.verb = POP3_DELE, .number = number, .message = message
+	};
 
 	if (ahead_ask(s, a, e) < 0)
 		return -1;

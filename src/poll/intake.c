@@ -18,6 +18,24 @@
 /* What is left of a message that nobody wants is read, if it is not more. */
 #define DRAIN_OCTETS ((uint64_t)1024 * 1024)
 
+/*
+ * A status line where the message should begin: the server has said something
+ * that nobody asked for, and all that was sent ahead is taken for something else.
+ */
+static bool
+out_of_step(const struct intake *m, struct slice head, struct error *e)
+{
+	if (!m->out.s->pipelining ||
+	    (!slice_starts_nocase(head, "+OK ") &&
+		!slice_starts_nocase(head, "-ERR ")))
+		return false;
+	error_set(e, ERR_PROTOCOL,
+	    "the mailbox answers out of step: message %lu begins with an "
+	    "answer",
+	    (unsigned long)m->listed->number);
+	return true;
+}
+
 /* Our trace header, and the message's header without its Return-Path. */
 static int
 pass_head(struct intake *m, struct error *e)
@@ -35,6 +53,8 @@ pass_head(struct intake *m, struct error *e)
 	/* All messages without a header are alike. */
 	t->has_header = header.len > 0;
 	header_digest(header, t->header);
+	if (out_of_step(m, head, e))
+		return -1;
 	if (trace_loops(header, t->id)) {
 		m->hold = "mail loop: it has been here before, or has too many "
 			  "Received lines";
@@ -184,7 +204,7 @@ intake_receive(struct intake *m, struct error *e)
 		if (pass_run(m, raw, e) < 0 || check_size(m, e) < 0)
 			return -1;
 	}
-	if (more < 0 || listing_check_whole(m->listed, m->read, e) < 0)
+	if (more < 0)
 		return -1;
 	m->doubtful = is_doubtful(m);
 	return 0;
@@ -193,7 +213,8 @@ intake_receive(struct intake *m, struct error *e)
 int
 intake_end(struct intake **m, struct error *e)
 {
-	if (pass_end(*m, e) < 0)
+	if (listing_check_whole((*m)->listed, (*m)->read, e) < 0 ||
+	    pass_end(*m, e) < 0)
 		return -1;
 	intake_free(m);
 	return 0;

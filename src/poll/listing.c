@@ -390,8 +390,8 @@ listing_digest(const struct listing *l, struct digest *d)
 
 /* LIST, and the headers where there is no UIDL. */
 static int
-complete(struct listing *l, struct sizes *sizes, struct pop3 *pop3,
-    struct error *e)
+complete(
+    struct listing *l, struct sizes *sizes, struct pop3 *pop3, struct error *e)
 {
 	bool sized = read_sizes(sizes, pop3, e) == 0;
 	size_t unknown = 0;

@@ -148,18 +148,21 @@ recall_retreat(struct session *s, const struct error *e)
 	struct recall *r = &s->recall;
 
 	recall_note(s);
-	if (r->careful || (!s->pipelining && !r->known) ||
-	    (e->kind != ERR_TIMEOUT && e->kind != ERR_IO &&
-		e->kind != ERR_PROTOCOL))
+	if (e->kind != ERR_TIMEOUT && e->kind != ERR_IO &&
+	    e->kind != ERR_PROTOCOL)
 		return false;
-	/* One cut can be chance. */
-	r->careful = !r->proven || r->cut;
-	r->suspect = r->careful && s->pipelining && !r->proven;
-	r->cut = true;
+	if (r->careful || r->stepping || (!s->pipelining && !r->known)) {
+		r->suspect = false;
+		return false;
+	}
+	/* Where it has worked, it is the line, or one of the messages. */
+	r->stepping = r->proven;
+	r->careful = !r->proven;
+	r->suspect = r->careful && s->pipelining;
 	forget(r);
 	log_event("account=%s event=session_lost pipelining=%s reason=\"%s\"",
 	    s->job->account->name,
-	    !s->pipelining	? "no"
+	    !s->pipelining   ? "no"
 		: r->careful ? "given_up"
 			     : "yes",
 	    e->text);
@@ -198,6 +201,12 @@ void
 recall_not_suspect(struct session *s)
 {
 	s->recall.suspect = false;
+}
+
+void
+recall_one_came(struct session *s)
+{
+	s->recall.stepping = false;
 }
 
 const struct ledger_server *

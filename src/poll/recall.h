@@ -25,11 +25,14 @@ int recall_open(struct session *s, struct error *e);
  * carefully, and no message is to blame.
  * recall_note - remember how it went so far: before s->pop3 is freed.
  * recall_not_suspect - what broke the session before breaks this one, too.
+ * recall_one_came - a message has come; until then, after a retreat, none is asked
+ *	for behind it (s->recall.stepping).
  * recall_went_well - the session came to its end.
  */
 bool recall_retreat(struct session *s, const struct error *e);
 void recall_note(struct session *s);
 void recall_not_suspect(struct session *s);
+void recall_one_came(struct session *s);
 void recall_went_well(struct session *s);
 
 /* recall_server - what is to be recorded of the server, or NULL: nothing new. */

@@ -27,8 +27,8 @@ struct recall {
 	bool changed; /* and to be recorded */
 	bool careful; /* one command at a time, and nothing from memory */
 	bool proven; /* commands sent ahead are answered, in this session */
-	bool cut; /* a session broke with commands sent ahead */
-	bool suspect; /* and they may be why */
+	bool stepping; /* so until the next message has come */
+	bool suspect; /* that commands are sent ahead may break sessions */
 	struct ledger_quiet quiet;
 	bool has_digest, is_quiet;
 };

@@ -236,6 +236,8 @@ hand_over(struct session *s, struct error *e)
 		m = unpark(s);
 		if (intake_end(&m, e) < 0)
 			rc = fail(m, e);
+		else
+			s->report->taken++;
 	}
 	return rc;
 }
@@ -246,9 +248,9 @@ hand_over(struct session *s, struct error *e)
 static int
 ask_who(struct session *s, struct intake *m, struct error *e)
 {
-	struct asked a = { .verb = POP3_UID,
-		.number = m->listed->number,
-		.intake = m };
+	struct asked a = {
+		.verb = POP3_UID, .number = m->listed->number, .intake = m
+	};
 
 	if (s->identifying)
 		return 0;
@@ -322,7 +324,7 @@ receive_message(struct session *s, struct error *e)
 		suspect(s, m, e);
 		return fail(m, e);
 	}
-	s->report->taken++;
+	recall_one_came(s);
 	park(s, m);
 	if (m->doubtful && !s->sizes_are_estimates && ask_who(s, m, e) < 0)
 		return lose(s, e);
@@ -359,9 +361,9 @@ static int
 ask(struct session *s, struct plan_entry *entry, struct error *e)
 {
 	struct intake *m = intake_new(entry);
-	struct asked a = { .verb = POP3_RETR,
-		.number = entry->listed->number,
-		.intake = m };
+	struct asked a = {
+		.verb = POP3_RETR, .number = entry->listed->number, .intake = m
+	};
 	char words[120];
 	int rc;
 
@@ -416,8 +418,8 @@ may_ask(const struct session *s, const struct plan_entry *next)
 		return s->in_flight + s->coming + s->parked_count == 0;
 	if (s->coming + s->parked_count == 0)
 		return true;
-	return s->coming < COMING_MAX && !s->identifying && is_small(next) &&
-	    is_small(last);
+	return s->coming < COMING_MAX && !s->identifying &&
+	    !s->recall.stepping && is_small(next) && is_small(last);
 }
 
 /* As receive(). */

@@ -355,6 +355,7 @@ pop3_retr(struct pop3 *p, uint32_t number, struct error *e)
 {
 	if (ask_in_grace(p, POP3_RETR, number, e) < 0)
 		return -1;
+	p->proven = p->proven || p->behind;
 	begin_content(p);
 	return 0;
 }
@@ -440,8 +441,7 @@ int
 pop3_quit(struct pop3 *p, struct error *e)
 {
 	stream_grace(p->stream, POP3_GRACE_MS);
-	if (pop3_expect(p, POP3_QUIT, 0, e) == 0 &&
-	    pop3_receive_ok(p, e) == 0)
+	if (pop3_expect(p, POP3_QUIT, 0, e) == 0 && pop3_receive_ok(p, e) == 0)
 		return 0;
 	if (e->kind == ERR_REFUSED)
 		error_set(e, ERR_REFUSED,

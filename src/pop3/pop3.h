@@ -89,12 +89,12 @@ int pop3_login_ahead(struct pop3 *p, const struct login *l,
  *	that neither side's buffers fill up with commands (2 KiB).
  * pop3_next_ahead - of these the first. Not without one.
  * pop3_flush - send what is queued. (Whoever reads an answer need not.)
- * pop3_proven - a command that was sent while another answer was outstanding has
+ * pop3_proven - a RETR that was sent while another answer was outstanding has
  *	been answered with +OK.
  */
 #define POP3_AHEAD_MAX ((size_t)128)
-int pop3_ahead(struct pop3 *p, enum pop3_verb verb, uint32_t number,
-    struct error *e);
+int pop3_ahead(
+    struct pop3 *p, enum pop3_verb verb, uint32_t number, struct error *e);
 size_t pop3_is_ahead(const struct pop3 *p);
 enum pop3_verb pop3_next_ahead(const struct pop3 *p);
 int pop3_flush(struct pop3 *p, struct error *e);

@@ -205,8 +205,7 @@ pop3_capa_text(const struct pop3_capa *capa, struct buffer *out)
 	else if (capa->expire_days >= 0)
 		buffer_addf(out, "EXPIRE %" PRId64 "\n", capa->expire_days);
 	if (capa->implementation[0] != '\0')
-		buffer_addf(
-		    out, "IMPLEMENTATION %s\n", capa->implementation);
+		buffer_addf(out, "IMPLEMENTATION %s\n", capa->implementation);
 }
 
 /* Messages are numbered from 1. */

@@ -161,8 +161,7 @@ command_text(enum pop3_verb verb, uint32_t number, char line[32])
 }
 
 int
-pop3_put(
-    struct pop3 *p, enum pop3_verb verb, uint32_t number, struct error *e)
+pop3_put(struct pop3 *p, enum pop3_verb verb, uint32_t number, struct error *e)
 {
 	bool behind = p->unread || p->ahead_count > 0;
 	size_t at = (p->ahead_first + p->ahead_count) % POP3_AHEAD_MAX;
@@ -273,7 +272,6 @@ pop3_receive_ok(struct pop3 *p, struct error *e)
 		return -1;
 	switch (p->last.status) {
 	case POP3_OK:
-		p->proven = p->proven || p->behind;
 		return 0;
 	case POP3_ERR:
 		return error_set(e, ERR_REFUSED, "%s refused %s: \"%.200s\"",

@@ -23,7 +23,7 @@ struct pop3 {
 	struct pop3_command ahead[POP3_AHEAD_MAX];
 	size_t ahead_first, ahead_count;
 	bool behind; /* so was the one whose answer is awaited now */
-	bool proven; /* such a one has been answered with +OK */
+	bool proven; /* such a RETR has been answered with +OK */
 	bool recalled; /* CAPA is not asked: capa is from another session */
 	/* While logging in: what goes with it. */
 	bool names_ahead, sizes_ahead;
@@ -78,10 +78,10 @@ pop3_receive(struct pop3 *p, size_t max, struct slice *line, struct error *e);
  * pop3_forget_ahead - read the answers to what was sent ahead in vain: all of
  *	it must be refused. ERR_PROTOCOL when something is not.
  */
-int pop3_put(struct pop3 *p, enum pop3_verb verb, uint32_t number,
-    struct error *e);
-int pop3_expect(struct pop3 *p, enum pop3_verb verb, uint32_t number,
-    struct error *e);
+int
+pop3_put(struct pop3 *p, enum pop3_verb verb, uint32_t number, struct error *e);
+int pop3_expect(
+    struct pop3 *p, enum pop3_verb verb, uint32_t number, struct error *e);
 int pop3_forget_ahead(struct pop3 *p, struct error *e);
 
 /* pop3_receive_ok - the reply: 0 for +OK, ERR_REFUSED for -ERR. */
