@@ -288,6 +288,8 @@ identify_by_header(struct listing *l, const struct sizes *sizes,
 	int rc = 0;
 
 	l->by_header = true;
+	for (size_t i = 0; i < sizes->count; i++)
+		top_expect(&top, sizes->list[i].number);
 	for (size_t i = 0; i < sizes->count; i++) {
 		rc = top_header(&top, sizes->list[i].number, &header, e);
 		if (rc < 0 && e->kind == ERR_REFUSED) {
@@ -305,6 +307,7 @@ identify_by_header(struct listing *l, const struct sizes *sizes,
 	}
 	l->left_out += l->headless;
 	l->by_retr = top.missing;
+	top_free(&top);
 	buffer_free(&header);
 	return rc;
 }

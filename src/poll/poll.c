@@ -53,6 +53,8 @@ read_arrivals(
 	struct buffer header = { 0 };
 	int rc = 0;
 
+	for (size_t i = 0; !l->by_header && i < l->count; i++)
+		top_expect(&top, l->list[i].number);
 	for (size_t i = 0; rc == 0 && i < l->count; i++) {
 		if (l->by_header)
 			arrivals[i] = l->list[i].arrival;
@@ -61,6 +63,7 @@ read_arrivals(
 			    &top, &l->list[i], &header, &arrivals[i], e);
 	}
 	buffer_free(&header);
+	top_free(&top);
 	if (rc == 0)
 		*out = arrivals;
 	else
@@ -305,8 +308,10 @@ look(struct session *s, struct error *e)
 	    recall_open(s, e) < 0)
 		return -1;
 	phase(s, POLL_LISTING);
-	if (listing_names(&s->listing, s->pop3, e) < 0)
+	if (listing_names(&s->listing, s->pop3, e) < 0) {
+		recall_refused(s, e);
 		return -1;
+	}
 	recall_listing(s);
 	if (recall_is_quiet(s, in.now)) {
 		leave_as_it_was(s);

@@ -126,6 +126,8 @@ recall_open(struct session *s, struct error *e)
 		    !s->polled.has_quiet, e);
 	else
 		rc = pop3_login(s->pop3, &a->login, s->job->password, e);
+	if (s->pipelining)
+		pop3_let_pipeline(s->pop3);
 	if (rc == 0)
 		learn(r, pop3_capa(s->pop3));
 	else if (e->kind != ERR_STOPPED)
@@ -142,6 +144,15 @@ recall_note(struct session *s)
 		s->recall.proven = true;
 }
 
+void
+recall_refused(struct session *s, const struct error *e)
+{
+	const struct pop3_reply *last = pop3_last(s->pop3);
+
+	s->recall.refused = s->pipelining && e->kind == ERR_REFUSED &&
+	    (last->code == POP3_CODE_NONE || last->code == POP3_CODE_OTHER);
+}
+
 bool
 recall_retreat(struct session *s, const struct error *e)
 {
@@ -149,8 +160,9 @@ recall_retreat(struct session *s, const struct error *e)
 
 	recall_note(s);
 	if (e->kind != ERR_TIMEOUT && e->kind != ERR_IO &&
-	    e->kind != ERR_PROTOCOL)
+	    e->kind != ERR_PROTOCOL && !r->refused)
 		return false;
+	r->refused = false;
 	if (r->careful || r->stepping || (!s->pipelining && !r->known)) {
 		r->suspect = false;
 		return false;

@@ -23,6 +23,7 @@ int recall_open(struct session *s, struct error *e);
  * recall_retreat - the session broke, by e: may it be because commands were sent
  * ahead, or a memory was wrong? Then the poll goes on with another session, more
  * carefully, and no message is to blame.
+ * recall_refused - a part of the listing was refused: before recall_retreat().
  * recall_note - remember how it went so far: before s->pop3 is freed.
  * recall_not_suspect - what broke the session before breaks this one, too.
  * recall_one_came - a message has come; until then, after a retreat, none is asked
@@ -30,6 +31,7 @@ int recall_open(struct session *s, struct error *e);
  * recall_went_well - the session came to its end.
  */
 bool recall_retreat(struct session *s, const struct error *e);
+void recall_refused(struct session *s, const struct error *e);
 void recall_note(struct session *s);
 void recall_not_suspect(struct session *s);
 void recall_one_came(struct session *s);

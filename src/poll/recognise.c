@@ -34,9 +34,12 @@ see_samples(struct moved *m, struct pop3 *pop3, struct error *e)
 	size_t n = moved_samples(m, samples);
 	int rc = 0;
 
+	for (size_t i = 0; i < n; i++)
+		top_expect(&top, m->strangers[samples[i]].listed->number);
 	for (size_t i = 0; i < n && rc == 0; i++)
 		rc = see(&top, &m->strangers[samples[i]], &header, e);
 	buffer_free(&header);
+	top_free(&top);
 	return rc;
 }
 
@@ -47,9 +50,12 @@ see_all(struct moved *m, struct pop3 *pop3, struct error *e)
 	struct buffer header = { 0 };
 	int rc = 0;
 
+	for (size_t i = 0; i < m->stranger_count; i++)
+		top_expect(&top, m->strangers[i].listed->number);
 	for (size_t i = 0; i < m->stranger_count && rc == 0; i++)
 		rc = see(&top, &m->strangers[i], &header, e);
 	buffer_free(&header);
+	top_free(&top);
 	return rc;
 }
 

@@ -27,6 +27,7 @@ struct recall {
 	bool changed; /* and to be recorded */
 	bool careful; /* one command at a time, and nothing from memory */
 	bool proven; /* commands sent ahead are answered, in this session */
+	bool refused; /* what was sent ahead, for no reason that is told */
 	bool stepping; /* so until the next message has come */
 	bool suspect; /* that commands are sent ahead may break sessions */
 	struct ledger_quiet quiet;

@@ -1,8 +1,11 @@
 /* TOP n 0, or RETR n, read to its end. */
 #include "poll/top.h"
 
+#include "base/alloc.h"
 #include "message/canon.h"
 #include "message/header.h"
+
+#include <stdlib.h>
 
 /*
  * Some servers send the whole message to TOP, and where it is refused we ask
@@ -10,6 +13,8 @@
  */
 #define TOP_ENDLESS ((uint64_t)64 * 1024 * 1024)
 #define RETR_ENDLESS ((uint64_t)4 * 1024 * 1024 * 1024)
+/* So many are asked for ahead. */
+#define AHEAD 64
 /* Where TOP is offered, so many may be refused before it counts as missing. */
 #define REFUSED_MAX 3
 
@@ -51,16 +56,83 @@ learn(struct top *top)
 	top->missing = !top->shown && (!offered || top->refused >= REFUSED_MAX);
 }
 
+void
+top_expect(struct top *top, uint32_t number)
+{
+	if ((top->count & (top->count - 1)) == 0)
+		top->numbers = xrealloc(top->numbers,
+		    top->count ? 2 * top->count : 1, sizeof(*top->numbers));
+	top->numbers[top->count++] = number;
+}
+
+void
+top_free(struct top *top)
+{
+	free(top->numbers);
+	*top = (struct top){ 0 };
+}
+
+/* Once TOP is known to work. */
+static int
+ask_ahead(struct top *top, struct error *e)
+{
+	if (!top->shown || top->missing || !pop3_pipelines(top->pop3))
+		return 0;
+	for (; top->sent < top->count && pop3_is_ahead(top->pop3) < AHEAD;
+	     top->sent++)
+		if (pop3_ahead(
+			top->pop3, POP3_TOP, top->numbers[top->sent], e) < 0)
+			return -1;
+	return 0;
+}
+
+/* One was refused, and RETR is not to wait behind the others: they come again. */
+static int
+call_back(struct top *top, struct error *e)
+{
+	struct buffer dropped = { 0 };
+	int rc = 0;
+
+	for (size_t i = top->at; rc == 0 && pop3_is_ahead(top->pop3) > 0; i++) {
+		if (pop3_top(top->pop3, top->numbers[i], e) == 0)
+			rc = read_header(
+			    top->pop3, TOP_ENDLESS, &dropped, e);
+		else if (e->kind != ERR_REFUSED)
+			rc = -1;
+		buffer_clear(&dropped);
+	}
+	top->sent = top->at;
+	buffer_free(&dropped);
+	return rc;
+}
+
+/* This one is asked for now, ahead or not. */
+static int
+take_turn(struct top *top, struct error *e)
+{
+	if (top->at == top->count)
+		return 0;
+	if (ask_ahead(top, e) < 0)
+		return -1;
+	top->at++;
+	if (top->sent < top->at)
+		top->sent = top->at;
+	return 0;
+}
+
 int
 top_header(
     struct top *top, uint32_t number, struct buffer *header, struct error *e)
 {
 	buffer_clear(header);
+	if (take_turn(top, e) < 0)
+		return -1;
 	if (!top->missing && pop3_top(top->pop3, number, e) == 0) {
 		top->shown = true;
 		return read_header(top->pop3, TOP_ENDLESS, header, e);
 	}
-	if (!top->missing && e->kind != ERR_REFUSED)
+	if (!top->missing &&
+	    (e->kind != ERR_REFUSED || call_back(top, e) < 0))
 		return -1;
 	error_clear(e);
 	if (pop3_retr(top->pop3, number, e) < 0 ||

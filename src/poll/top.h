@@ -16,9 +16,19 @@ struct top {
 	bool missing; /* no TOP here: each header costs a whole message */
 
 	/* Private. */
+	uint32_t *numbers; /* owned: what top_header() is called for, in turn */
+	size_t count, at; /* of them; the next */
+	size_t sent; /* of them have been, or need not be, asked ahead */
 	bool shown; /* a header has come by TOP */
 	unsigned refused; /* messages that only RETR gave */
 };
+
+/*
+ * top_expect - top_header() is going to be called for this message, after those
+ * expected before; so it may be asked for ahead. top_free - with or without.
+ */
+void top_expect(struct top *top, uint32_t number);
+void top_free(struct top *top);
 
 /*
  * top_header - replace *header by the message's header, its empty line

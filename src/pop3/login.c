@@ -365,7 +365,8 @@ int
 pop3_login_ahead(struct pop3 *p, const struct login *l, const char *password,
     bool sizes, struct error *e)
 {
-	p->names_ahead = true;
+	/* Where it is not offered, a refusal has a meaning of its own. */
+	p->names_ahead = p->capa.uidl;
 	p->sizes_ahead = sizes;
 	return log_in(p, l, password, e);
 }

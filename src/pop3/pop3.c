@@ -187,6 +187,18 @@ pop3_flush(struct pop3 *p, struct error *e)
 	return stream_flush(p->stream, e);
 }
 
+void
+pop3_let_pipeline(struct pop3 *p)
+{
+	p->pipelines = true;
+}
+
+bool
+pop3_pipelines(const struct pop3 *p)
+{
+	return p->pipelines;
+}
+
 bool
 pop3_proven(const struct pop3 *p)
 {

@@ -75,8 +75,8 @@ int pop3_login(struct pop3 *p, const struct login *l, const char *password,
 
 /*
  * pop3_login_ahead - the same, with STAT, UIDL and (sizes) LIST, and CAPA if it is
- * due, in one flight with the last step of it, as if by pop3_ahead(). After -1
- * nothing is ahead.
+ * due, in one flight with the last step of it, as if by pop3_ahead(); where UIDL is
+ * not offered, without. After -1 nothing is ahead.
  */
 int pop3_login_ahead(struct pop3 *p, const struct login *l,
     const char *password, bool sizes, struct error *e);
@@ -99,6 +99,11 @@ size_t pop3_is_ahead(const struct pop3 *p);
 enum pop3_verb pop3_next_ahead(const struct pop3 *p);
 int pop3_flush(struct pop3 *p, struct error *e);
 bool pop3_proven(const struct pop3 *p);
+
+/* pop3_pipelines - whether others are to send ahead in this session; false at
+ * first. */
+void pop3_let_pipeline(struct pop3 *p);
+bool pop3_pipelines(const struct pop3 *p);
 
 /* pop3_free - close without QUIT if need be: no deletion takes effect. */
 void pop3_free(struct pop3 **p);

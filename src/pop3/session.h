@@ -22,6 +22,7 @@ struct pop3 {
 	/* Those that were sent ahead, in their order: a ring. */
 	struct pop3_command ahead[POP3_AHEAD_MAX];
 	size_t ahead_first, ahead_count;
+	bool pipelines; /* see pop3_pipelines() */
 	bool behind; /* so was the one whose answer is awaited now */
 	bool proven; /* such a RETR has been answered with +OK */
 	bool recalled; /* CAPA is not asked: capa is from another session */

@@ -204,8 +204,12 @@ class Pop3Session(Session):
             do = getattr(self, "do_" + verb.lower(), None)
             if do is None:
                 self.reply("-ERR unknown command")
+            elif not self.in_transaction and verb not in self.anytime:
+                self.reply("-ERR log in first")
             elif not do(argument):
                 return
+
+    anytime = ("CAPA", "STLS", "USER", "PASS", "AUTH", "QUIT")
 
     def do_capa(self, _):
         lines = [c for c in self.server.capabilities

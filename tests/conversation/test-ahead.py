@@ -1,0 +1,506 @@
+"""Commands that are sent ahead of their answers to a mailbox, and what is remembered
+of it from one poll to the next."""
+import select
+import socket
+import time
+
+import mail
+import peers
+import postrider
+import tap
+from peers import DROP, SILENCE, Message
+from postrider import AUTH, LATER, UNAVAILABLE
+from tap import each, equal
+
+OFFERED = ("USER", "TOP", "UIDL", "RESP-CODES", "SASL PLAIN LOGIN", "PIPELINING")
+DAY = 86400
+
+
+def some(count, start=0):
+    return [mail.simple(n) for n in range(start, start + count)]
+
+
+def scene(contents, session=None, capabilities=OFFERED, sink=None, replies=None,
+          **account):
+    box = peers.Pop3Server(contents, capabilities=capabilities, replies=replies)
+    if session:
+        box.session = session
+    sink = sink or peers.SmtpSink()
+    return box, sink, postrider.between(box, sink, **account)
+
+
+def all_once(sink, contents):
+    equal(sink.digests(), sorted(map(mail.digest, contents)))
+
+
+class Hoarder(peers.Pop3Session):
+    """Answers no command of a kind before so many of it have come."""
+    verb, wanted = b"RETR", 10
+
+    def line(self):
+        lines = self.__dict__.setdefault("lines", [])
+        if not lines:
+            lines.append(super().line())
+        hoard = self.__dict__.setdefault("hoard", [])
+        while lines[0].startswith(self.verb) and len(hoard) < self.wanted:
+            if len(lines) == 1:
+                hoard.append(lines[0])
+            lines.append(super().line())
+            if lines[-1].startswith(self.verb):
+                hoard.append(lines[-1])
+        return lines.pop(0)
+
+
+class Strict(peers.Pop3Session):
+    """Counts what comes while something is unanswered."""
+
+    def perform(self, what, argument):
+        if select.select([self.socket], [], [], 0.02)[0]:
+            ahead = self.socket.recv(1, socket.MSG_PEEK)
+            self.server.early = self.server.early or ahead != b""
+        return super().perform(what, argument)
+
+
+class Loser(peers.Pop3Session):
+    """Offers PIPELINING, and drops what has come with the command it reads."""
+
+    def line(self):
+        data = self.socket.recv(4096)
+        if not data:
+            raise peers.Closed
+        return data.partition(b"\n")[0] + b"\n"
+
+
+class Hasty(Loser):
+    """The same, and hangs up where anything has come with a command."""
+
+    def line(self):
+        data = self.socket.recv(4096)
+        if not data or data.count(b"\n") > 1:
+            raise peers.Closed
+        return data
+
+
+class Refuser(peers.Pop3Session):
+    """The same, and refuses what came with the command before."""
+
+    def line(self):
+        rest = self.__dict__.setdefault("rest", [])
+        if rest:
+            rest.pop(0)
+            return b"WHAT\r\n"
+        data = self.socket.recv(4096)
+        if not data:
+            raise peers.Closed
+        first, *more = data.splitlines(True)
+        rest.extend(more)
+        return first
+
+
+# --- what is sent ahead -------------------------------------------------------------
+
+
+def test_messages_are_asked_for_ahead():
+    contents = some(30)
+    box, sink, rider = scene(contents, Hoarder)
+    rider.fetch()
+    all_once(sink, contents)
+
+
+def test_headers_are_asked_for_ahead():
+    class TopHoarder(Hoarder):
+        verb = b"TOP"
+    contents = some(30)
+    box, sink, rider = scene(contents, capabilities=("TOP", "PIPELINING", "USER"),
+                             replies={"UIDL": "-ERR no", "TOP": [None]})
+    rider.fetch()
+    TopHoarder.wanted = 12
+    # The first one goes alone, to see whether TOP is known at all.
+
+    class AfterFirst(TopHoarder):
+        def line(self):
+            if not self.__dict__.get("warm"):
+                line = peers.Pop3Session.line(self)
+                self.warm = line.startswith(b"TOP")
+                return line
+            return super().line()
+    box.session = AfterFirst
+    rider.fetch()
+    all_once(sink, contents)
+
+
+def test_a_header_that_is_refused_among_those_asked_ahead_is_had_by_retr():
+    contents = some(12)
+    no = [None] * 4 + ["-ERR no"] + [None]
+    box, sink, rider = scene(contents, capabilities=("TOP", "PIPELINING", "USER"),
+                             replies={"UIDL": "-ERR no", "TOP": no})
+    rider.fetch()
+    all_once(sink, contents)
+    box.replies["TOP"] = [None]
+    rider.fetch()
+    all_once(sink, contents)
+
+
+@each(("not offered", OFFERED[:-1], "auto"), ("switched off", OFFERED, "no"))
+def test_nothing_is_sent_ahead_where_that_is(_, capabilities, setting):
+    contents = some(5)
+    box, sink, rider = scene(contents, Strict, capabilities, pipelining=setting,
+                             after_delivery="delete")
+    box.early = False
+    rider.fetch()
+    all_once(sink, contents)
+    equal((box.early, box.messages), (False, []))
+
+
+def test_commands_are_sent_ahead_to_who_does_not_offer_it_when_told_so():
+    contents = some(30)
+    box, sink, rider = scene(contents, Hoarder, OFFERED[:-1], pipelining="yes")
+    rider.fetch()
+    all_once(sink, contents)
+
+
+def test_nothing_is_asked_for_behind_a_large_message():
+    large = mail.simple(1, b"x" * 70 + b"\r\n" + b"large\r\n" * 60000)
+    contents = [mail.simple(0), large, mail.simple(2)]
+
+    class Careful(peers.Pop3Session):
+        def do_retr(self, argument):
+            if argument == b"2" and select.select(
+                    [self.socket], [], [], 0.3)[0]:
+                self.server.early = True
+            return super().do_retr(argument)
+    box, sink, rider = scene(contents, Careful)
+    box.early = False
+    rider.fetch()
+    all_once(sink, contents)
+    equal(box.early, False)
+
+
+def test_deletions_are_asked_for_while_messages_come():
+    contents = some(400)
+    box, sink, rider = scene(contents, after_delivery="delete")
+    rider.fetch()
+    all_once(sink, contents)
+    verbs = box.verbs()
+    last_retr = len(verbs) - 1 - verbs[::-1].index("RETR")
+    assert verbs.index("DELE") < last_retr
+    equal((box.messages, verbs[-1]), ([], "QUIT"))
+
+
+def test_a_deletion_that_is_refused_among_others_stays_owed():
+    contents = some(20)
+    replies = {"DELE": [None] * 5 + ["-ERR not this one"] + [None]}
+    box, sink, rider = scene(contents, replies=replies, after_delivery="delete")
+    rider.fetch(status=UNAVAILABLE)
+    all_once(sink, contents)
+    equal(len(box.messages), 1)
+    rider.fetch()
+    equal((box.messages, len(sink.accepted)), ([], 20))
+
+
+def test_many_owed_deletions_are_paid_in_few_steps():
+    contents = some(400)
+    box, sink, rider = scene(contents)
+    rider.fetch()
+
+    class DeleHoarder(Hoarder):
+        verb, wanted = b"DELE", 100
+    box.session = DeleHoarder
+    rider.write([box.account("ann", recipient="ann@kit.test",
+                             after_delivery="delete")],
+                {"home": sink.destination()})
+    rider.fetch()
+    equal((box.messages, len(sink.accepted)), ([], 400))
+
+
+# --- servers that break under it ------------------------------------------------------
+
+
+@each(("drops it", Loser), ("hangs up", Hasty), ("refuses it", Refuser))
+def test_a_server_that_breaks_under_it_is_spared_it_from_then_on(_, session):
+    contents = some(8)
+    box, sink, rider = scene(contents, session, timeout="1s",
+                             after_delivery="delete")
+    rider.fetch()
+    all_once(sink, contents)
+    equal(box.messages, [])
+    equal(rider.query("SELECT pipelining FROM server"), [("broken",)])
+    box.messages = [Message(c) for c in some(5, 100)]
+    connections = box.connections
+    rider.fetch()
+    equal((len(sink.accepted), box.connections - connections), (13, 1))
+    # After a month it is given another chance.
+    rider.fetch(shift=31 * DAY)
+    box.messages = [Message(c) for c in some(5, 200)]
+    rider.fetch(shift=32 * DAY)
+    equal(len(sink.accepted), 18)
+
+
+def test_a_cut_with_many_asked_for_loses_nothing_and_blames_none():
+    contents = some(40)
+    seen = []
+
+    def cut(session, argument):
+        seen.append(argument)
+        return DROP if len(seen) == 12 else None
+    box, sink, rider = scene(contents, replies={"RETR": cut},
+                             after_delivery="delete")
+    rider.fetch()
+    all_once(sink, contents)
+    equal((box.messages, box.connections), ([], 2))
+    equal(rider.query("SELECT pipelining FROM server"), [("proven",)])
+
+
+@each(("hangs up", DROP, 2), ("stays silent", SILENCE, 2))
+def test_a_message_that_breaks_every_session_keeps_no_other(_, how, times):
+    contents = some(10)
+    seen = []
+
+    def broken(session, argument):
+        seen.append(argument)
+        return how if argument == b"4" else None
+    box, sink, rider = scene(contents, replies={"RETR": broken}, timeout="1s",
+                             after_delivery="delete")
+    rider.fetch(status=LATER)
+    equal(rider.counts(), {"delete_owed": 9, "deferred": 1})
+    all_once(sink, contents[:3] + contents[4:])
+    equal(len(box.messages), 1)
+    equal(seen.count(b"4"), times)
+
+
+def test_an_answer_too_many_does_not_get_into_a_message():
+    contents = some(10)
+
+    class Chatty(peers.Pop3Session):
+        def do_retr(self, argument):
+            if argument == b"3" and not self.server.said:
+                self.server.said = True
+                self.reply("+OK by the way")
+            return super().do_retr(argument)
+    box, sink, rider = scene(contents, Chatty, after_delivery="delete")
+    box.said = False
+    rider.fetch()
+    all_once(sink, contents)
+
+
+def test_sizes_that_are_estimates_are_believed_after_one_question():
+    contents = some(20)
+    box, sink, rider = scene([Message(c, octets=len(c) + 7) for c in contents],
+                             after_delivery="delete")
+    rider.fetch()
+    all_once(sink, contents)
+    equal(sum(c.startswith(b"UIDL ") for c in box.commands), 1)
+
+
+def test_a_mailbox_numbered_anew_with_many_asked_for_delivers_no_wrong_message():
+    contents = [mail.simple(n, b"x" * n + b"\r\n") for n in range(20)]
+
+    class Shifty(peers.Pop3Session):
+        def do_retr(self, argument):
+            if argument == b"6" and not self.server.shifted:
+                self.server.shifted = True
+                self.maildrop.pop(0)
+            return super().do_retr(argument)
+    box, sink, rider = scene(contents, Shifty, after_delivery="delete")
+    box.shifted = False
+    rider.run("fetch")
+    rider.fetch()
+    all_once(sink, contents)
+    equal(box.messages, [])
+
+
+def test_stopped_with_many_asked_for_the_session_ends_in_order():
+    contents = some(60)
+
+    class Slow(peers.Pop3Session):
+        def do_retr(self, argument):
+            time.sleep(0.1)
+            return super().do_retr(argument)
+    box, sink, rider = scene(contents, Slow, after_delivery="delete")
+    running = rider.start("fetch")
+    while not sink.accepted:
+        time.sleep(0.01)
+    running.signal()
+    running.wait()
+    equal(box.verbs()[-1], "QUIT")
+    delivered = len(sink.accepted)
+    assert 0 < delivered < 60
+    equal(len(box.messages), 60 - delivered)
+    box.session = peers.Pop3Session
+    rider.fetch()
+    all_once(sink, contents)
+
+
+# --- what is remembered ---------------------------------------------------------------
+
+
+class AllAtOnce(peers.Pop3Session):
+    """Answers the login only when STAT and UIDL have come as well."""
+
+    def line(self):
+        lines = self.__dict__.setdefault("lines", [])
+        if not lines:
+            lines.append(super().line())
+            if lines[0].startswith(b"AUTH "):
+                lines.append(super().line())
+                lines.append(super().line())
+                equal(lines[1:], [b"STAT\r\n", b"UIDL\r\n"])
+        return lines.pop(0)
+
+
+def test_the_second_poll_logs_in_and_lists_in_one_step():
+    box, sink, rider = scene(some(3))
+    rider.fetch()
+    rider.fetch()
+    box.session, box.commands = AllAtOnce, []
+    rider.fetch()
+    equal(box.verbs(), ["AUTH", "STAT", "UIDL", "QUIT"])
+    box.messages.append(Message(mail.simple(7)))
+    rider.fetch()
+    equal(len(sink.accepted), 4)
+
+
+def test_without_pipelining_the_second_poll_is_spared_questions():
+    box, sink, rider = scene(some(3), Strict, OFFERED[:-1])
+    box.early = False
+    rider.fetch()
+    rider.fetch()
+    box.commands, box.early = [], False
+    rider.fetch()
+    equal((box.verbs(), box.early), (["AUTH", "STAT", "UIDL", "QUIT"], False))
+
+
+def test_what_a_server_can_do_is_asked_again_after_a_week():
+    box, sink, rider = scene([])
+    rider.fetch()
+    box.commands = []
+    rider.fetch(shift=6 * DAY)
+    assert "CAPA" not in box.verbs()
+    rider.fetch(shift=8 * DAY)
+    assert "CAPA" in box.verbs()
+
+
+@each(("is gone", ("USER", "UIDL", "TOP", "PIPELINING"), "-ERR unknown"),
+      ("is another", ("SASL LOGIN", "UIDL", "TOP", "PIPELINING"),
+       "-ERR no such mechanism"))
+def test_a_mechanism_that(_, capabilities, words):
+    """… since the last poll costs one question, and no poll."""
+    box, sink, rider = scene(some(2))
+    rider.fetch()
+    box.messages.append(Message(mail.simple(7)))
+    box.capabilities, box.commands = capabilities, []
+
+    def auth(session, argument):
+        return words if argument.startswith(b"PLAIN") else None
+    box.replies["AUTH"] = [auth]
+    rider.fetch()
+    equal(len(sink.accepted), 3)
+    box.commands = []
+    rider.fetch()
+    assert b"AUTH PLAIN" not in b"\n".join(box.commands)
+
+
+@each("-ERR [AUTH] no", "-ERR no")
+def test_a_refused_password_is_told_once(words):
+    box, sink, rider = scene(some(2))
+    rider.fetch()
+    box.replies["AUTH"], box.commands = [words], []
+    tap.contains(rider.fetch(status=AUTH).err, "refused the login")
+    equal(sum(c.startswith(b"AUTH") for c in box.commands), 1)
+
+
+def test_pipelining_that_is_not_offered_any_more_costs_no_poll():
+    box, sink, rider = scene(some(2))
+    rider.fetch()
+    box.messages += [Message(c) for c in some(6, 10)]
+    box.capabilities, box.session = OFFERED[:-1], Loser
+    rider.write([box.account("ann", recipient="ann@kit.test", timeout="1s")],
+                {"home": sink.destination()})
+    rider.fetch()
+    equal(len(sink.accepted), 8)
+
+
+def test_an_unchanged_listing_is_not_looked_at_again():
+    box, sink, rider = scene(some(3))
+    for _ in range(2):
+        rider.fetch()
+    box.commands = []
+    rider.fetch()
+    assert "LIST" not in box.verbs()
+    equal(rider.run("status", "--json").json()["accounts"][0]["in_mailbox"], 3)
+
+
+def test_held_messages_of_an_unchanged_listing_are_told_of_still():
+    box, sink, rider = scene(some(3), sink=peers.SmtpSink(
+        replies={"RCPT": ["550 5.1.1 no", None]}))
+    for _ in range(3):
+        rider.fetch(status=UNAVAILABLE)
+    assert "LIST" not in box.verbs()[box.verbs().index("QUIT") + 1:][-4:]
+    held = rider.run("held", "--json").json()["messages"]
+    rider.run("held", "retry", str(held[0]["id"])).expect(0)
+    rider.fetch()
+    equal(len(sink.accepted), 3)
+
+
+def test_a_message_of_an_unchanged_listing_is_deleted_when_its_time_has_come():
+    box, sink, rider = scene(some(3), after_delivery="keep 14d")
+    for _ in range(2):
+        rider.fetch()
+    box.commands = []
+    rider.fetch(shift=3600)
+    assert "LIST" not in box.verbs()
+    for day in (5, 10, 13):
+        rider.fetch(shift=day * DAY)
+    equal(len(box.messages), 3)
+    rider.fetch(shift=14 * DAY + 60)
+    equal(box.messages, [])
+
+
+def test_new_settings_are_heeded_with_an_unchanged_listing():
+    box, sink, rider = scene(some(3))
+    for _ in range(2):
+        rider.fetch()
+    rider.write([box.account("ann", recipient="ann@kit.test",
+                             after_delivery="delete")],
+                {"home": sink.destination()})
+    rider.fetch()
+    equal(box.messages, [])
+
+
+@each(("nothing was deleted", "keep", 0), ("something was deleted", "delete", 2))
+def test_the_answer_to_quit_is_awaited_only_if(_, after, deleted):
+    box, sink, rider = scene(some(2), replies={"QUIT": SILENCE}, timeout="2s",
+                             after_delivery=after)
+    before = time.monotonic()
+    rider.run("fetch")
+    took = time.monotonic() - before
+    equal(took > 1.9, deleted > 0)
+
+
+# --- order ----------------------------------------------------------------------------
+
+
+def test_in_order_a_message_waits_for_the_one_before():
+    contents = some(12)
+
+    def slow(session, _):
+        if len(sink.accepted) % 3 == 0:
+            time.sleep(0.05)
+    sink = peers.SmtpSink(keywords=("PIPELINING", "CHUNKING"),
+                          replies={"END": slow})
+    box, sink, rider = scene(contents, Hoarder, sink=sink, ordered=True)
+    rider.fetch()
+    equal([a.digest() for a in sink.accepted], list(map(mail.digest, contents)))
+
+
+def test_in_order_one_that_is_refused_for_now_keeps_none_behind_it():
+    contents = some(6)
+    sink = peers.SmtpSink(replies={"RCPT": [None, "450 4.2.0 later", None]})
+    box, sink, rider = scene(contents, sink=sink, ordered=True)
+    rider.fetch(status=LATER)
+    equal([a.digest() for a in sink.accepted],
+          [mail.digest(c) for n, c in enumerate(contents) if n != 1])
+
+
+if __name__ == "__main__":
+    tap.main()
