@@ -14,19 +14,9 @@
 
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* What is left of a message that nobody wants is read, if it is not more. */
 #define DRAIN_OCTETS ((uint64_t)1024 * 1024)
-
-static bool
-is_answer(struct slice head, const char *status)
-{
-	size_t len = strlen(status);
-
-	return slice_starts_nocase(head, status) && head.len > len &&
-	    strchr(" \r\n", head.data[len]) != NULL;
-}
 
 /*
  * A status line where the message should begin: the server has said something
@@ -35,8 +25,7 @@ is_answer(struct slice head, const char *status)
 static bool
 out_of_step(const struct intake *m, struct slice head, struct error *e)
 {
-	if (!m->out.s->pipelining ||
-	    (!is_answer(head, "+OK") && !is_answer(head, "-ERR")))
+	if (!m->out.s->pipelining || !pop3_begins_with_status(head))
 		return false;
 	error_set(e, ERR_PROTOCOL,
 	    "the mailbox answers out of step: message %lu begins with an "

@@ -41,6 +41,12 @@ read_header(
 	if (more < 0)
 		return -1;
 	buffer_add_slice(header, canon_end(&canon));
+	/* An answer too many, and all that was sent ahead is out of step. */
+	if (pop3_pipelines(pop3) &&
+	    pop3_begins_with_status(buffer_slice(header)))
+		return error_set(e, ERR_PROTOCOL,
+		    "the mailbox answers out of step: a header begins with an "
+		    "answer");
 	header->len = header_length(buffer_slice(header), &complete);
 	return 0;
 }

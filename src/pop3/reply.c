@@ -95,6 +95,20 @@ pop3_reply_parse(struct slice line, struct pop3_reply *reply)
 	return 0;
 }
 
+bool
+pop3_begins_with_status(struct slice text)
+{
+	const char *end = text.len > 0 ? memchr(text.data, '\n', text.len) : NULL;
+	struct slice rest;
+
+	if (end == NULL)
+		return false;
+	text.len = (size_t)(end - text.data);
+	if (text.len > 0 && text.data[text.len - 1] == '\r')
+		text.len--;
+	return status_is(text, "+OK", &rest) || status_is(text, "-ERR", &rest);
+}
+
 void
 pop3_capa_clear(struct pop3_capa *capa)
 {
