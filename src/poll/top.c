@@ -101,8 +101,7 @@ call_back(struct top *top, struct error *e)
 
 	for (size_t i = top->at; rc == 0 && pop3_is_ahead(top->pop3) > 0; i++) {
 		if (pop3_top(top->pop3, top->numbers[i], e) == 0)
-			rc = read_header(
-			    top->pop3, TOP_ENDLESS, &dropped, e);
+			rc = read_header(top->pop3, TOP_ENDLESS, &dropped, e);
 		else if (e->kind != ERR_REFUSED)
 			rc = -1;
 		buffer_clear(&dropped);
@@ -137,8 +136,7 @@ top_header(
 		top->shown = true;
 		return read_header(top->pop3, TOP_ENDLESS, header, e);
 	}
-	if (!top->missing &&
-	    (e->kind != ERR_REFUSED || call_back(top, e) < 0))
+	if (!top->missing && (e->kind != ERR_REFUSED || call_back(top, e) < 0))
 		return -1;
 	error_clear(e);
 	if (pop3_retr(top->pop3, number, e) < 0 ||

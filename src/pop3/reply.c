@@ -98,7 +98,8 @@ pop3_reply_parse(struct slice line, struct pop3_reply *reply)
 bool
 pop3_begins_with_status(struct slice text)
 {
-	const char *end = text.len > 0 ? memchr(text.data, '\n', text.len) : NULL;
+	const char *end =
+	    text.len > 0 ? memchr(text.data, '\n', text.len) : NULL;
 	struct slice rest;
 
 	if (end == NULL)
