@@ -15,15 +15,19 @@ POINTS = ("after_intent", "before_end", "after_end", "after_reply",
           "after_quit")
 KILLED = -9
 COUNT = 4
-# What the server offers, and how many messages a crash may put in doubt: with
-# CHUNKING all that are on their way, else the one that is and the next.
-WAYS = {"alone": (("8BITMIME",), 1),
-        "pipelining": (("8BITMIME", "PIPELINING"), 2),
-        "chunking": (("8BITMIME", "PIPELINING", "CHUNKING"), COUNT)}
+# What the server offers, how many messages a crash may put in doubt (with CHUNKING
+# all that are on their way, else the one that is and the next), and what the mailbox
+# offers: whether commands are sent ahead there, too.
+WAYS = {"alone": (("8BITMIME",), 1, ()),
+        "pipelining": (("8BITMIME", "PIPELINING"), 2, ("PIPELINING",)),
+        "chunking": (("8BITMIME", "PIPELINING", "CHUNKING"), COUNT,
+                     ("PIPELINING",))}
 
 
 def scene(way="pipelining"):
-    box = peers.Pop3Server([mail.simple(n) for n in range(COUNT)])
+    box = peers.Pop3Server(
+        [mail.simple(n) for n in range(COUNT)],
+        capabilities=("USER", "UIDL", "SASL PLAIN", *WAYS[way][2]))
     sink = peers.SmtpSink(keywords=WAYS[way][0])
     return box, sink, postrider.between(box, sink, after_delivery="delete")
 
