@@ -38,6 +38,14 @@ delivery_new(struct delivery **out, const struct destination *to,
 	return -1;
 }
 
+void
+pool_count(struct delivery *d, unsigned *what, int change)
+{
+	pthread_mutex_lock(&d->lock);
+	*what = (unsigned)((int)*what + change);
+	pthread_mutex_unlock(&d->lock);
+}
+
 /* Since the last addition, in messages a second; 0: cannot be told yet. */
 static double
 measure(const struct delivery *d, int64_t now)

@@ -46,6 +46,9 @@ struct delivery {
 	double rate; /* and messages each second before it */
 };
 
+/* pool_count - add to one of the numbers that the lock guards. */
+void pool_count(struct delivery *d, unsigned *what, int change);
+
 /* carrier_start - a thread in carriers[i]. 0, or -1 with ERR_SYSTEM. */
 int carrier_start(struct delivery *d, size_t i, struct error *e);
 
