@@ -18,13 +18,15 @@ broke_connection(struct transit *t, enum attempt a)
 	    transit_peek(t, &part) != TRANSIT_BROKEN;
 }
 
-static int
-withdraw(struct carrier *c, struct transit *t)
+int
+alone_withdraw(struct carrier *c, struct transit *t, bool recorded)
 {
 	struct ledger_change change = { .kind = CHANGE_WITHDRAW,
 		.message = t->message };
 
-	return ledger_change(c->d->ledger, t->account, &change, 1, &t->error);
+	return recorded
+	    ? ledger_change(c->d->ledger, t->account, &change, 1, &t->error)
+	    : 0;
 }
 
 void
@@ -34,47 +36,36 @@ alone_untried(struct carrier *c, struct transit *t, bool recorded, bool down)
 	verdict_untried(t, c->d->ledger, recorded);
 }
 
+/* On a connection that is open. */
 static enum attempt
 attempt(struct carrier *c, struct transit *t, bool *recorded)
 {
-	bool was_used;
+	struct wire *w = &c->pipeline.wire;
+	bool had_intent = *recorded;
 	enum attempt a;
 
-	do {
-		error_clear(&t->error);
-		if (link_ready(c, &t->error) < 0) {
-			link_set_down(c->d, &t->error);
-			return ATTEMPT_STOP;
-		}
-		was_used = c->pipeline.wire.used;
-		c->pipeline.wire.used = true;
-		c->carried++;
-		/* Of the attempt before; this one will make its own. */
-		if (*recorded && withdraw(c, t) < 0) {
-			*recorded = false;
-			return ATTEMPT_STOP;
-		}
-		transit_rewind(t);
-		t->sent = 0;
-		a = transaction_run(&c->x, t, recorded);
-		if (a == ATTEMPT_AGAIN || a == ATTEMPT_LOST ||
-		    a == ATTEMPT_DOUBT)
-			link_drop(c);
-		link_note(c);
-		/* An old connection may have been closed while it was idle. */
-	} while (a == ATTEMPT_AGAIN && was_used);
+	*recorded = false;
+	c->carried++;
+	/* Of the attempt before; this one will make its own. */
+	if (alone_withdraw(c, t, had_intent) < 0)
+		return ATTEMPT_STOP;
+	/* What another message has left open is none of this one's. */
+	if (w->open)
+		transaction_reset(&c->x);
+	w->open = false;
+	if (c->x.smtp == NULL)
+		return ATTEMPT_AGAIN;
+	transit_rewind(t);
+	t->sent = 0;
+	a = transaction_run(&c->x, t, recorded);
+	if (a == ATTEMPT_AGAIN || a == ATTEMPT_LOST || a == ATTEMPT_DOUBT)
+		link_drop(c);
 	return a;
 }
 
-void
-alone_carry(struct carrier *c, struct transit *t)
+static void
+settle(struct carrier *c, struct transit *t, enum attempt a, bool recorded)
 {
-	int64_t started = clock_monotonic_ms();
-	bool recorded = false;
-	enum attempt a = attempt(c, t, &recorded);
-
-	t->took_ms = clock_monotonic_ms() - started;
-	atomic_fetch_add(&c->d->done, 1);
 	if (broke_connection(t, a)) {
 		verdict_set_rest(t, STATE_DEFERRED, t->error.text);
 	} else if (a == ATTEMPT_DOUBT) {
@@ -83,11 +74,34 @@ alone_carry(struct carrier *c, struct transit *t)
 		if (a == ATTEMPT_STOP && c->x.smtp != NULL) {
 			link_set_down(c->d, &t->error);
 			transaction_reset(&c->x);
-			link_note(c);
 		}
 		alone_untried(c, t, recorded, a == ATTEMPT_STOP);
 		return;
 	}
 	verdict_conclude(t, c->d->to->name);
 	verdict_send(t, c->d->ledger, true);
+}
+
+void
+alone_carry(struct carrier *c, struct transit *t)
+{
+	int64_t started = clock_monotonic_ms();
+	bool recorded = false, was_used;
+	enum attempt a;
+
+	do {
+		error_clear(&t->error);
+		if (link_ready(c, &t->error) < 0) {
+			link_failed(c, t, recorded);
+			return;
+		}
+		was_used = c->pipeline.wire.used;
+		c->pipeline.wire.used = true;
+		a = attempt(c, t, &recorded);
+		/* An old connection may have been closed while it was idle. */
+	} while (a == ATTEMPT_AGAIN && was_used);
+	t->took_ms = clock_monotonic_ms() - started;
+	atomic_fetch_add(&c->d->done, 1);
+	c->passed = true;
+	settle(c, t, a, recorded);
 }

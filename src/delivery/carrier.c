@@ -16,21 +16,74 @@
 
 /* An idle connection is given back to the server after so long. */
 #define IDLE_MS (30 * 1000)
+/* So many messages on one connection are enough for two. */
+#define FULL 4
 
-/* --- several at once --- */
+/* --- what the pool knows --- */
 
-/* Somebody else has to take it: we cannot connect, and others can. */
+/* With d->lock held. */
 static void
-leave_to_others(struct carrier *c, struct transit *t)
+count(struct pool_numbers *all, const struct pool_numbers *n, bool add)
+{
+	unsigned sign = add ? 1u : -1u;
+
+	all->working += sign * n->working;
+	all->idle += sign * n->idle;
+	all->connected += sign * n->connected;
+	all->fresh += sign * n->fresh;
+	all->deep += sign * n->deep;
+	all->full += sign * n->full;
+	all->streaming += sign * n->streaming;
+	all->leaving += sign * n->leaving;
+}
+
+static void
+become(struct carrier *c, const struct pool_numbers *n)
 {
 	struct delivery *d = c->d;
 
+	if (memcmp(n, &c->own, sizeof(*n)) == 0)
+		return;
 	pthread_mutex_lock(&d->lock);
-	d->waiting++;
-	queue_push(d->whole, &t->item);
+	count(&d->all, &c->own, false);
+	count(&d->all, n, true);
 	pthread_mutex_unlock(&d->lock);
-	c->superfluous = true;
+	c->own = *n;
 }
+
+void
+carrier_note(struct carrier *c)
+{
+	const struct pipeline *p = &c->pipeline;
+	struct pool_numbers n = c->own;
+
+	n.connected = c->x.smtp != NULL;
+	n.fresh = n.connected && !c->passed;
+	n.deep = pipeline_is_deep(p);
+	n.full = p->count >= FULL;
+	n.leaving = c->leaving;
+	become(c, &n);
+}
+
+static void
+note_idle(struct carrier *c, bool idle)
+{
+	struct pool_numbers n = c->own;
+
+	n.idle = idle;
+	become(c, &n);
+}
+
+static void
+note_streaming(struct carrier *c, bool streaming)
+{
+	struct pool_numbers n = c->own;
+
+	n.streaming = streaming;
+	become(c, &n);
+}
+
+/* --- several at once --- */
 
 static void
 lost(struct carrier *c, struct error *why)
@@ -58,7 +111,8 @@ lost(struct carrier *c, struct error *why)
 		return;
 	if (link_one_too_many(c, why)) {
 		while ((t = pipeline_pull(p)) != NULL)
-			leave_to_others(c, t);
+			pool_put_back(c->d, t);
+		c->leaving = true;
 		return;
 	}
 	link_set_down(c->d, why);
@@ -79,6 +133,23 @@ watch(struct carrier *c, bool mail)
 	c->wakes_for_mail = mail;
 }
 
+/* Is another connection worth it, or this one not? */
+static void
+look_at_pool(struct carrier *c)
+{
+	struct delivery *d = c->d;
+	struct error ignored = { 0 };
+
+	pthread_mutex_lock(&d->lock);
+	/* Without it, those that are there do the work. */
+	(void)pool_grow(d, &c->look, &ignored);
+	if (d->superfluous > 0 && !c->leaving) {
+		d->superfluous--;
+		c->leaving = true;
+	}
+	pthread_mutex_unlock(&d->lock);
+}
+
 /* One round of the conversation with what is on its way. */
 static void
 converse(struct carrier *c, bool room)
@@ -88,23 +159,19 @@ converse(struct carrier *c, bool room)
 	struct error e = { 0 };
 
 	watch(c, room);
-	if (pipeline_round(p, c->wake_fd, &e) < 0)
+	if (pipeline_round(p, c->wake_fd, c->look, &e) < 0)
 		lost(c, &e);
 	else if (p->down)
 		link_set_down(c->d, &p->why);
-	if (p->count < before)
+	if (p->count < before) {
 		atomic_fetch_add(&c->d->done, before - p->count);
-	link_note(c);
+		c->passed = true;
+	}
+	carrier_note(c);
+	look_at_pool(c);
 }
 
 /* --- what to do next --- */
-
-/* A message that still comes takes a connection; one is left for the others. */
-static bool
-may_stream(const struct delivery *d)
-{
-	return d->streaming == 0 || d->streaming + 1 < d->to->connections;
-}
 
 static struct transit *
 pop_stream(struct carrier *c)
@@ -113,10 +180,11 @@ pop_stream(struct carrier *c)
 	struct transit *t = NULL;
 
 	pthread_mutex_lock(&d->lock);
-	if (d->streams_waiting > 0 && may_stream(d)) {
+	if (d->streams_waiting > 0 && pool_may_stream(d)) {
 		t = queue_pop(d->streams);
 		d->streams_waiting--;
-		d->streaming++;
+		d->all.streaming++;
+		c->own.streaming = 1;
 	}
 	pthread_mutex_unlock(&d->lock);
 	return t;
@@ -133,47 +201,60 @@ taken(struct carrier *c, struct transit *t)
 		c->told_to_end = true;
 		return NULL;
 	}
-	if (t != NULL)
-		pool_count(d, &d->waiting, -1);
+	if (t == NULL)
+		return NULL;
+	pthread_mutex_lock(&d->lock);
+	d->waiting--;
+	pthread_mutex_unlock(&d->lock);
 	return t;
 }
 
 static void
 carry(struct carrier *c, struct transit *t)
 {
+	struct pipeline *p = &c->pipeline;
+
 	if (link_is_down(c->d, &t->error)) {
 		alone_untried(c, t, false, true);
-	} else if (!pipeline_busy(&c->pipeline) &&
-	    link_ready(c, &t->error) < 0) {
-		if (link_one_too_many(c, &t->error)) {
-			leave_to_others(c, t);
+		return;
+	}
+	for (;;) {
+		if (!pipeline_busy(p) && link_ready(c, &t->error) < 0) {
+			link_failed(c, t, false);
 			return;
 		}
-		link_set_down(c->d, &t->error);
-		alone_untried(c, t, false, true);
-	} else if (pipeline_fits(&c->pipeline, t)) {
-		c->carried++;
-		pipeline_add(&c->pipeline, t);
-	} else {
-		while (pipeline_busy(&c->pipeline))
-			converse(c, false);
-		alone_carry(c, t);
+		if (pipeline_fits(p, t)) {
+			c->carried++;
+			pipeline_add(p, t);
+			return;
+		}
+		if (!pipeline_busy(p))
+			break;
+		converse(c, false);
 	}
+	alone_carry(c, t);
+	look_at_pool(c);
 }
 
-/* Mail is on its way: is more of it to join? */
+/*
+ * Mail is on its way: is more of it to join? Not when somebody else has less to
+ * do, nor before a message that has to have the connection for itself.
+ */
 static bool
 has_room(struct carrier *c)
 {
 	struct delivery *d = c->d;
-	bool stream;
+	bool leave;
 
+	if (pipeline_room(&c->pipeline) == 0 || c->told_to_end || c->leaving ||
+	    (d->to->max_messages > 0 && c->carried >= d->to->max_messages) ||
+	    stop_level(d->stop) != STOP_NO)
+		return false;
 	pthread_mutex_lock(&d->lock);
-	stream = d->streams_waiting > 0 && may_stream(d);
+	leave = (d->streams_waiting > 0 && pool_may_stream(d)) ||
+	    (c->own.deep && d->all.deep + d->all.streaming < d->all.connected);
 	pthread_mutex_unlock(&d->lock);
-	return pipeline_room(&c->pipeline) > 0 && !c->told_to_end && !stream &&
-	    (d->to->max_messages == 0 || c->carried < d->to->max_messages) &&
-	    stop_level(d->stop) == STOP_NO;
+	return !leave;
 }
 
 static void
@@ -189,29 +270,44 @@ go_on(struct carrier *c)
 }
 
 static void
+carry_stream(struct carrier *c, struct transit *t)
+{
+	c->streamed = true;
+	carry(c, t);
+	note_streaming(c, false);
+}
+
+static void
 await_mail(struct carrier *c)
 {
 	struct delivery *d = c->d;
 	struct deadline until = deadline_in(IDLE_MS);
-	struct transit *t = pop_stream(c);
-	bool stream;
+	struct transit *t;
+	bool may_stream;
 
+	/* In turn, so that neither kind keeps the other waiting for long. */
+	t = c->streamed ? taken(c, queue_pop(d->whole)) : NULL;
+	c->streamed = false;
 	if (t != NULL) {
 		carry(c, t);
-		pool_count(d, &d->streaming, -1);
 		return;
 	}
+	t = pop_stream(c);
+	if (t != NULL) {
+		carry_stream(c, t);
+		return;
+	}
+	note_idle(c, true);
 	pthread_mutex_lock(&d->lock);
-	stream = may_stream(d);
-	d->idle++;
+	may_stream = pool_may_stream(d);
 	pthread_mutex_unlock(&d->lock);
-	t = queue_wait(d->whole, stream ? queue_fd(d->streams) : -1, until);
-	pool_count(d, &d->idle, -1);
+	t = queue_wait(d->whole, may_stream ? queue_fd(d->streams) : -1, until);
+	note_idle(c, false);
 	t = taken(c, t);
 	if (t != NULL)
 		carry(c, t);
 	else if (deadline_passed(until))
-		c->superfluous = true;
+		c->leaving = true;
 }
 
 /*
@@ -222,17 +318,17 @@ static bool
 may_end(struct carrier *c)
 {
 	struct delivery *d = c->d;
-	bool end;
 
 	pthread_mutex_lock(&d->lock);
-	end = c->told_to_end ||
-	    (c->superfluous &&
-		(d->working > 1 || d->waiting + d->streams_waiting == 0));
-	if (end)
-		d->working--;
+	if (c->told_to_end || d->all.working > 1 ||
+	    d->waiting + d->streams_waiting == 0) {
+		count(&d->all, &c->own, false);
+		c->own = (struct pool_numbers){ 0 };
+		atomic_store(&c->ended, true);
+	}
 	pthread_mutex_unlock(&d->lock);
-	c->superfluous = false;
-	return end;
+	c->leaving = false;
+	return atomic_load(&c->ended);
 }
 
 static void *
@@ -243,13 +339,16 @@ carrier_thread(void *arg)
 	for (;;) {
 		if (pipeline_busy(&c->pipeline))
 			go_on(c);
-		else if ((c->told_to_end || c->superfluous) && may_end(c))
+		else if ((c->told_to_end || c->leaving) && may_end(c))
 			break;
 		else
 			await_mail(c);
+		carrier_note(c);
 	}
-	link_close(c);
-	atomic_store(&c->ended, true);
+	/* The lock is not taken any more: somebody may hold it, and wait. */
+	if (c->x.smtp != NULL)
+		smtp_leave(c->x.smtp);
+	smtp_free(&c->x.smtp);
 	return NULL;
 }
 
@@ -283,7 +382,10 @@ carrier_make(struct carrier **out, struct delivery *d, struct error *e)
 	c->x = (struct transaction){ .destination = d->to->name,
 		.hold_eightbit = d->to->hold_eightbit,
 		.ledger = d->ledger,
-		.recorded = c->recorded };
+		.recorded = c->recorded,
+		.others_wait = pool_others_wait,
+		.others = d,
+		.timeout_ms = d->to->at.timeout_ms };
 	pipeline_init(
 	    &c->pipeline, &c->x, d->to, &d->manners, d->stop, c->recorded);
 	return 0;
@@ -296,17 +398,19 @@ carrier_start(struct delivery *d, size_t i, struct error *e)
 	int rc = carrier_make(&c, d, e);
 
 	if (rc == 0) {
+		c->own.working = 1;
+		count(&d->all, &c->own, true);
 		rc = pthread_create(&c->thread, NULL, carrier_thread, c);
 		if (rc != 0)
 			rc = error_set(e, ERR_SYSTEM,
 			    "cannot start a thread: %s", strerror(rc));
 	}
 	if (rc < 0) {
+		count(&d->all, &c->own, false);
 		carrier_free(&c);
 		return -1;
 	}
 	d->carriers[i] = c;
-	d->working++;
 	return 0;
 }
 

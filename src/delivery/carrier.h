@@ -23,21 +23,26 @@ struct carrier {
 	struct queue *recorded; /* owned: intents that are durable */
 	int wake_fd; /* owned: readable when `recorded`, or mail, waits */
 	bool wakes_for_mail;
-	bool noted; /* that it is connected */
-	uint64_t carried; /* on this connection */
+	struct pool_numbers own; /* its share of those of the pool */
+	uint64_t carried; /* messages, on this connection */
+	struct deadline look; /* when to see whether another one is due */
+	bool passed; /* one of them has had its verdict */
+	bool streamed; /* the one before came while it was sent */
+	bool
+	    leaving; /* no more mail: nothing came for a while, or others do it */
 	bool told_to_end; /* there will be no more mail */
-	bool superfluous; /* nothing came for a while, or others do it */
 };
+
+/* carrier_note - let the pool know what it is about. */
+void carrier_note(struct carrier *c);
 
 /*
  * link_ready - there is a connection that is good for one more message, or -1
  *	with the errors of connection_open(). link_renew - a new one.
- * link_note - let the others know whether there is one.
  * link_drop - close it. link_close - with QUIT before.
  */
 int link_ready(struct carrier *c, struct error *e);
 int link_renew(struct carrier *c, struct error *e);
-void link_note(struct carrier *c);
 void link_drop(struct carrier *c);
 void link_close(struct carrier *c);
 
@@ -55,11 +60,19 @@ bool link_is_down(struct delivery *d, struct error *e);
 bool link_one_too_many(struct carrier *c, const struct error *why);
 
 /*
+ * link_failed - there is no connection for a message (t->error): it is left to
+ * those that have one, or goes back. recorded: the ledger holds an intent.
+ */
+void link_failed(struct carrier *c, struct transit *t, bool recorded);
+
+/*
  * alone_carry - send a message that is still coming, or to a server without
  *	PIPELINING, with nothing else on the connection; it comes back.
+ * alone_withdraw - its intent, if there is one. 0, or -1 with t->error.
  * alone_untried - give it back with its error, as if nothing had been done.
  */
 void alone_carry(struct carrier *c, struct transit *t);
+int alone_withdraw(struct carrier *c, struct transit *t, bool recorded);
 void
 alone_untried(struct carrier *c, struct transit *t, bool recorded, bool down);
 

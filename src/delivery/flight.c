@@ -30,6 +30,13 @@ flight_new(struct wire *w, struct transit *t)
 	return f;
 }
 
+/* RSET, MAIL, RCPTs, DATA or BDAT, its verdict; and in LMTP a verdict for each recipient. */
+size_t
+flight_replies(const struct wire *w, const struct transit *t)
+{
+	return 4 + t->recipient_count * (w->to->options.lmtp ? 2 : 1);
+}
+
 /* --- the intent --- */
 
 void
@@ -62,12 +69,17 @@ flight_submit(struct wire *w, struct flight *f)
 	ledger_submit(w->x->ledger, &f->intent);
 }
 
-void
-flight_recorded(struct flight *f)
+int
+flight_recorded(struct flight *f, struct error *e)
 {
-	f->recorded = true;
+	f->submitted = f->recorded = f->intent.rc == 0;
+	if (!f->recorded) {
+		*e = f->intent.error;
+		return -1;
+	}
 	f->t->message = f->change.message;
 	f->t->fresh = false;
+	return 0;
 }
 
 /* --- sending --- */
@@ -89,10 +101,23 @@ put_content(struct wire *w, struct flight *f)
 	return rc;
 }
 
+/* What has been cut off is listened to still, but nothing more is said there. */
+static int
+check_usable(const struct wire *w, struct flight *f)
+{
+	if (smtp_usable(w->x->smtp))
+		return 0;
+	return error_set(&f->t->error, ERR_IO,
+	    "the connection to %s was lost before the message was sent",
+	    w->x->destination);
+}
+
 /* The end of data is as good as sent once its first octet is queued. */
 int
 flight_put_chunk(struct wire *w, struct flight *f)
 {
+	if (check_usable(w, f) < 0)
+		return -1;
 	/* What is there already could be taken for the verdict. */
 	if (smtp_owed(w->x->smtp) == 0 &&
 	    smtp_await(w->x->smtp, -1, deadline_in(0), &f->t->error) < 0)
@@ -112,6 +137,8 @@ flight_put_data(struct wire *w, struct flight *f)
 	bool sent = false;
 	int rc;
 
+	if (check_usable(w, f) < 0)
+		return -1;
 	crash_point("after_intent");
 	crash_point("before_end");
 	rc = put_content(w, f);
@@ -130,6 +157,8 @@ flight_put_lone_dot(struct wire *w, struct flight *f)
 {
 	bool sent;
 
+	if (check_usable(w, f) < 0)
+		return -1;
 	f->ignored = true;
 	f->stage = FLIGHT_ENDED;
 	return smtp_put_end(w->x->smtp, &sent, &f->t->error);
@@ -161,12 +190,12 @@ flight_put(struct wire *w, struct flight *f, bool alone)
 
 /* --- how it ends --- */
 
-/* A MAIL that was refused, or each recipient, is a verdict. */
+/* A MAIL that was refused, or each recipient, is a verdict; so is 421. */
 bool
 flight_in_doubt(const struct flight *f)
 {
 	return f->stage == FLIGHT_ENDED && !f->ignored && judge_is_open(f->t) &&
-	    f->suspicion.code == 0 && !f->stopped;
+	    f->suspicion.code == 0 && !f->stopped && !f->dismissed;
 }
 
 void
@@ -178,7 +207,7 @@ flight_start_over(struct flight *f)
 		f->t->recipients[i].state = STATE_NEW;
 	}
 	f->stage = FLIGHT_WAITS;
-	f->mail_refused = f->stopped = f->ignored = false;
+	f->mail_refused = f->stopped = f->ignored = f->dismissed = false;
 	f->replies = f->accepted = f->verdicts = 0;
 	error_clear(&f->t->error);
 }

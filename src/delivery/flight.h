@@ -33,6 +33,8 @@ struct wire {
 	bool chunking; /* use BDAT on this connection */
 	bool proven; /* a BDAT has been answered as it should be */
 	bool open; /* a transaction may be open at the server */
+	bool no_bdat; /* a BDAT was not known: again without CHUNKING */
+	struct error farewell; /* 421: no more is sent, and why */
 	size_t ends; /* of data that are queued, not sent */
 };
 
@@ -57,6 +59,7 @@ struct flight {
 	bool mail_refused;
 	bool stopped; /* every message would fare the same */
 	bool ignored; /* its verdict means nothing */
+	bool dismissed; /* 421 was the answer to it */
 	struct smtp_reply suspicion; /* the reply to MAIL, if to be looked at */
 	size_t replies; /* read so far */
 	size_t accepted; /* recipients */
@@ -67,11 +70,13 @@ struct flight {
  * flight_new - or NULL: it may not be sent to this server, and has gone back
  *	with its verdict.
  * flight_submit - have its intent recorded; it comes back on w->x->recorded.
- * flight_recorded - it is on disk.
+ * flight_recorded - it has come back: it is on disk, or (-1) it is not.
+ * flight_replies - so many may come for such a message, at most.
  */
 struct flight *flight_new(struct wire *w, struct transit *t);
 void flight_submit(struct wire *w, struct flight *f);
-void flight_recorded(struct flight *f);
+int flight_recorded(struct flight *f, struct error *e);
+size_t flight_replies(const struct wire *w, const struct transit *t);
 
 /*
  * flight_put - queue it, once its intent is on disk: in one piece, unless the

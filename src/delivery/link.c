@@ -5,33 +5,19 @@
 
 /* After a failure to connect, do not bother the server for so long. */
 #define DOWN_MS (30 * 1000)
-/* A server that wants no more connections is not asked for so long. */
-#define ENOUGH_MS (60 * 1000)
-
-void
-link_note(struct carrier *c)
-{
-	bool connected = c->x.smtp != NULL;
-
-	if (connected != c->noted)
-		pool_count(c->d, &c->d->connected, connected ? 1 : -1);
-	c->noted = connected;
-}
 
 void
 link_drop(struct carrier *c)
 {
 	smtp_free(&c->x.smtp);
-	link_note(c);
+	carrier_note(c);
 }
 
 void
 link_close(struct carrier *c)
 {
-	struct error ignored = { 0 };
-
-	if (c->x.smtp != NULL && smtp_usable(c->x.smtp))
-		smtp_quit(c->x.smtp, &ignored);
+	if (c->x.smtp != NULL)
+		smtp_leave(c->x.smtp);
 	link_drop(c);
 }
 
@@ -65,10 +51,10 @@ get_password(struct delivery *d, struct error *e)
 {
 	int rc = 0;
 
-	pthread_mutex_lock(&d->lock);
+	pthread_mutex_lock(&d->asking);
 	if (d->to->login.user != NULL && d->password == NULL)
 		rc = password_get(&d->to->login, d->stop, &d->password, e);
-	pthread_mutex_unlock(&d->lock);
+	pthread_mutex_unlock(&d->asking);
 	return rc < 0 ? error_prefix(e, "destination %s: ", d->to->name) : 0;
 }
 
@@ -76,20 +62,15 @@ int
 link_renew(struct carrier *c, struct error *e)
 {
 	struct delivery *d = c->d;
-	int rc;
 
-	pool_count(d, &d->connecting, 1);
-	rc = get_password(d, e);
-	if (rc == 0)
-		rc = connection_open(
-		    &c->x.smtp, d->to, &d->password, d->stop, e);
-	pool_count(d, &d->connecting, -1);
-	if (rc < 0)
+	if (get_password(d, e) < 0 ||
+	    connection_open(&c->x.smtp, d->to, &d->password, d->stop, e) < 0)
 		return -1;
-	link_note(c);
 	c->carried = 0;
+	c->passed = false;
 	atomic_store(&d->size_limit, smtp_ehlo(c->x.smtp)->size_limit);
 	pipeline_connected(&c->pipeline);
+	carrier_note(c);
 	return 0;
 }
 
@@ -127,9 +108,26 @@ link_one_too_many(struct carrier *c, const struct error *why)
 
 	pthread_mutex_lock(&d->lock);
 	others =
-	    d->connected > (c->noted ? 1u : 0u) && why->kind != ERR_STOPPED;
+	    d->all.connected > c->own.connected && why->kind != ERR_STOPPED;
 	if (others)
-		d->grow_after = deadline_in(ENOUGH_MS);
+		growth_enough(&d->growth, clock_monotonic_ms());
 	pthread_mutex_unlock(&d->lock);
 	return others;
+}
+
+void
+link_failed(struct carrier *c, struct transit *t, bool recorded)
+{
+	struct error why = t->error;
+
+	if (!link_one_too_many(c, &why)) {
+		link_set_down(c->d, &why);
+	} else if (alone_withdraw(c, t, recorded) == 0) {
+		pool_put_back(c->d, t);
+		c->leaving = true;
+		return;
+	} else {
+		recorded = false;
+	}
+	alone_untried(c, t, recorded, true);
 }

@@ -5,12 +5,29 @@
 #include "base/crash.h"
 #include "delivery/replies.h"
 #include "delivery/verdict.h"
+#include "net/stream.h"
 
 #include <stdlib.h>
 
-/* Messages on one connection at once, and replies that may be owed for them. */
+/*
+ * Messages on one connection at once: where their content needs no permission,
+ * where it does (one that awaits its verdict, one that has asked, and one whose
+ * intent gets on disk meanwhile), and before the server has shown how it answers.
+ */
 #define WINDOW 16
-#define REPLIES_MAX 128
+#define WINDOW_DATA 3
+#define WINDOW_FIRST 2
+/* So many of them keep a connection busy. */
+#define DEEP 4
+#define DEEP_DATA 2
+/*
+ * While we send, what the server says meanwhile is read, so that it reads on;
+ * there has to be room for it: RFC 5321 section 4.5.3.1.5.
+ */
+#define REPLY_OCTETS 512
+#define REPLIES_MAX (STREAM_ROOM / REPLY_OCTETS)
+/* A connection whose next reply is overdue so long gets nothing more to do. */
+#define OVERDUE_MS (2 * 1000)
 
 void
 pipeline_init(struct pipeline *p, struct transaction *x,
@@ -32,7 +49,8 @@ pipeline_connected(struct pipeline *p)
 
 	w->chunking = smtp_ehlo(w->x->smtp)->chunking &&
 	    !atomic_load(&w->manners->no_chunking);
-	w->proven = w->open = w->used = p->down = false;
+	w->proven = w->open = w->used = w->no_bdat = p->down = false;
+	error_clear(&w->farewell);
 	w->ends = 0;
 	p->since = w->idle_since = clock_monotonic_ms();
 }
@@ -48,16 +66,43 @@ pipeline_fits(const struct pipeline *p, struct transit *t)
 	/* Whether it is to be held only its octets can tell. */
 	if (p->wire.to->hold_eightbit && !ehlo->eightbitmime)
 		return false;
-	return t->recipient_count <= REPLIES_MAX - 4;
+	return p->replies + flight_replies(&p->wire, t) <= REPLIES_MAX;
+}
+
+static size_t
+window(const struct pipeline *p)
+{
+	const struct wire *w = &p->wire;
+
+	if (w->chunking ? !w->proven : !atomic_load(&w->manners->in_step))
+		return WINDOW_FIRST;
+	return w->chunking ? WINDOW : WINDOW_DATA;
+}
+
+static bool
+is_overdue(const struct pipeline *p)
+{
+	const struct smtp *smtp = p->wire.x->smtp;
+
+	return p->first != NULL && smtp != NULL && smtp_owed(smtp) > 0 &&
+	    clock_monotonic_ms() - p->since > OVERDUE_MS;
 }
 
 size_t
 pipeline_room(const struct pipeline *p)
 {
-	if (p->down || p->suspects != NULL || p->count >= WINDOW ||
-	    p->recipients >= REPLIES_MAX / 2)
+	if (p->down || p->suspects != NULL || p->count >= window(p) ||
+	    p->wire.farewell.kind != ERR_NONE || is_overdue(p))
 		return 0;
-	return WINDOW - p->count;
+	return window(p) - p->count;
+}
+
+bool
+pipeline_is_deep(const struct pipeline *p)
+{
+	return p->count > 0 &&
+	    (p->count >= (p->wire.chunking ? DEEP : DEEP_DATA) ||
+		pipeline_room(p) == 0);
 }
 
 bool
@@ -74,7 +119,7 @@ append(struct pipeline *p, struct flight *f)
 	*p->last = f;
 	p->last = &f->next;
 	p->count++;
-	p->recipients += f->t->recipient_count;
+	p->replies += flight_replies(&p->wire, f->t);
 }
 
 /* All of them, taken out; to be appended again where they stay. */
@@ -85,7 +130,7 @@ take_all(struct pipeline *p)
 
 	p->first = NULL;
 	p->last = &p->first;
-	p->count = p->recipients = 0;
+	p->count = p->replies = 0;
 	return list;
 }
 
@@ -124,7 +169,7 @@ unlink_first(struct pipeline *p)
 		p->last = &p->first;
 	f->next = NULL;
 	p->count--;
-	p->recipients -= f->t->recipient_count;
+	p->replies -= flight_replies(&p->wire, f->t);
 	p->wire.idle_since = clock_monotonic_ms();
 	return f;
 }
@@ -146,6 +191,11 @@ flight_done(struct pipeline *p)
 		f->next = p->suspects;
 		p->suspects = f;
 	} else {
+		if (f->dismissed) {
+			f->t->error = p->wire.farewell;
+			verdict_set_rest(
+			    f->t, STATE_DEFERRED, p->wire.farewell.text);
+		}
 		flight_conclude(&p->wire, f);
 	}
 }
@@ -198,7 +248,7 @@ may_send(const struct pipeline *p, const struct flight *f,
 static void
 submit_intents(struct pipeline *p)
 {
-	size_t ahead = p->wire.chunking && p->wire.proven ? WINDOW : 2;
+	size_t ahead = window(p);
 
 	if (stop_level(p->stop) != STOP_NO)
 		return;
@@ -215,14 +265,13 @@ static int
 send_waiting(struct pipeline *p, struct error *e)
 {
 	const struct flight *before = NULL;
-	bool ended = false;
+	bool ended = false, put = false;
 
 	for (struct flight *f = p->first; f != NULL; f = f->next) {
 		if (f->stage == FLIGHT_WAITS) {
 			if (!may_send(p, f, before))
 				break;
-			if (before == NULL)
-				p->since = clock_monotonic_ms();
+			put = true;
 			if (flight_put(&p->wire, f, before == NULL) < 0) {
 				*e = f->t->error;
 				return -1;
@@ -234,6 +283,9 @@ send_waiting(struct pipeline *p, struct error *e)
 	smtp_stop_at(p->wire.x->smtp, ended ? STOP_NOW : STOP_SOON);
 	if (smtp_flush(p->wire.x->smtp, e) < 0)
 		return -1;
+	/* Nobody answers before it has been sent. */
+	if (put)
+		p->since = clock_monotonic_ms();
 	for (; p->wire.ends > 0; p->wire.ends--)
 		crash_point("after_end");
 	return 0;
@@ -281,7 +333,7 @@ read_replies(struct pipeline *p, struct error *e)
 	}
 	if (more)
 		return too_many(p, e);
-	if (p->first == NULL && p->wire.used)
+	if (smtp_owed(p->wire.x->smtp) == 0 && p->wire.used)
 		atomic_store(&p->wire.manners->in_step, true);
 	return 0;
 }
@@ -311,18 +363,12 @@ static int
 take_intents(struct pipeline *p, struct error *e)
 {
 	struct ledger_job *job;
-	struct flight *f;
 	int rc = 0;
 
 	while ((job = queue_pop(p->recorded)) != NULL) {
-		f = job->context;
 		p->intents--;
-		if (job->rc < 0) {
-			*e = job->error;
+		if (flight_recorded(job->context, e) < 0)
 			rc = -1;
-			continue;
-		}
-		flight_recorded(f);
 	}
 	return rc;
 }
@@ -341,14 +387,6 @@ give_back_waiting(struct pipeline *p, const struct error *why)
 	}
 }
 
-static struct deadline
-round_deadline(const struct pipeline *p)
-{
-	if (smtp_owed(p->wire.x->smtp) == 0)
-		return deadline_never();
-	return reply_deadline(p);
-}
-
 static int
 silent(const struct pipeline *p, struct error *e)
 {
@@ -357,9 +395,21 @@ silent(const struct pipeline *p, struct error *e)
 	    (long long)(clock_monotonic_ms() - p->since) / 1000);
 }
 
-int
-pipeline_round(struct pipeline *p, int wake_fd, struct error *e)
+/* It has taken its leave, and has answered all that it was asked. */
+static bool
+has_left(const struct pipeline *p, struct error *e)
 {
+	if (p->wire.farewell.kind == ERR_NONE || smtp_owed(p->wire.x->smtp) > 0)
+		return false;
+	*e = p->wire.farewell;
+	return true;
+}
+
+int
+pipeline_round(
+    struct pipeline *p, int wake_fd, struct deadline until, struct error *e)
+{
+	struct deadline reply;
 	int ready;
 
 	if (p->down)
@@ -371,18 +421,23 @@ pipeline_round(struct pipeline *p, int wake_fd, struct error *e)
 	}
 	if (p->first == NULL)
 		return 0;
+	if (has_left(p, e))
+		return -1;
 	submit_intents(p);
 	if (send_waiting(p, e) < 0) {
 		hear_out(p);
 		return -1;
 	}
-	ready = smtp_await(p->wire.x->smtp, wake_fd, round_deadline(p), e);
+	reply = smtp_owed(p->wire.x->smtp) > 0 ? reply_deadline(p)
+					       : deadline_never();
+	ready = smtp_await(
+	    p->wire.x->smtp, wake_fd, deadline_sooner(reply, until), e);
 	if (ready < 0) {
 		if (e->kind != ERR_STOPPED)
 			hear_out(p);
 		return -1;
 	}
-	if (ready == 0)
+	if (ready == 0 && deadline_passed(reply))
 		return silent(p, e);
 	if ((ready & 2) != 0 && take_intents(p, e) < 0)
 		return -1;
@@ -407,26 +462,20 @@ await_intents(struct pipeline *p)
 
 /* Was it closed while it was idle, with a word of farewell at most? */
 static bool
-was_idle(
-    const struct pipeline *p, const struct flight *f, const struct error *why)
+was_idle(const struct pipeline *p, const struct flight *f)
 {
 	if (!p->wire.used)
 		return false;
-	return why->kind == ERR_BUSY
-	    ? f->replies == 1
-	    : f->replies == 0 && f->stage == FLIGHT_ASKED;
+	return f->dismissed ? f->replies == 1
+			    : f->replies == 0 && f->stage == FLIGHT_ASKED;
 }
 
-/*
- * The words of a server that closes are its answer to this one; and in the
- * middle of the content they are its verdict.
- */
+/* What a server says in the middle of the content is its verdict. */
 static void
 settle_lost(
     struct pipeline *p, struct flight *f, const struct error *why, bool first)
 {
 	const struct smtp_reply *early = smtp_early_reply(p->wire.x->smtp);
-	bool answered = first && why->kind == ERR_BUSY;
 
 	if (first && f->stage == FLIGHT_ASKED && f->accepted > 0 &&
 	    early->code >= 400 && early->code != 421) {
@@ -436,10 +485,8 @@ settle_lost(
 		return;
 	}
 	f->t->error = *why;
-	if (flight_in_doubt(f) && !answered)
-		verdict_set_rest(f->t, STATE_IN_DOUBT, why->text);
-	else
-		verdict_set_rest(f->t, STATE_DEFERRED, why->text);
+	verdict_set_rest(f->t,
+	    flight_in_doubt(f) ? STATE_IN_DOUBT : STATE_DEFERRED, why->text);
 	flight_conclude(&p->wire, f);
 }
 
@@ -449,6 +496,24 @@ out_of_step(struct pipeline *p, const struct error *why)
 {
 	return why->kind == ERR_PROTOCOL &&
 	    !atomic_exchange(&p->wire.manners->lockstep, true);
+}
+
+/* Is it not the fault of the message that was being answered? */
+static bool
+is_blameless(struct pipeline *p, const struct error *why)
+{
+	return why->kind == ERR_STOPPED || why->kind == ERR_LEDGER ||
+	    p->wire.farewell.kind != ERR_NONE || p->wire.no_bdat ||
+	    out_of_step(p, why);
+}
+
+/* After 421 the server closed without a word on what came behind it. */
+static bool
+was_untouched(
+    const struct pipeline *p, const struct flight *f, const struct error *why)
+{
+	return p->wire.farewell.kind != ERR_NONE && !f->dismissed &&
+	    f->replies == 0 && (why->kind == ERR_IO || why->kind == ERR_BUSY);
 }
 
 /* Whom their refusals concern cannot be asked any more: them. */
@@ -466,21 +531,22 @@ settle_suspects(struct pipeline *p)
 void
 pipeline_lost(struct pipeline *p, const struct error *why)
 {
-	bool blameless = why->kind == ERR_STOPPED || why->kind == ERR_LEDGER ||
-	    out_of_step(p, why);
+	const struct error *said =
+	    p->wire.farewell.kind != ERR_NONE ? &p->wire.farewell : why;
+	bool blameless = is_blameless(p, why), first = true;
 	struct flight *list, *f;
-	bool first = true;
 
 	await_intents(p);
 	list = take_all(p);
 	while ((f = next_of(&list)) != NULL) {
 		bool asked = f->stage != FLIGHT_WAITS;
-		bool idle = first && was_idle(p, f, why);
+		bool spared =
+		    (first && was_idle(p, f)) || was_untouched(p, f, why);
 
-		if (!idle &&
-		    (flight_in_doubt(f) || (asked && !judge_is_open(f->t)) ||
-			(asked && first && !blameless))) {
-			settle_lost(p, f, why, first);
+		if (!spared && asked &&
+		    (flight_in_doubt(f) || f->dismissed ||
+			!judge_is_open(f->t) || (first && !blameless))) {
+			settle_lost(p, f, said, first);
 		} else {
 			flight_start_over(f);
 			append(p, f);

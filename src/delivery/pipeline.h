@@ -28,7 +28,7 @@ struct pipeline {
 	size_t count;
 	struct flight *suspects; /* refused at MAIL: is it the messages? */
 	size_t intents; /* that have not come back */
-	size_t recipients; /* of all flights: so many replies at most */
+	size_t replies; /* that all flights may have, at most */
 	int64_t since; /* when the reply that is awaited became due */
 	bool down; /* every message would fare the same */
 	struct error why; /* of `down` */
@@ -44,11 +44,15 @@ void pipeline_init(struct pipeline *p, struct transaction *x,
     const struct stop *stop, struct queue *recorded);
 void pipeline_connected(struct pipeline *p);
 
-/* pipeline_fits - is this a message, and this a server, for it? */
+/* pipeline_fits - is this a message, and this a server, for it, now? */
 bool pipeline_fits(const struct pipeline *p, struct transit *t);
 
-/* pipeline_room - how many more may be added now. */
+/*
+ * pipeline_room - how many more may be added now.
+ * pipeline_is_deep - it has as much to do as keeps it busy.
+ */
 size_t pipeline_room(const struct pipeline *p);
+bool pipeline_is_deep(const struct pipeline *p);
 bool pipeline_busy(const struct pipeline *p);
 
 /* pipeline_add - begin with a message; it comes back by itself. */
@@ -57,10 +61,11 @@ void pipeline_add(struct pipeline *p, struct transit *t);
 /*
  * pipeline_round - send what may be sent, wait for something to happen, and
  * deal with it. wake_fd: a descriptor that ends the wait; the intents' queue
- * must be behind it.
+ * must be behind it. until: ends it, too.
  * Returns 0, or -1: the connection is lost, and pipeline_lost() is due.
  */
-int pipeline_round(struct pipeline *p, int wake_fd, struct error *e);
+int pipeline_round(
+    struct pipeline *p, int wake_fd, struct deadline until, struct error *e);
 
 /*
  * pipeline_lost - what becomes of each flight: in doubt when its end of data

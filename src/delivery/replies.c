@@ -15,14 +15,17 @@ out_of_place(const struct wire *w, const char *what,
 	    what, smtp_reply_text(reply, words));
 }
 
-/* The server closes the connection. */
-static int
-closing(const struct wire *w, const struct smtp_reply *reply, struct error *e)
+/*
+ * The server is about to close the connection: what has been sent may still be
+ * answered, and nothing more is sent.
+ */
+static void
+say_farewell(struct wire *w, const struct smtp_reply *reply)
 {
 	char words[SMTP_REPLY_TEXT];
 
-	return error_set(e, ERR_BUSY, "destination %s: %s", w->x->destination,
-	    smtp_reply_text(reply, words));
+	error_set(&w->farewell, ERR_BUSY, "destination %s: %s",
+	    w->x->destination, smtp_reply_text(reply, words));
 }
 
 /* What could not be sent has left its reason with the message. */
@@ -185,6 +188,7 @@ take_verdict(struct wire *w, struct flight *f, const struct smtp_reply *reply,
 
 	if (f->chunked && knows_no_bdat(reply)) {
 		atomic_store(&w->manners->no_chunking, true);
+		w->no_bdat = true;
 		/* It has not been taken, and goes again in another way. */
 		f->stage = FLIGHT_WAITS;
 		return out_of_place(w, "BDAT", reply, e);
@@ -200,8 +204,9 @@ take_verdict(struct wire *w, struct flight *f, const struct smtp_reply *reply,
 	if (lmtp)
 		r = accepted_recipient(f, f->verdicts);
 	if (reply->code == 421) {
-		closing(w, reply, &f->t->error);
-		verdict_set(r, STATE_DEFERRED, f->t->error.text);
+		say_farewell(w, reply);
+		f->t->error = w->farewell;
+		verdict_set(r, STATE_DEFERRED, w->farewell.text);
 	} else {
 		replies_judge(w, f, STAGE_END, r, reply);
 	}
@@ -215,6 +220,25 @@ replies_await_verdict(const struct flight *f)
 	    f->replies > f->t->recipient_count + f->reset;
 }
 
+/* 421, to command n of this one. */
+static int
+take_farewell(struct wire *w, struct flight *f, size_t n,
+    const struct smtp_reply *reply, struct error *e)
+{
+	size_t recipients = f->t->recipient_count;
+
+	say_farewell(w, reply);
+	f->dismissed = true;
+	if (f->reset && n == 0)
+		return 0;
+	n -= f->reset;
+	if (n == 0)
+		f->mail_refused = true;
+	if (n == recipients)
+		return take_last_rcpt(w, f, e);
+	return n > recipients;
+}
+
 int
 replies_take(struct wire *w, struct flight *f, const struct smtp_reply *reply,
     struct error *e)
@@ -223,7 +247,7 @@ replies_take(struct wire *w, struct flight *f, const struct smtp_reply *reply,
 	size_t n = f->replies++;
 
 	if (reply->code == 421 && !(smtp_is_lmtp(w->x->smtp) && verdict))
-		return closing(w, reply, e);
+		return take_farewell(w, f, n, reply, e);
 	if (f->reset && n == 0)
 		return take_rset(w, f, reply, e);
 	n -= f->reset;
