@@ -1,7 +1,4 @@
-/*
- * The pool of connections to one destination: begins with one, and adds another
- * while mail waits and the last addition has paid.
- */
+/* delivery.c - the pool of connections to one destination. */
 #include "delivery/delivery.h"
 
 #include "base/alloc.h"
@@ -10,13 +7,6 @@
 #include "delivery/verdict.h"
 
 #include <stdlib.h>
-
-/* What a measurement needs, and what an addition must bring. */
-#define MEASURE_MESSAGES 16
-#define MEASURE_MS 50
-#define WORTH_IT 1.1
-/* When it brought nothing: not again for so long. */
-#define CONTENT_MS (10 * 1000)
 
 int
 delivery_new(struct delivery **out, const struct destination *to,
@@ -29,6 +19,7 @@ delivery_new(struct delivery **out, const struct destination *to,
 	d->ledger = ledger;
 	d->stop = stop;
 	pthread_mutex_init(&d->lock, NULL);
+	pthread_mutex_init(&d->asking, NULL);
 	d->carriers = xcalloc(to->connections, sizeof(struct carrier *));
 	if (queue_new(&d->whole, e) == 0 && queue_new(&d->streams, e) == 0) {
 		*out = d;
@@ -38,56 +29,98 @@ delivery_new(struct delivery **out, const struct destination *to,
 	return -1;
 }
 
-/* Since the last addition, in messages a second; 0: cannot be told yet. */
-static double
-measure(const struct delivery *d, int64_t now)
-{
-	uint64_t done = atomic_load(&d->done) - d->done_then;
+/* --- how many connections --- */
 
-	if (done < MEASURE_MESSAGES || now - d->grown < MEASURE_MS)
-		return 0;
-	return (double)done * 1000 / (double)(now - d->grown);
+bool
+pool_may_stream(const struct delivery *d)
+{
+	return d->all.streaming == 0 ||
+	    d->all.streaming + 1 < d->to->connections;
 }
 
-/* With d->lock held. */
-static bool
-is_worth_it(struct delivery *d, int64_t now)
+bool
+pool_others_wait(void *delivery)
 {
-	double rate;
+	struct delivery *d = delivery;
+	bool wait;
 
-	if (d->working == 0)
-		return true;
-	if (d->idle > 0 || d->connecting > 0 || !deadline_passed(d->grow_after))
-		return false;
-	/* Small messages do not wait for large ones. */
-	if (d->working == d->streaming)
-		return true;
-	rate = measure(d, now);
-	if (rate == 0)
-		return false;
-	if (d->working > 1 && rate < d->rate * WORTH_IT) {
-		d->grow_after = deadline_in(CONTENT_MS);
-		d->rate = 0;
-		return false;
-	}
-	d->rate = rate;
-	return true;
+	pthread_mutex_lock(&d->lock);
+	wait = (d->streams_waiting > 0 && !pool_may_stream(d)) ||
+	    (d->waiting > 0 && d->all.streaming == d->all.working);
+	pthread_mutex_unlock(&d->lock);
+	return wait;
 }
 
-/* With d->lock held. */
+static struct load
+load_of(const struct delivery *d)
+{
+	const struct pool_numbers *all = &d->all;
+	unsigned leaving = all->leaving + d->superfluous;
+	unsigned carriers = all->working - all->streaming;
+
+	carriers = carriers > leaving ? carriers - leaving : 0;
+	return (struct load){
+		.carriers = carriers,
+		.free = d->to->connections - all->working,
+		.none = all->working == 0,
+		.waits = d->waiting > 0 || d->streams_waiting > 0 ||
+		    (carriers > 0 && all->full >= carriers),
+		.changing = all->idle > 0 || all->connected < all->working,
+		.settled = all->fresh == 0,
+		.done = atomic_load(&d->done),
+	};
+}
+
 static int
-add_carrier(struct delivery *d, int64_t now, struct error *e)
+add_carriers(struct delivery *d, int n, struct error *e)
 {
-	for (size_t i = 0; i < d->to->connections; i++) {
+	for (size_t i = 0; i < d->to->connections && n > 0; i++) {
 		if (d->carriers[i] != NULL && carrier_has_ended(d->carriers[i]))
 			carrier_end(&d->carriers[i]);
 		if (d->carriers[i] != NULL)
 			continue;
-		d->grown = now;
-		d->done_then = atomic_load(&d->done);
-		return carrier_start(d, i, e);
+		if (carrier_start(d, i, e) < 0)
+			return -1;
+		n--;
 	}
 	return 0;
+}
+
+int
+pool_grow(struct delivery *d, struct deadline *again, struct error *e)
+{
+	struct load load = load_of(d);
+	int change = growth_step(&d->growth, &load, clock_monotonic_ms());
+
+	if (change < 0)
+		d->superfluous += (unsigned)-change;
+	if (change > 0)
+		d->superfluous = 0;
+	*again = growth_due(&d->growth, &load);
+	return add_carriers(d, change, e);
+}
+
+/* --- mail --- */
+
+/* With d->lock held. */
+static void
+enqueue(struct delivery *d, struct transit *t)
+{
+	if (transit_whole(t)) {
+		d->waiting++;
+		queue_push(d->whole, &t->item);
+	} else {
+		d->streams_waiting++;
+		queue_push(d->streams, &t->item);
+	}
+}
+
+void
+pool_put_back(struct delivery *d, struct transit *t)
+{
+	pthread_mutex_lock(&d->lock);
+	enqueue(d, t);
+	pthread_mutex_unlock(&d->lock);
 }
 
 /* Nobody is there, and nobody will come: what waits goes back. */
@@ -108,19 +141,12 @@ give_back(struct delivery *d, const struct error *why)
 void
 delivery_submit(struct delivery *d, struct transit *t)
 {
-	int64_t now = clock_monotonic_ms();
+	struct deadline ignored;
 	struct error e = { 0 };
 
 	pthread_mutex_lock(&d->lock);
-	if (transit_whole(t)) {
-		d->waiting++;
-		queue_push(d->whole, &t->item);
-	} else {
-		d->streams_waiting++;
-		queue_push(d->streams, &t->item);
-	}
-	if (is_worth_it(d, now) && add_carrier(d, now, &e) < 0 &&
-	    d->working == 0)
+	enqueue(d, t);
+	if (pool_grow(d, &ignored, &e) < 0 && d->all.working == 0)
 		give_back(d, &e);
 	pthread_mutex_unlock(&d->lock);
 }
@@ -155,6 +181,7 @@ delivery_free(struct delivery **out)
 	queue_free(&d->streams);
 	password_free(&d->password);
 	pthread_mutex_destroy(&d->lock);
+	pthread_mutex_destroy(&d->asking);
 	free(d->carriers);
 	free(d);
 	*out = NULL;

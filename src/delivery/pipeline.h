@@ -8,49 +8,28 @@
  * MAIL that follows an unanswered BDAT is preceded by RSET, so that no message
  * can join the transaction of one that was refused.
  *
- * Only messages that are complete (transit_whole) fly; they stay in their
- * transits until their verdicts, and can be sent again on another connection.
+ * What a message is on its way is in flight.h.
  */
 #ifndef DELIVERY_PIPELINE_H
 #define DELIVERY_PIPELINE_H
 
-#include "delivery/destination.h"
-#include "delivery/transaction.h"
+#include "delivery/flight.h"
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
-/* What is learnt of a server, on any of the connections to it. */
-struct manners {
-	atomic_bool in_step; /* a message has had its replies, and no more */
-	atomic_bool lockstep; /* replies got out of step: one at a time */
-	atomic_bool no_chunking; /* it promises CHUNKING and has none */
-};
-
-struct flight; /* private */
-
 struct pipeline {
-	struct transaction *x; /* borrowed: the connection and its like */
-	const struct destination *to; /* borrowed */
-	struct manners *manners; /* borrowed, shared */
+	struct wire wire;
 	const struct stop *stop; /* borrowed */
 	struct queue *recorded; /* borrowed: where intents come back */
-	bool
-	    used; /* the connection has carried a message; the carrier's, too */
 
 	/* Private. */
 	struct flight *first, **last; /* in the order of the conversation */
 	size_t count;
 	struct flight *suspects; /* refused at MAIL: is it the messages? */
 	size_t intents; /* that have not come back */
-	size_t ends; /* of data that are queued, not sent */
-	size_t recipients; /* of all flights: so many replies at most */
+	size_t replies; /* that all flights may have, at most */
 	int64_t since; /* when the reply that is awaited became due */
-	int64_t idle_since; /* when the last flight ended */
-	bool chunking; /* use BDAT on this connection */
-	bool proven; /* a BDAT has been answered as it should be */
-	bool open; /* a transaction may be open at the server */
 	bool down; /* every message would fare the same */
 	struct error why; /* of `down` */
 };
@@ -65,11 +44,15 @@ void pipeline_init(struct pipeline *p, struct transaction *x,
     const struct stop *stop, struct queue *recorded);
 void pipeline_connected(struct pipeline *p);
 
-/* pipeline_fits - is this a message, and this a server, for it? */
+/* pipeline_fits - is this a message, and this a server, for it, now? */
 bool pipeline_fits(const struct pipeline *p, struct transit *t);
 
-/* pipeline_room - how many more may be added now. */
+/*
+ * pipeline_room - how many more may be added now.
+ * pipeline_is_deep - it has as much to do as keeps it busy.
+ */
 size_t pipeline_room(const struct pipeline *p);
+bool pipeline_is_deep(const struct pipeline *p);
 bool pipeline_busy(const struct pipeline *p);
 
 /* pipeline_add - begin with a message; it comes back by itself. */
@@ -78,10 +61,11 @@ void pipeline_add(struct pipeline *p, struct transit *t);
 /*
  * pipeline_round - send what may be sent, wait for something to happen, and
  * deal with it. wake_fd: a descriptor that ends the wait; the intents' queue
- * must be behind it.
+ * must be behind it. until: ends it, too.
  * Returns 0, or -1: the connection is lost, and pipeline_lost() is due.
  */
-int pipeline_round(struct pipeline *p, int wake_fd, struct error *e);
+int pipeline_round(
+    struct pipeline *p, int wake_fd, struct deadline until, struct error *e);
 
 /*
  * pipeline_lost - what becomes of each flight: in doubt when its end of data

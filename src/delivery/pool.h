@@ -6,12 +6,25 @@
 #define DELIVERY_POOL_H
 
 #include "delivery/delivery.h"
-#include "delivery/pipeline.h"
+#include "delivery/flight.h"
+#include "delivery/growth.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 
 struct carrier;
+
+/* Carriers, of which a single one is 0 or 1. */
+struct pool_numbers {
+	unsigned working; /* its thread runs */
+	unsigned idle; /* waiting for mail */
+	unsigned connected;
+	unsigned fresh; /* connected, and no message is through yet */
+	unsigned deep; /* has as much on its way as is good for it, */
+	unsigned full; /* and more than enough for another one */
+	unsigned streaming; /* has a message that still comes */
+	unsigned leaving; /* takes no more mail */
+};
 
 struct delivery {
 	const struct destination *to; /* borrowed, as are the next two */
@@ -31,20 +44,28 @@ struct delivery {
 	pthread_mutex_t lock; /* guards what follows */
 	unsigned waiting, streams_waiting; /* on the queues */
 	struct carrier **carriers; /* owned; to->connections places */
-	unsigned working; /* carriers whose thread runs */
-	unsigned idle; /* of these, waiting for mail */
-	unsigned connecting; /* of these, not connected yet */
-	unsigned streaming; /* of these, with a message from `streams` */
-	unsigned connected; /* of these, connected */
-	char *password; /* owned; NULL: not asked for yet */
+	struct pool_numbers all;
+	unsigned superfluous; /* so many of them are to leave */
+	struct growth growth;
 	struct error down; /* why the last connect failed, */
 	struct deadline down_until; /* and how long that is taken as true */
-	/* Growing: is one more connection worth it? */
-	struct deadline grow_after;
-	int64_t grown; /* when the last one was added, */
-	uint64_t done_then; /* what had been done, */
-	double rate; /* and messages each second before it */
+
+	pthread_mutex_t asking; /* guards what follows */
+	char *password; /* owned; NULL: not asked for yet */
 };
+
+/*
+ * pool_grow - begin or end connections, where that is due. With the lock held.
+ *	*again: when to ask again. 0, or -1 with ERR_SYSTEM.
+ * pool_may_stream - may one more message that still comes take a connection?
+ *	One is left for the others. With the lock held.
+ * pool_others_wait - is there mail that a message which streams keeps waiting?
+ * pool_put_back - of a transit that somebody else is to take.
+ */
+int pool_grow(struct delivery *d, struct deadline *again, struct error *e);
+bool pool_may_stream(const struct delivery *d);
+bool pool_others_wait(void *delivery);
+void pool_put_back(struct delivery *d, struct transit *t);
 
 /* carrier_start - a thread in carriers[i]. 0, or -1 with ERR_SYSTEM. */
 int carrier_start(struct delivery *d, size_t i, struct error *e);

@@ -1,6 +1,7 @@
 /* MAIL, RCPT, DATA, the content, its end, the verdict: in this order. */
 #include "delivery/transaction.h"
 
+#include "base/clock.h"
 #include "base/crash.h"
 #include "delivery/verdict.h"
 
@@ -136,13 +137,67 @@ hold_eightbit(struct transaction *x, struct transit *t)
 	t->on_reject = REJECT_HOLD;
 }
 
+/* How far the content has come, and when that is looked at again. */
+struct pace {
+	struct deadline until;
+	uint64_t sent;
+};
+
+static struct pace
+pace_from(const struct transaction *x, const struct transit *t)
+{
+	return (struct pace){ deadline_in(x->timeout_ms / 4), t->sent };
+}
+
+/* It comes too slowly, and others wait. */
+static bool
+must_give_way(
+    const struct transaction *x, const struct transit *t, struct pace *pace)
+{
+	uint64_t came = t->sent - pace->sent;
+
+	if (!deadline_passed(pace->until))
+		return false;
+	*pace = pace_from(x, t);
+	return came * 1000 < (uint64_t)(x->timeout_ms / 4) * TRANSACTION_RATE &&
+	    x->others_wait != NULL && x->others_wait(x->others);
+}
+
+/* It is tried again, later and later, as one that was refused for now. */
+static void
+give_way(struct transit *t)
+{
+	char text[200];
+
+	snprintf(text, sizeof(text),
+	    "given up for now after %llu octets: its mailbox sends it too "
+	    "slowly, and other messages wait",
+	    (unsigned long long)t->sent);
+	verdict_set_rest(t, STATE_DEFERRED, text);
+}
+
+/* As much of it as there was has been sent. */
+static int
+await_content(struct transaction *x, struct transit *t, struct pace *pace)
+{
+	int ready;
+
+	if (must_give_way(x, t, pace)) {
+		give_way(t);
+		return -1;
+	}
+	ready = smtp_wait(x->smtp, transit_fd(t), pace->until, &t->error);
+	return ready == 0 || ready == 2 ? 0 : -1;
+}
+
 /*
  * The content, up to but without the end of data. Returns 0, or -1: because of
- * the connection, the mailbox, or since it must be held.
+ * the connection, the mailbox, or since it must be held or give way.
  */
 static int
 send_content(struct transaction *x, struct transit *t)
 {
+	struct pace pace = pace_from(x, t);
 	struct slice part;
 
 	for (;;) {
@@ -158,8 +213,7 @@ send_content(struct transaction *x, struct transit *t)
 			t->sent += part.len;
 			break;
 		case TRANSIT_WAIT:
-			if (smtp_wait(x->smtp, transit_fd(t), deadline_never(),
-				&t->error) != 2)
+			if (await_content(x, t, &pace) < 0)
 				return -1;
 			break;
 		case TRANSIT_COMPLETE:

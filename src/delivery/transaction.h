@@ -18,10 +18,20 @@ struct transaction {
 	bool hold_eightbit; /* where 8BITMIME is not offered */
 	struct ledger *ledger; /* borrowed */
 	struct queue *recorded; /* borrowed: where intents come back */
+	bool (*others_wait)(void *others); /* is there mail that this keeps
+					    * waiting? NULL: there is not */
+	void *others; /* borrowed */
+	int64_t timeout_ms; /* how long a peer may be silent */
 	unsigned senders_refused; /* in a row, for good */
 	struct ledger_job intent; /* of the message under way */
 	struct ledger_change change;
 };
+
+/*
+ * A message that still comes has to keep up TRANSACTION_RATE octets a second, in
+ * each quarter of `timeout`, or give way to others that wait: it is deferred.
+ */
+#define TRANSACTION_RATE 1024
 
 /*
  * transaction_run - one attempt at one message, on a connection that is open.

@@ -33,7 +33,7 @@ struct transit_pipe {
 	struct transit_pool *pool; /* borrowed */
 	pthread_mutex_t lock; /* guards what follows */
 	struct chunk *head, *tail;
-	struct chunk *at; /* what is read next of a complete message */
+	struct chunk *at; /* where reading is, or NULL: at the head */
 	struct chunk *own; /* owned: the one that is always there */
 	bool own_used;
 	size_t held; /* octets in the pipe */
@@ -325,13 +325,13 @@ transit_header(const struct transit *t)
 
 /* A complete message stays until it has its verdict: it may go out again. */
 static struct chunk *
-reading(struct transit_pipe *p)
+unread(const struct transit_pipe *p)
 {
-	if (p->at == NULL)
-		p->at = p->head;
-	while (p->at != NULL && p->at->from == p->at->to && p->at->next != NULL)
-		p->at = p->at->next;
-	return p->at;
+	struct chunk *c = p->at != NULL ? p->at : p->head;
+
+	while (c != NULL && c->from == c->to)
+		c = c->next;
+	return c;
 }
 
 enum transit_part
@@ -341,12 +341,12 @@ transit_peek(struct transit *t, struct slice *part)
 	enum transit_part what;
 
 	pthread_mutex_lock(&p->lock);
+	p->at = p->broken ? NULL : unread(p);
 	if (p->broken) {
 		what = TRANSIT_BROKEN;
-	} else if (p->held > 0) {
-		struct chunk *c = reading(p);
-
-		*part = slice_make(c->data + c->from, c->to - c->from);
+	} else if (p->at != NULL) {
+		*part = slice_make(
+		    p->at->data + p->at->from, p->at->to - p->at->from);
 		what = TRANSIT_PART;
 	} else {
 		what = p->complete ? TRANSIT_COMPLETE : TRANSIT_WAIT;
@@ -362,7 +362,9 @@ transit_skip(struct transit *t, size_t n)
 	struct chunk *c;
 
 	pthread_mutex_lock(&p->lock);
-	c = reading(p);
+	c = unread(p);
+	if (c == NULL)
+		abort(); /* nobody skips what is not there */
 	c->from += n;
 	p->held -= n;
 	if (c->from == c->to && !p->whole)

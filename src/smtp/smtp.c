@@ -451,3 +451,13 @@ smtp_quit(struct smtp *s, struct error *e)
 	s->usable = false;
 	return 0;
 }
+
+void
+smtp_leave(struct smtp *s)
+{
+	struct error ignored = { 0 };
+
+	if (s->usable && s->owed == 0 && smtp_put(s, &ignored, "QUIT") == 0)
+		(void)smtp_flush(s, &ignored);
+	s->usable = false;
+}
