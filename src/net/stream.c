@@ -122,6 +122,7 @@ tls_result(struct stream *s, int n, struct error *e)
 			      : "%s closed the connection instead of "
 				"speaking TLS: is the port or `tls` wrong?",
 		    s->peer);
+	tls_failed(s->ssl);
 	return tls_explain(s->ssl, s->at->host, e);
 }
 
@@ -474,28 +475,19 @@ stream_local_address(const struct stream *s)
 	return s->local;
 }
 
-/* TLS (RFC 5246, RFC 8446), once the TCP connection is there. */
 static int
-handshake(struct stream *s, struct deadline until, struct error *e)
+shake_hands(struct stream *s, struct deadline until, struct error *e)
 {
 	int64_t since = clock_monotonic_ms();
 	int ready;
 	int n;
 
-	if (s->at->host == NULL)
-		return error_set(e, ERR_TLS,
-		    "%s is no host that a certificate could name: set tls to "
-		    "\"none\"",
-		    s->peer);
-	s->ssl = tls_client(s->at->host, s->at->ca_file, e);
-	if (s->ssl == NULL || tls_attach(s->ssl, s->fd, e) < 0)
-		return -1;
 	for (;;) {
 		errno = 0;
 		ERR_clear_error();
 		n = SSL_connect(s->ssl);
 		if (n == 1)
-			break;
+			return 0;
 		if (tls_result(s, n, e) < 0)
 			return -1;
 		ready = await(s, s->want, -1, until, e);
@@ -505,9 +497,29 @@ handshake(struct stream *s, struct deadline until, struct error *e)
 			return wait_silence(s->peer,
 			    "was silent in the TLS handshake", since, e);
 	}
+}
+
+/* TLS (RFC 5246, RFC 8446), once the TCP connection is there. */
+static int
+start_tls(struct stream *s, struct deadline until, struct error *e)
+{
+	if (s->at->host == NULL)
+		return error_set(e, ERR_TLS,
+		    "%s is no host that a certificate could name: set tls to "
+		    "\"none\"",
+		    s->peer);
+	s->ssl = tls_client(s->at, e);
+	if (s->ssl == NULL || tls_attach(s->ssl, s->fd, e) < 0)
+		return -1;
+	if (shake_hands(s, until, e) < 0) {
+		tls_failed(s->ssl);
+		return -1;
+	}
+	tls_shaken(s->ssl);
 	s->shaken = true;
-	(void)snprintf(s->tls_text, sizeof s->tls_text, "%s %s",
-	    SSL_get_version(s->ssl), SSL_get_cipher_name(s->ssl));
+	(void)snprintf(s->tls_text, sizeof s->tls_text, "%s %s%s",
+	    SSL_get_version(s->ssl), SSL_get_cipher_name(s->ssl),
+	    SSL_session_reused(s->ssl) ? ", resumed" : "");
 	return 0;
 }
 
@@ -525,7 +537,7 @@ stream_start_tls(struct stream *s, struct error *e)
 		    "%s sent octets in clear before the TLS handshake, as an "
 		    "attacker between us would: not going on",
 		    s->peer);
-	return handshake(s, stream_timeout(s), e);
+	return start_tls(s, stream_timeout(s), e);
 }
 
 static char *
@@ -563,8 +575,7 @@ stream_free(struct stream **stream)
 		return;
 	if (s->shaken && !s->broken)
 		(void)SSL_shutdown(s->ssl);
-	SSL_free(s->ssl);
-	ERR_clear_error();
+	tls_free(&s->ssl);
 	if (s->fd >= 0)
 		close(s->fd);
 	/* A password has passed through. */
@@ -587,7 +598,7 @@ stream_open(struct stream **stream, const struct endpoint *at,
 	s->fd = dial(at, s->peer, stop, until, e);
 	if (s->fd < 0 || dial_set_up(s->fd, s->peer, s->local, e) < 0)
 		goto fail;
-	if (at->tls == TLS_IMPLICIT && handshake(s, until, e) < 0)
+	if (at->tls == TLS_IMPLICIT && start_tls(s, until, e) < 0)
 		goto fail;
 	*stream = s;
 	return 0;

@@ -57,7 +57,10 @@ void stream_grace(struct stream *s, int64_t ms);
  */
 int stream_start_tls(struct stream *s, struct error *e);
 bool stream_is_tls(const struct stream *s);
-/* stream_tls_text - "TLSv1.3 TLS_AES_256_GCM_SHA384", or "" in clear. */
+/*
+ * stream_tls_text - "TLSv1.3 TLS_AES_256_GCM_SHA384", or "" in clear; with
+ * ", resumed" where an earlier connection's session went on.
+ */
 const char *stream_tls_text(const struct stream *s);
 
 /*
