@@ -751,7 +751,7 @@ pipeline_round(struct pipeline *p, int wake_fd, struct error *e)
 	}
 	if (ready == 0)
 		return silent(p, e);
-	if ((ready & 2) != 0 && take_intents(p, e) < 0)
+	if (take_intents(p, e) < 0)
 		return -1;
 	return (ready & 1) != 0 ? read_replies(p, e) : 0;
 }
