@@ -1,4 +1,4 @@
-/* queue.c - a locked list whose eventfd counts whether it has items. */
+/* queue.c - a locked list, and two ways to wait for it. */
 #include "base/queue.h"
 
 #include "base/alloc.h"
@@ -6,17 +6,33 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 struct queue {
-	pthread_mutex_t lock; /* guards the list, and fd's being readable */
+	pthread_mutex_t lock; /* guards what follows */
+	pthread_cond_t filled;
 	struct queue_item *first;
 	struct queue_item **last; /* the link that the next item fills */
 	int fd;
+	bool watched; /* somebody asked for fd: it is readable while full */
 };
+
+/* Deadlines are of the monotonic clock. */
+static void
+make_condition(pthread_cond_t *condition)
+{
+	pthread_condattr_t attr;
+
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(condition, &attr);
+	pthread_condattr_destroy(&attr);
+}
 
 int
 queue_new(struct queue **q, struct error *e)
@@ -30,6 +46,7 @@ queue_new(struct queue **q, struct error *e)
 		    e, ERR_SYSTEM, "cannot make a queue: %s", strerror(errno));
 	made = xcalloc(1, sizeof *made);
 	pthread_mutex_init(&made->lock, NULL);
+	make_condition(&made->filled);
 	made->last = &made->first;
 	made->fd = fd;
 	*q = made;
@@ -42,6 +59,7 @@ queue_free(struct queue **q)
 	if (*q == NULL)
 		return;
 	close((*q)->fd);
+	pthread_cond_destroy(&(*q)->filled);
 	pthread_mutex_destroy(&(*q)->lock);
 	free(*q);
 	*q = NULL;
@@ -54,7 +72,7 @@ queue_free(struct queue **q)
 static void
 mark_full(struct queue *q)
 {
-	if (eventfd_write(q->fd, 1) < 0)
+	if (q->watched && eventfd_write(q->fd, 1) < 0)
 		abort();
 }
 
@@ -63,7 +81,7 @@ mark_empty(struct queue *q)
 {
 	eventfd_t count;
 
-	if (eventfd_read(q->fd, &count) < 0)
+	if (q->watched && eventfd_read(q->fd, &count) < 0)
 		abort();
 }
 
@@ -76,7 +94,25 @@ queue_push(struct queue *q, struct queue_item *item)
 		mark_full(q);
 	*q->last = item;
 	q->last = &item->next;
+	pthread_cond_signal(&q->filled);
 	pthread_mutex_unlock(&q->lock);
+}
+
+/* With the lock held. */
+static struct queue_item *
+take_first(struct queue *q)
+{
+	struct queue_item *item = q->first;
+
+	if (item == NULL)
+		return NULL;
+	q->first = item->next;
+	item->next = NULL;
+	if (q->first == NULL) {
+		q->last = &q->first;
+		mark_empty(q);
+	}
+	return item;
 }
 
 void *
@@ -85,30 +121,49 @@ queue_pop(struct queue *q)
 	struct queue_item *item;
 
 	pthread_mutex_lock(&q->lock);
-	item = q->first;
-	if (item != NULL) {
-		q->first = item->next;
-		item->next = NULL;
-		if (q->first == NULL) {
-			q->last = &q->first;
-			mark_empty(q);
-		}
-	}
+	item = take_first(q);
 	pthread_mutex_unlock(&q->lock);
 	return item;
 }
 
 int
-queue_fd(const struct queue *q)
+queue_fd(struct queue *q)
 {
+	pthread_mutex_lock(&q->lock);
+	if (!q->watched) {
+		q->watched = true;
+		if (q->first != NULL)
+			mark_full(q);
+	}
+	pthread_mutex_unlock(&q->lock);
 	return q->fd;
 }
 
-void *
-queue_wait(struct queue *q, int also_fd, struct deadline until)
+static void *
+wait_alone(struct queue *q, struct deadline until)
+{
+	const struct timespec end = {
+		.tv_sec = (time_t)(until.ms / 1000),
+		.tv_nsec = (long)(until.ms % 1000) * 1000000,
+	};
+	struct queue_item *item;
+	int rc = 0;
+
+	pthread_mutex_lock(&q->lock);
+	while ((item = take_first(q)) == NULL && rc != ETIMEDOUT)
+		rc = until.ms == DEADLINE_NEVER
+		    ? pthread_cond_wait(&q->filled, &q->lock)
+		    : pthread_cond_timedwait(&q->filled, &q->lock, &end);
+	pthread_mutex_unlock(&q->lock);
+	return item;
+}
+
+/* poll(2) for both; a wait for the queue alone costs less. */
+static void *
+wait_beside(struct queue *q, int also_fd, struct deadline until)
 {
 	struct pollfd fds[] = {
-		{ .fd = q->fd, .events = POLLIN },
+		{ .fd = queue_fd(q), .events = POLLIN },
 		{ .fd = also_fd, .events = POLLIN },
 	};
 	void *item;
@@ -127,4 +182,11 @@ queue_wait(struct queue *q, int also_fd, struct deadline until)
 		if (n == 0 && deadline_passed(until))
 			return queue_pop(q);
 	}
+}
+
+void *
+queue_wait(struct queue *q, int also_fd, struct deadline until)
+{
+	return also_fd < 0 ? wait_alone(q, until)
+			   : wait_beside(q, also_fd, until);
 }

@@ -1,7 +1,7 @@
 /*
  * queue.h - the one way in which threads hand things to each other: a
- * first-in-first-out queue with an eventfd, so that a thread waits for it and
- * for its socket in the same poll(2).
+ * first-in-first-out queue, which a thread can wait for alone, or by an eventfd
+ * together with its socket in the same poll(2).
  *
  * Intrusive: what is queued embeds a struct queue_item as its first member and
  * is on one queue at a time. Whoever pops an item owns it.
@@ -27,8 +27,11 @@ void queue_push(struct queue *q, struct queue_item *item);
 /* queue_pop - the oldest item, or NULL. Does not wait. */
 void *queue_pop(struct queue *q);
 
-/* queue_fd - readable (POLLIN) while the queue has items. */
-int queue_fd(const struct queue *q);
+/*
+ * queue_fd - readable (POLLIN) while the queue has items. From the first call
+ * on, each change between empty and not costs a system call.
+ */
+int queue_fd(struct queue *q);
 
 /*
  * queue_wait - wait for an item. also_fd: another descriptor whose POLLIN ends

@@ -439,7 +439,7 @@ pipeline_round(
 	}
 	if (ready == 0 && deadline_passed(reply))
 		return silent(p, e);
-	if ((ready & 2) != 0 && take_intents(p, e) < 0)
+	if (take_intents(p, e) < 0)
 		return -1;
 	return (ready & 1) != 0 ? read_replies(p, e) : 0;
 }

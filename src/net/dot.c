@@ -35,13 +35,32 @@ state_after(struct slice run)
 	return TEXT;
 }
 
+/*
+ * How much comes before the first dot that follows `end`. Most content has few
+ * dots and none in what is large, which memchr(3) skips faster than memmem(3).
+ */
+static size_t
+until_dot_after(struct slice in, const char *end)
+{
+	size_t len = strlen(end);
+	const char *dot = in.data;
+	size_t before;
+
+	while ((dot = memchr(dot, '.', in.len - (size_t)(dot - in.data))) !=
+	    NULL) {
+		before = (size_t)(dot - in.data);
+		if (before >= len && memcmp(dot - len, end, len) == 0)
+			return before;
+		dot++;
+	}
+	return in.len;
+}
+
 /* Hand out all that comes before the next line with a dot in front. */
 static void
 decode_run(struct dot_decoder *d, struct slice *in, struct slice *content)
 {
-	const char *dot = memmem(in->data, in->len, "\r\n.", 3);
-
-	cut(in, dot != NULL ? (size_t)(dot - in->data) + 2 : in->len, content);
+	cut(in, until_dot_after(*in, "\r\n"), content);
 	d->state = state_after(*content);
 }
 
@@ -76,8 +95,6 @@ dot_decode(struct dot_decoder *d, struct slice *in, struct slice *content)
 void
 dot_encode(struct dot_encoder *d, struct slice *in, struct slice *out)
 {
-	const char *dot;
-
 	*out = slice_make(NULL, 0);
 	if (in->len == 0)
 		return;
@@ -86,8 +103,7 @@ dot_encode(struct dot_encoder *d, struct slice *in, struct slice *out)
 		d->state = TEXT;
 		return;
 	}
-	dot = memmem(in->data, in->len, "\n.", 2);
-	cut(in, dot != NULL ? (size_t)(dot - in->data) + 1 : in->len, out);
+	cut(in, until_dot_after(*in, "\n"), out);
 	d->state = last(*out) == '\n' ? LINE : TEXT;
 }
 

@@ -27,7 +27,8 @@ struct stream {
 	SSL *ssl; /* owned; NULL in clear */
 	bool shaken; /* hands, that is: the TLS session is established */
 	bool broken; /* nothing can be sent any more */
-	short want; /* what the last read or write would wait for */
+	short want_in, want_out; /* what reading, writing would wait for */
+	bool drained; /* when last read, the socket had no more */
 	struct error end; /* why nothing more can be read, if so */
 	char *peer; /* owned: "host:port" or path, for messages */
 	char local[INET6_ADDRSTRLEN];
@@ -62,10 +63,9 @@ await_in_grace(struct stream *s, short events, int other_fd,
 	return ready;
 }
 
-/* As wait_for(): the peer is its WAIT_FD. */
 static int
-await(struct stream *s, short events, int other_fd, struct deadline until,
-    struct error *e)
+await_or_stop(struct stream *s, short events, int other_fd,
+    struct deadline until, struct error *e)
 {
 	int ready;
 
@@ -77,6 +77,18 @@ await(struct stream *s, short events, int other_fd, struct deadline until,
 		return ready;
 	error_clear(e);
 	return await_in_grace(s, events, other_fd, until, e);
+}
+
+/* As wait_for(): the peer is its WAIT_FD. */
+static int
+await(struct stream *s, short events, int other_fd, struct deadline until,
+    struct error *e)
+{
+	int ready = await_or_stop(s, events, other_fd, until, e);
+
+	if (ready > 0 && (ready & WAIT_FD) != 0)
+		s->drained = false;
+	return ready;
 }
 
 /* errnum: errno, or 0 when the peer has closed in good order. */
@@ -92,19 +104,19 @@ cut_off(const struct stream *s, int errnum, struct error *e)
 
 /*
  * Why an OpenSSL call returned n <= 0. Returns 0 when it only has to wait for
- * s->want, or -1. errno is that of the call.
+ * *want, or -1. errno is that of the call.
  */
 static int
-tls_result(struct stream *s, int n, struct error *e)
+tls_result(struct stream *s, int n, short *want, struct error *e)
 {
 	int errnum = errno;
 
 	switch (SSL_get_error(s->ssl, n)) {
 	case SSL_ERROR_WANT_READ:
-		s->want = POLLIN;
+		*want = POLLIN;
 		return 0;
 	case SSL_ERROR_WANT_WRITE:
-		s->want = POLLOUT;
+		*want = POLLOUT;
 		return 0;
 	case SSL_ERROR_ZERO_RETURN:
 		return cut_off(s, 0, e);
@@ -122,38 +134,68 @@ tls_result(struct stream *s, int n, struct error *e)
 			      : "%s closed the connection instead of "
 				"speaking TLS: is the port or `tls` wrong?",
 		    s->peer);
+	tls_failed(s->ssl);
 	return tls_explain(s->ssl, s->at->host, e);
+}
+
+static ssize_t
+receive_tls(struct stream *s, char *data, size_t room)
+{
+	int n;
+
+	errno = 0;
+	ERR_clear_error();
+	n = SSL_read(s->ssl, data, (int)room);
+	if (n > 0)
+		return n;
+	s->drained = tls_result(s, n, &s->want_in, &s->end) == 0;
+	return s->drained ? 0 : -1;
+}
+
+static ssize_t
+receive_clear(struct stream *s, char *data, size_t room)
+{
+	ssize_t n = recv(s->fd, data, room, 0);
+
+	s->want_in = POLLIN;
+	s->drained = n > 0 ? (size_t)n < room : n < 0 && errno == EAGAIN;
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return 0;
+	if (n <= 0)
+		return cut_off(s, n < 0 ? errno : 0, &s->end);
+	return n;
 }
 
 /*
  * Read once into the free part of the buffer. Returns how many octets came, 0:
- * none yet, see s->want, or -1: s->end says why none will ever come.
+ * none yet, see s->want_in, or -1: s->end says why none will ever come.
  */
 static ssize_t
 receive(struct stream *s)
 {
 	size_t room = STREAM_ROOM - s->in_end;
+	char *data = s->in + s->in_end;
 	ssize_t n;
 
 	if (s->end.kind != ERR_NONE)
 		return -1;
-	errno = 0;
-	if (s->ssl != NULL) {
-		ERR_clear_error();
-		n = SSL_read(s->ssl, s->in + s->in_end, (int)room);
-		if (n <= 0)
-			return tls_result(s, (int)n, &s->end);
-	} else {
-		n = recv(s->fd, s->in + s->in_end, room, 0);
-		s->want = POLLIN;
-		if (n < 0 && (errno == EAGAIN || errno == EINTR))
-			return 0;
-		if (n <= 0)
-			return cut_off(s, n < 0 ? errno : 0, &s->end);
+	n = s->ssl != NULL ? receive_tls(s, data, room)
+			   : receive_clear(s, data, room);
+	if (n > 0) {
+		s->in_end += (size_t)n;
+		s->came += (uint64_t)n;
 	}
-	s->in_end += (size_t)n;
-	s->came += (uint64_t)n;
 	return n;
+}
+
+/*
+ * Is it of no use to read before having waited? Asked to stop, there may be no
+ * wait any more, and what has arrived is read even then.
+ */
+static bool
+has_no_more(const struct stream *s)
+{
+	return s->drained && stop_level(s->stop) == STOP_NO;
 }
 
 /* Make room behind what has arrived. Returns whether there is some. */
@@ -179,7 +221,7 @@ fill(struct stream *s, int64_t since, struct deadline until, struct error *e)
 	int ready;
 
 	for (;;) {
-		n = receive(s);
+		n = has_no_more(s) ? 0 : receive(s);
 		if (n > 0)
 			return 0;
 		if (n < 0) {
@@ -187,7 +229,7 @@ fill(struct stream *s, int64_t since, struct deadline until, struct error *e)
 			return -1;
 		}
 		from = clock_monotonic_ms();
-		ready = await(s, s->want, -1, until, e);
+		ready = await(s, s->want_in, -1, until, e);
 		s->waited_ms += clock_monotonic_ms() - from;
 		if (ready < 0)
 			return -1;
@@ -234,10 +276,10 @@ send_some(struct stream *s, struct error *e)
 	if (s->ssl != NULL) {
 		ERR_clear_error();
 		n = SSL_write(s->ssl, data, (int)len);
-		return n > 0 ? n : tls_result(s, (int)n, e);
+		return n > 0 ? n : tls_result(s, (int)n, &s->want_out, e);
 	}
 	n = send(s->fd, data, len, MSG_NOSIGNAL);
-	s->want = POLLOUT;
+	s->want_out = POLLOUT;
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return 0;
 	if (n < 0) {
@@ -255,7 +297,7 @@ static int
 await_sending(
     struct stream *s, int64_t since, struct deadline until, struct error *e)
 {
-	short events = s->want;
+	short events = s->want_out;
 	int ready;
 
 	if (s->end.kind == ERR_NONE && make_room(s))
@@ -409,32 +451,35 @@ stream_look(struct stream *s)
 	return stream_buffered(s);
 }
 
+/* A look without a wait: no need to ask poll(2) what recv(2) has answered. */
+static int
+look(struct stream *s, struct error *e)
+{
+	if (has_arrived(s))
+		return WAIT_FD;
+	if (s->grace_ms == 0 && stop_level(s->stop) >= s->stop_at)
+		return error_set(e, ERR_STOPPED, "stopped");
+	return 0;
+}
+
 int
 stream_wait(
     struct stream *s, int other_fd, struct deadline until, struct error *e)
 {
-	int arrived = 0;
-	int ready;
+	int ready = 0;
 
+	if (other_fd < 0 && deadline_passed(until))
+		return look(s, e);
 	for (;;) {
-		if (has_arrived(s)) {
-			/* Nothing to wait for: the rest is only a look. */
-			arrived = WAIT_FD;
-			until = deadline_in(0);
-		}
-		ready = await(s, arrived ? 0 : s->want, other_fd, until, e);
-		if (ready < 0 && arrived && e->kind == ERR_STOPPED) {
-			error_clear(e);
-			return arrived;
-		}
-		if (ready < 0)
-			return -1;
-		if (arrived != 0 || ready != WAIT_FD)
-			break;
+		if (stream_buffered(s) > 0 ||
+		    (!has_no_more(s) && has_arrived(s)))
+			return WAIT_FD | (ready & WAIT_OTHER);
+		if ((ready & WAIT_OTHER) != 0)
+			return WAIT_OTHER;
+		ready = await(s, s->want_in, other_fd, until, e);
+		if (ready <= 0)
+			return ready;
 	}
-	if (arrived == 0 && (ready & WAIT_FD) != 0 && has_arrived(s))
-		arrived = WAIT_FD;
-	return arrived | (ready & WAIT_OTHER);
 }
 
 struct deadline
@@ -474,40 +519,51 @@ stream_local_address(const struct stream *s)
 	return s->local;
 }
 
-/* TLS (RFC 5246, RFC 8446), once the TCP connection is there. */
 static int
-handshake(struct stream *s, struct deadline until, struct error *e)
+shake_hands(struct stream *s, struct deadline until, struct error *e)
 {
 	int64_t since = clock_monotonic_ms();
 	int ready;
 	int n;
 
-	if (s->at->host == NULL)
-		return error_set(e, ERR_TLS,
-		    "%s is no host that a certificate could name: set tls to "
-		    "\"none\"",
-		    s->peer);
-	s->ssl = tls_client(s->at->host, s->at->ca_file, e);
-	if (s->ssl == NULL || tls_attach(s->ssl, s->fd, e) < 0)
-		return -1;
 	for (;;) {
 		errno = 0;
 		ERR_clear_error();
 		n = SSL_connect(s->ssl);
 		if (n == 1)
-			break;
-		if (tls_result(s, n, e) < 0)
+			return 0;
+		if (tls_result(s, n, &s->want_in, e) < 0)
 			return -1;
-		ready = await(s, s->want, -1, until, e);
+		ready = await(s, s->want_in, -1, until, e);
 		if (ready < 0)
 			return -1;
 		if (ready == 0)
 			return wait_silence(s->peer,
 			    "was silent in the TLS handshake", since, e);
 	}
+}
+
+/* TLS (RFC 5246, RFC 8446), once the TCP connection is there. */
+static int
+start_tls(struct stream *s, struct deadline until, struct error *e)
+{
+	if (s->at->host == NULL)
+		return error_set(e, ERR_TLS,
+		    "%s is no host that a certificate could name: set tls to "
+		    "\"none\"",
+		    s->peer);
+	s->ssl = tls_client(s->at, e);
+	if (s->ssl == NULL || tls_attach(s->ssl, s->fd, e) < 0)
+		return -1;
+	if (shake_hands(s, until, e) < 0) {
+		tls_failed(s->ssl);
+		return -1;
+	}
+	tls_shaken(s->ssl);
 	s->shaken = true;
-	(void)snprintf(s->tls_text, sizeof s->tls_text, "%s %s",
-	    SSL_get_version(s->ssl), SSL_get_cipher_name(s->ssl));
+	(void)snprintf(s->tls_text, sizeof s->tls_text, "%s %s%s",
+	    SSL_get_version(s->ssl), SSL_get_cipher_name(s->ssl),
+	    SSL_session_reused(s->ssl) ? ", resumed" : "");
 	return 0;
 }
 
@@ -525,7 +581,7 @@ stream_start_tls(struct stream *s, struct error *e)
 		    "%s sent octets in clear before the TLS handshake, as an "
 		    "attacker between us would: not going on",
 		    s->peer);
-	return handshake(s, stream_timeout(s), e);
+	return start_tls(s, stream_timeout(s), e);
 }
 
 static char *
@@ -563,8 +619,7 @@ stream_free(struct stream **stream)
 		return;
 	if (s->shaken && !s->broken)
 		(void)SSL_shutdown(s->ssl);
-	SSL_free(s->ssl);
-	ERR_clear_error();
+	tls_free(&s->ssl);
 	if (s->fd >= 0)
 		close(s->fd);
 	/* A password has passed through. */
@@ -587,7 +642,7 @@ stream_open(struct stream **stream, const struct endpoint *at,
 	s->fd = dial(at, s->peer, stop, until, e);
 	if (s->fd < 0 || dial_set_up(s->fd, s->peer, s->local, e) < 0)
 		goto fail;
-	if (at->tls == TLS_IMPLICIT && handshake(s, until, e) < 0)
+	if (at->tls == TLS_IMPLICIT && start_tls(s, until, e) < 0)
 		goto fail;
 	*stream = s;
 	return 0;

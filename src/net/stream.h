@@ -57,7 +57,10 @@ void stream_grace(struct stream *s, int64_t ms);
  */
 int stream_start_tls(struct stream *s, struct error *e);
 bool stream_is_tls(const struct stream *s);
-/* stream_tls_text - "TLSv1.3 TLS_AES_256_GCM_SHA384", or "" in clear. */
+/*
+ * stream_tls_text - "TLSv1.3 TLS_AES_256_GCM_SHA384", or "" in clear; with
+ * ", resumed" where an earlier connection's session went on.
+ */
 const char *stream_tls_text(const struct stream *s);
 
 /*
@@ -99,8 +102,9 @@ int stream_flush(struct stream *s, struct error *e);
 
 /*
  * stream_wait - wait until the peer has sent something (1), `other_fd` is
- * readable (2), or the deadline has passed (0). Both: 1 | 2. -1 as above; the
- * peer having closed counts as having sent something.
+ * readable (2), or the deadline has passed (0). Both: 1 | 2; but when the peer
+ * has sent something before, nobody looks at other_fd. -1 as above; the peer
+ * having closed counts as having sent something.
  */
 int stream_wait(
     struct stream *s, int other_fd, struct deadline until, struct error *e);

@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/buffer.h"
 #include "base/text.h"
+#include "net/resume.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -86,6 +87,7 @@ new_context(const char *ca_file, struct error *e)
 	SSL_CTX_set_read_ahead(ctx, 1);
 	SSL_CTX_set_default_read_buffer_len(ctx, (size_t)64 * 1024);
 	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+	resume_allow(ctx);
 	if (load_cas(ctx, ca_file, e) < 0)
 		goto fail;
 	return ctx;
@@ -152,26 +154,49 @@ expect(SSL *ssl, const char *host)
 }
 
 SSL *
-tls_client(const char *host, const char *ca_file, struct error *e)
+tls_client(const struct endpoint *at, struct error *e)
 {
 	SSL_CTX *ctx;
 	SSL *ssl = NULL;
 
 	ERR_clear_error();
 	pthread_mutex_lock(&lock);
-	ctx = context_for(ca_file, e);
+	ctx = context_for(at->ca_file, e);
 	if (ctx != NULL)
 		ssl = SSL_new(ctx);
 	pthread_mutex_unlock(&lock);
 	if (ctx == NULL)
 		return NULL;
-	if (ssl == NULL || !expect(ssl, host)) {
-		error_set(e, ERR_TLS, "cannot prepare TLS for %s: %s", host,
+	if (ssl == NULL || !expect(ssl, at->host)) {
+		error_set(e, ERR_TLS, "cannot prepare TLS for %s: %s", at->host,
 		    reason());
 		SSL_free(ssl);
 		return NULL;
 	}
+	resume_offer(ssl, at);
 	return ssl;
+}
+
+void
+tls_free(SSL **ssl)
+{
+	if (*ssl != NULL)
+		resume_release(*ssl);
+	SSL_free(*ssl);
+	ERR_clear_error();
+	*ssl = NULL;
+}
+
+void
+tls_shaken(SSL *ssl)
+{
+	resume_shaken(ssl);
+}
+
+void
+tls_failed(SSL *ssl)
+{
+	resume_forget(ssl);
 }
 
 /*
@@ -524,6 +549,7 @@ tls_end(void)
 {
 	struct context *c;
 
+	resume_end();
 	pthread_mutex_lock(&lock);
 	while ((c = contexts) != NULL) {
 		contexts = c->next;

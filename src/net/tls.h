@@ -8,22 +8,33 @@
 #define NET_TLS_H
 
 #include "base/error.h"
+#include "net/endpoint.h"
 
 #include <openssl/ssl.h>
 #include <stdbool.h>
 
 /*
- * tls_client - a client session for `host` (SNI unless it is an address
- * literal), not yet connected. ca_file: trust these CAs instead of the
- * system's; NULL for the system's.
- * Returns a session that the caller frees with SSL_free(), or NULL with
+ * tls_client - a client session for at->host (SNI unless it is an address
+ * literal), not yet connected. at->ca_file: trust these CAs instead of the
+ * system's; NULL for the system's. It goes on from an earlier session with the
+ * same peer where it can (resume.h).
+ * Returns a session that the caller frees with tls_free(), or NULL with
  * ERR_TLS (the CA file cannot be read: the text names it).
  */
-SSL *tls_client(const char *host, const char *ca_file, struct error *e);
+SSL *tls_client(const struct endpoint *at, struct error *e);
+void tls_free(SSL **ssl);
+
+/*
+ * tls_shaken - to be called when the handshake is done.
+ * tls_failed - to be called when it has failed, or TLS later; a connection that
+ *	was only cut off has not.
+ */
+void tls_shaken(SSL *ssl);
+void tls_failed(SSL *ssl);
 
 /*
  * tls_attach - let a session speak over a non-blocking socket, which the caller
- * keeps and closes after SSL_free(). A peer that has gone raises no SIGPIPE.
+ * keeps and closes after tls_free(). A peer that has gone raises no SIGPIPE.
  * Returns 0, or -1 with ERR_TLS.
  */
 int tls_attach(SSL *ssl, int fd, struct error *e);
@@ -42,7 +53,7 @@ int tls_explain(SSL *ssl, const char *host, struct error *e);
  */
 bool tls_was_cut(void);
 
-/* tls_end - free the shared contexts, once no session is left. */
+/* tls_end - free the shared contexts, once no session is in use. */
 void tls_end(void);
 
 #endif

@@ -22,6 +22,14 @@ refused(struct smtp *s, const char *what, const struct smtp_reply *reply,
 	    smtp_reply_text(reply, text));
 }
 
+static void
+trace_tls(const struct smtp *s)
+{
+	if (stream_is_tls(s->stream))
+		log_trace(
+		    s->at->name, false, "(%s)", stream_tls_text(s->stream));
+}
+
 static int
 greeting(struct smtp *s, struct error *e)
 {
@@ -129,7 +137,7 @@ starttls(struct smtp *s, struct error *e)
 		    smtp_peer(s), smtp_reply_text(&reply, text));
 	if (stream_start_tls(s->stream, e) < 0)
 		return smtp_broken(s);
-	log_trace(s->at->name, false, "(%s)", stream_tls_text(s->stream));
+	trace_tls(s);
 	return ehlo(s, e);
 }
 
@@ -146,6 +154,7 @@ smtp_open(struct smtp **out, const struct endpoint *at,
 	s->usable = true;
 	if (stream_open(&s->stream, at, stop, e) < 0)
 		goto out;
+	trace_tls(s);
 	choose_helo(s);
 	if (greeting(s, e) < 0 || ehlo(s, e) < 0)
 		goto out;

@@ -1,4 +1,5 @@
 """POP3 servers as they come: logins, TLS, listings, and mailboxes that misbehave."""
+import ssl
 
 import certificates
 import mail
@@ -149,6 +150,40 @@ def test_a_certificate_of_an_unknown_authority_is_refused():
         "ca_file": certificates.shared().other_ca})
     rider.fetch(status=PROTOCOL)
     equal(box.commands, [])
+
+
+def two_of_each(box, sink, **second):
+    """Two accounts, polled one after the other, each with its destination."""
+    rider = postrider.Postrider()
+    rider.write([box.account("ann", user="ann"),
+                 box.account("bob", user="bob", destination="work", **second)],
+                {"home": sink.destination(), "work": sink.destination()},
+                max_polls=1)
+    return rider
+
+
+@each(("implicit", "starttls", None), ("starttls", "implicit", "TLSv1_2"))
+def test_a_second_connection_resumes_the_tls_session(pop3, smtp, at_most):
+    box = peers.Pop3Server([mail.simple(1)], tls=pop3,
+                           users={"ann": "secret", "bob": "secret"})
+    sink = peers.SmtpSink(tls=smtp)
+    if at_most:
+        for server in box, sink:
+            server.tls_context.maximum_version = ssl.TLSVersion[at_most]
+    result = two_of_each(box, sink).fetch("-vv")
+    equal((box.resumed, sink.resumed), ([False, True], [False, True]))
+    equal(result.err.count(", resumed)"), 2)
+    equal(len(sink.accepted), 2)
+
+
+def test_no_session_is_resumed_where_another_authority_is_trusted():
+    box = peers.Pop3Server([mail.simple(1)], tls="implicit",
+                           users={"ann": "secret", "bob": "secret"})
+    sink = peers.SmtpSink()
+    rider = two_of_each(box, sink, ca_file=certificates.shared().other_ca)
+    result = rider.fetch(status=PROTOCOL)
+    tap.contains(result.err, "which is not trusted here")
+    equal((box.resumed, len(sink.accepted)), ([False], 1))
 
 
 def test_a_handshake_that_never_comes_ends_in_time():

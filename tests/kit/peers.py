@@ -12,6 +12,7 @@ What may stand in a table of replies, by command:
 None among them means: as usual.
 """
 import base64
+import functools
 import hashlib
 import os
 import re
@@ -53,9 +54,10 @@ class Session:
             self.socket.sendall(octets)
 
     def start_tls(self):
-        self.socket = self.server.tls_context().wrap_socket(
+        self.socket = self.server.tls_context.wrap_socket(
             self.socket, server_side=True)
         self.server.sockets.append(self.socket)
+        self.server.resumed.append(self.socket.session_reused)
         self.file = self.socket.makefile("rb", 1 << 16)
         self.tls = True
 
@@ -91,6 +93,7 @@ class Server:
         self.tls, self.certificate, self.drip = tls, certificate, drip
         self.commands = []       # every line that came, b"" where one hung up
         self.connections = 0
+        self.resumed = []        # of each TLS handshake: did a session go on?
         self.problems = []       # what went wrong in a thread of ours
         self.sockets, self.threads = [], []
         self.lock = threading.Lock()
@@ -105,6 +108,7 @@ class Server:
         threading.Thread(target=self._accept, daemon=True).start()
         tap.cleanup(self.stop)
 
+    @functools.cached_property
     def tls_context(self):
         pki = certificates.shared()
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
