@@ -9,7 +9,7 @@ import mail
 class Scenario:
     what: str
     kind: str = "uniform"  # or "mixed", "big"
-    count: int = 300  # messages in each mailbox
+    count: int = 200  # messages in each mailbox
     size: int = 4096  # of each; not of mixed ones
     accounts: int = 1
     pop_tls: bool = False
@@ -27,26 +27,26 @@ SCENARIOS = {
                       modes=BOTH),
     "pop3s": Scenario("the same by POP3S", pop_tls=True),
     "tls": Scenario("the same by POP3S, into Postfix with STARTTLS",
-                    pop_tls=True, smtp_tls=True, postfix=True),
+                    count=100, pop_tls=True, smtp_tls=True, postfix=True),
     "durable": Scenario("the same in clear into Postfix, each on disk",
                         postfix=True, modes=BOTH),
     "mixed": Scenario("mail as people have it, loopback, thrown away",
-                      kind="mixed", count=200, size=0),
+                      kind="mixed", count=100, size=0),
     "big": Scenario("one large message, loopback, thrown away", kind="big",
                     count=1, size=100 << 20),
     "idle": Scenario("nothing new among many, loopback", count=10000,
                      size=1024, idle=True),
-    "delay": Scenario("latency on both sides, thrown away", count=50,
+    "delay": Scenario("latency on both sides, thrown away", count=40,
                       delayed=True, modes=BOTH),
     "delay-tls": Scenario("latency on both sides, by POP3S, into Postfix with"
-                          " STARTTLS", count=50, delayed=True, pop_tls=True,
+                          " STARTTLS", count=40, delayed=True, pop_tls=True,
                           smtp_tls=True, postfix=True),
     "idle-delay": Scenario("nothing new, latency", count=20, delayed=True,
                            idle=True),
     "idle-delay-tls": Scenario("nothing new, latency, by POP3S", count=20,
                                delayed=True, idle=True, pop_tls=True),
     "accounts": Scenario("many mailboxes with one message each, latency on both"
-                         " sides, thrown away", count=1, accounts=30,
+                         " sides, thrown away", count=1, accounts=20,
                          delayed=True),
 }
 
