@@ -120,13 +120,17 @@ smtpd_error_sleep_time = 0
 smtpd_client_connection_count_limit = 0
 """
 
-# The second port wants a login, and TLS from the first octet.
+# The second port wants a login, and TLS from the first octet; the third takes
+# mail in clear.
 POSTFIX_MASTER = """
 127.0.0.1:{smtp} inet n - n - - smtpd
 127.0.0.1:{smtps} inet n - n - - smtpd
   -o smtpd_tls_wrappermode=yes
   -o smtpd_recipient_restrictions=permit_sasl_authenticated,reject
   -o smtpd_relay_restrictions=
+127.0.0.1:{clear} inet n - n - - smtpd
+  -o smtpd_tls_security_level=none
+  -o smtpd_sasl_auth_enable=no
 cleanup   unix n - n -   0 cleanup
 qmgr      unix n - n 300 1 qmgr
 tlsmgr    unix - - n 1000? 1 tlsmgr
@@ -170,7 +174,8 @@ def free_ports(count):
 
 
 class Servers:
-    def __init__(self):
+    def __init__(self, users=USERS, dovecot=""):
+        """dovecot: settings of it that override those above."""
         self.folder = d = tempfile.mkdtemp(prefix="postrider-kit.")
         tap.at_end(shutil.rmtree, d, True)
         os.chmod(d, 0o755)
@@ -179,19 +184,21 @@ class Servers:
         tls = certificates.shared()
         self.ca = tls.ca
         (self.pop3, self.pop3s, self.lmtp, self.smtp,
-         self.smtps) = free_ports(5)
+         self.smtps, self.smtp_clear) = free_ports(6)
         self.lmtp_socket = os.path.join(d, "lmtp")
-        self.names = [f"user{n}" for n in range(USERS)]
+        self.names = [f"user{n}" for n in range(users)]
         self.used = 0
         self.words = {"d": d, "cert": tls.good, "key": tls.key, "uid": owner.pw_uid,
                       "gid": owner.pw_gid, "pop3": self.pop3, "pop3s": self.pop3s,
                       "lmtp": self.lmtp, "smtp": self.smtp, "smtps": self.smtps,
+                      "clear": self.smtp_clear,
                       "daemons": DAEMONS}
-        self._start_dovecot()
+        self._start_dovecot(dovecot)
         tap.at_end(self.stop_dovecot)
         self._start_postfix()
         tap.at_end(self.stop_postfix)
-        for port in (self.pop3, self.pop3s, self.lmtp, self.smtp, self.smtps):
+        for port in (self.pop3, self.pop3s, self.lmtp, self.smtp, self.smtps,
+                     self.smtp_clear):
             self._wait(port)
 
     def _write(self, name, text):
@@ -206,11 +213,11 @@ class Servers:
         os.makedirs(path, exist_ok=True)
         os.chown(path, *self.owner)
 
-    def _start_dovecot(self):
+    def _start_dovecot(self, more):
         self._owned("mail")
         self._write("users", "".join(
             f"{n}:{{PLAIN}}pass-{n}::::::\n" for n in self.names))
-        config = self._write("dovecot.conf", DOVECOT.format(**self.words))
+        config = self._write("dovecot.conf", DOVECOT.format(**self.words) + more)
         self.dovecot = subprocess.Popen(
             ["dovecot", "-F", "-c", config], stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

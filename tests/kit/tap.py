@@ -51,6 +51,11 @@ def at_end(function, *args):
     _after_all.append((function, args))
 
 
+def finish():
+    """What was registered by at_end(), now: for a program that runs no tests."""
+    _undo(_after_all)
+
+
 def folder():
     """A folder for the running test, gone after it."""
     path = tempfile.mkdtemp(prefix="postrider-test.")
