@@ -166,14 +166,21 @@ delivery_size_limit(struct delivery *d)
 }
 
 void
+delivery_end(struct delivery *d)
+{
+	if (!d->ending && d->whole != NULL)
+		queue_push(d->whole, &d->last.item);
+	d->ending = true;
+}
+
+void
 delivery_free(struct delivery **out)
 {
 	struct delivery *d = *out;
 
 	if (d == NULL)
 		return;
-	if (d->whole != NULL)
-		queue_push(d->whole, &d->last.item);
+	delivery_end(d);
 	for (size_t i = 0; i < d->to->connections; i++)
 		if (d->carriers[i] != NULL)
 			carrier_end(&d->carriers[i]);

@@ -36,7 +36,12 @@ void delivery_refuse(struct delivery *d, struct transit *t, const char *words);
  */
 uint64_t delivery_size_limit(struct delivery *d);
 
-/* delivery_free - QUIT, close, end the thread. Nothing may be under way. */
+/*
+ * delivery_end - have it QUIT, without waiting for that. Nothing may be under
+ * way, and nothing may come.
+ * delivery_free - the same, and wait until connections and threads are gone.
+ */
+void delivery_end(struct delivery *d);
 void delivery_free(struct delivery **d);
 
 /*

@@ -37,6 +37,7 @@ struct delivery {
 	 */
 	struct queue *whole, *streams; /* owned */
 	struct transit last; /* on `whole`: ends whoever sees it */
+	bool ending; /* it is there; for whoever frees us */
 	_Atomic uint64_t size_limit;
 	struct manners manners;
 	_Atomic uint64_t done; /* messages that have had their verdict */

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -269,11 +270,24 @@ check_whole(sqlite3 *db, const char *path, struct error *e)
 	return rc;
 }
 
+/*
+ * By itself SQLite takes 20 pages for each connection when it reads the first
+ * one, and there is one for each poll. Nothing is lost where it refuses.
+ */
+static void
+take_pages_as_needed(void)
+{
+	sqlite3_config(SQLITE_CONFIG_PAGECACHE, NULL, 0, 0);
+}
+
 /* As far as nothing is written yet. */
 static int
 open_file(
     sqlite3 **db, const char *path, int flags, int *version, struct error *e)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, take_pages_as_needed);
 	if (sqlite3_open_v2(path, db, flags | SQLITE_OPEN_NOMUTEX, NULL) !=
 	    SQLITE_OK)
 		return schema_error(*db, path, e);

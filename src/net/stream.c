@@ -41,6 +41,7 @@ struct stream {
 	char *out; /* owned, STREAM_ROOM */
 	size_t out_start;
 	size_t out_end;
+	size_t out_most; /* never was out_end beyond */
 	/* Since we last sent something: how long we waited, for what. */
 	int64_t waited_ms;
 	uint64_t came;
@@ -355,6 +356,8 @@ stream_write(struct stream *s, struct slice out, struct error *e)
 			n = out.len;
 		memcpy(s->out + s->out_end, out.data, n);
 		s->out_end += n;
+		if (s->out_end > s->out_most)
+			s->out_most = s->out_end;
 		out = slice_skip(out, n);
 		if (s->out_end == STREAM_ROOM && stream_flush(s, e) < 0)
 			return -1;
@@ -605,8 +608,9 @@ stream_make(const struct endpoint *at, const struct stop *stop)
 	s->stop_at = STOP_SOON;
 	s->fd = -1;
 	s->peer = peer_name(at);
-	s->in = xcalloc(STREAM_ROOM, 1);
-	s->out = xcalloc(STREAM_ROOM, 1);
+	/* Not zeroed: what is never touched costs no memory. */
+	s->in = xrealloc(NULL, STREAM_ROOM, 1);
+	s->out = xrealloc(NULL, STREAM_ROOM, 1);
 	return s;
 }
 
@@ -623,7 +627,7 @@ stream_free(struct stream **stream)
 	if (s->fd >= 0)
 		close(s->fd);
 	/* A password has passed through. */
-	explicit_bzero(s->out, STREAM_ROOM);
+	explicit_bzero(s->out, s->out_most);
 	free(s->out);
 	free(s->in);
 	free(s->peer);

@@ -1,6 +1,8 @@
 /* command.c - /bin/sh, listened to and sure to end. */
 #include "sasl/command.h"
 
+#include "base/log.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -61,11 +63,10 @@ set_attributes(posix_spawnattr_t *attr, bool own_group)
 
 /* Returns an errno, like posix_spawn itself. */
 static int
-spawn_shell(struct child *child, const char *command, int out)
+spawn_shell(struct child *child, const char *command, bool own_group, int out)
 {
 	char *const argv[] = { (char[]){ "sh" }, (char[]){ "-c" },
 		(char *)(uintptr_t)command, NULL };
-	bool own_group = !on_a_terminal();
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
 	int rc;
@@ -91,14 +92,14 @@ out:
 }
 
 static int
-start(struct child *child, const char *command, struct error *e)
+start(struct child *child, const char *command, bool own_group, struct error *e)
 {
 	int ends[2];
 	int rc;
 
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return error_set(e, ERR_SYSTEM, "pipe: %s", strerror(errno));
-	rc = spawn_shell(child, command, ends[1]);
+	rc = spawn_shell(child, command, own_group, ends[1]);
 	close(ends[1]);
 	child->out = ends[0];
 	if (rc == 0)
@@ -176,15 +177,15 @@ listen_to(const struct child *child, const struct stop *stop,
 	return n == 0 ? error_set(e, ERR_SECRET, "took too long") : n;
 }
 
-int
-secret_from_command(const char *command, const struct stop *stop,
+static int
+run(const char *command, bool own_group, const struct stop *stop,
     struct buffer *out, struct error *e)
 {
 	struct child child = { 0 };
 	int status = 0;
 	int rc;
 
-	if (start(&child, command, e) < 0)
+	if (start(&child, command, own_group, e) < 0)
 		return -1;
 	rc = listen_to(&child, stop, out, &status, e);
 	close(child.out);
@@ -193,4 +194,22 @@ secret_from_command(const char *command, const struct stop *stop,
 		return -1;
 	}
 	return judge(status, e);
+}
+
+/* On a terminal one after the other, since each may ask there. */
+int
+secret_from_command(const char *command, const struct stop *stop,
+    struct buffer *out, struct error *e)
+{
+	int rc;
+
+	if (!on_a_terminal())
+		return run(command, true, stop, out, e);
+	log_claim_terminal();
+	if (stop_level(stop) != STOP_NO)
+		rc = error_set(e, ERR_STOPPED, "stopped");
+	else
+		rc = run(command, false, stop, out, e);
+	log_release_terminal();
+	return rc;
 }

@@ -9,7 +9,8 @@
 
 /*
  * secret_from_command - all that a command for /bin/sh -c prints within 60 s.
- * Its standard input and error are ours. It has ended when this returns.
+ * Its standard input and error are ours. It has ended when this returns. Any
+ * thread; where there is a terminal to ask on, one command runs at a time.
  * out: as secret_read() has it.
  * Returns 0, or -1 with ERR_SECRET (it could not be run, failed, or took too
  * long), ERR_STOPPED, ERR_SYSTEM.

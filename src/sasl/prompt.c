@@ -93,7 +93,11 @@ secret_from_prompt(const char *question, const struct stop *stop,
 		    "password_file or password_command");
 	}
 	log_claim_terminal();
-	rc = ask(tty, question, stop, out, e);
+	/* Perhaps the one before was answered with ^C. */
+	if (stop_level(stop) != STOP_NO)
+		rc = error_set(e, ERR_STOPPED, "stopped");
+	else
+		rc = ask(tty, question, stop, out, e);
 	log_release_terminal();
 	close(tty);
 	return rc;

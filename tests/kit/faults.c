@@ -1,11 +1,13 @@
 /* faults.c - the VFS that fails. */
 #include "faults.h"
 
+#include <pthread.h>
 #include <sqlite3.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum call {
 	CALL_NONE = 0,
@@ -33,6 +35,7 @@ static const struct kind {
 	{ "open", CALL_OPEN, SQLITE_CANTOPEN },
 	{ "lock", CALL_LOCK, SQLITE_IOERR_LOCK },
 	{ "shm", CALL_SHM, SQLITE_IOERR_SHMMAP },
+	{ "slow", CALL_NONE, SQLITE_OK },
 };
 
 /* What is to fail. All connections of the process share it. */
@@ -41,6 +44,12 @@ static unsigned long first;
 static bool once;
 static atomic_ulong calls;
 static atomic_bool met;
+
+static atomic_size_t syncs;
+static pthread_mutex_t sync_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t sync_changed = PTHREAD_COND_INITIALIZER;
+static bool syncs_held;
+static unsigned syncs_waiting;
 
 static sqlite3_vfs *real; /* the usual VFS */
 
@@ -112,11 +121,29 @@ file_truncate(sqlite3_file *f, sqlite3_int64 size)
 	return real_file(f)->pMethods->xTruncate(real_file(f), size);
 }
 
+static void
+wait_while_held(void)
+{
+	pthread_mutex_lock(&sync_lock);
+	syncs_waiting++;
+	pthread_cond_broadcast(&sync_changed);
+	while (syncs_held)
+		pthread_cond_wait(&sync_changed, &sync_lock);
+	syncs_waiting--;
+	pthread_mutex_unlock(&sync_lock);
+}
+
 static int
 file_sync(sqlite3_file *f, int flags)
 {
 	(void)f;
 	(void)flags;
+	atomic_fetch_add(&syncs, 1);
+	wait_while_held();
+	if (kind != NULL && strcmp(kind->name, "slow") == 0)
+		nanosleep(
+		    &(struct timespec){ .tv_nsec = (long)first * 1000000 },
+		    NULL);
 	return fails(CALL_SYNC) ? kind->code : SQLITE_OK;
 }
 
@@ -314,6 +341,7 @@ faults_set(const char *spec)
 
 	kind = NULL;
 	atomic_store(&calls, 0);
+	atomic_store(&syncs, 0);
 	atomic_store(&met, false);
 	if (spec == NULL)
 		return 0;
@@ -332,4 +360,28 @@ bool
 faults_met(void)
 {
 	return atomic_load(&met);
+}
+
+size_t
+faults_syncs(void)
+{
+	return atomic_load(&syncs);
+}
+
+void
+faults_hold_syncs(bool hold)
+{
+	pthread_mutex_lock(&sync_lock);
+	syncs_held = hold;
+	pthread_cond_broadcast(&sync_changed);
+	pthread_mutex_unlock(&sync_lock);
+}
+
+void
+faults_await_sync(void)
+{
+	pthread_mutex_lock(&sync_lock);
+	while (syncs_waiting == 0)
+		pthread_cond_wait(&sync_changed, &sync_lock);
+	pthread_mutex_unlock(&sync_lock);
 }

@@ -13,6 +13,7 @@
  * open       openings             SQLITE_CANTOPEN
  * lock       locks                SQLITE_IOERR_LOCK
  * shm        mappings of -shm     SQLITE_IOERR_SHMMAP
+ * slow       syncs                all of them take n ms, and do not fail
  *
  * A sync that does not fail does nothing: no power is cut under a test.
  */
@@ -20,6 +21,7 @@
 #define KIT_FAULTS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /* faults_install - from now on every database is opened by this VFS. */
 void faults_install(void);
@@ -30,6 +32,16 @@ void faults_install(void);
  * there is no such kind.
  */
 int faults_set(const char *spec);
+
+/* faults_syncs - how many syncs there have been since faults_set(). */
+size_t faults_syncs(void);
+
+/*
+ * faults_hold_syncs - whoever syncs waits, until it is called with false.
+ * faults_await_sync - until somebody waits there.
+ */
+void faults_hold_syncs(bool hold);
+void faults_await_sync(void);
 
 /* faults_met - has a call failed since faults_set()? */
 bool faults_met(void);

@@ -3,7 +3,8 @@
  * (POSTRIDER_CLOCK_SHIFT, seconds, or the path of a file that tells them),
  * places to die as if the power had failed (POSTRIDER_CRASH, "name" or "name:N"
  * for the Nth time it is passed), and a disk that fails under the ledger
- * (POSTRIDER_LEDGER_FAULT, as faults.h says).
+ * (POSTRIDER_LEDGER_FAULT, as faults.h says; at the end the number of syncs is
+ * written into the file POSTRIDER_LEDGER_SYNCS).
  */
 #include "base/clock.h"
 #include "base/crash.h"
@@ -49,6 +50,18 @@ make_disk_fail(void)
 	faults_install();
 	if (faults_set(spec) < 0)
 		abort();
+}
+
+__attribute__((destructor)) static void
+tell_syncs(void)
+{
+	const char *path = getenv("POSTRIDER_LEDGER_SYNCS");
+	FILE *file = path != NULL ? fopen(path, "we") : NULL;
+
+	if (file == NULL)
+		return;
+	fprintf(file, "%zu\n", faults_syncs());
+	fclose(file);
 }
 
 void

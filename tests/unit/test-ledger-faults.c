@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <sqlite3.h>
 #include <stdarg.h>
@@ -455,6 +456,93 @@ shared_memory_that_cannot_be_had_loses_nothing(void **state)
 	expect_survived("shm", "", 2);
 }
 
+/* --- what is durable together --- */
+
+struct submitter {
+	struct ledger *l;
+	int64_t account;
+	struct queue *answer;
+	struct ledger_job jobs[20];
+	struct ledger_change changes[20];
+	char uids[20][8];
+};
+
+static void *
+submit_jobs(void *arg)
+{
+	struct submitter *s = arg;
+
+	for (size_t i = 0; i < 20; i++) {
+		snprintf(s->uids[i], sizeof(s->uids[i]), "u%zu", i);
+		s->changes[i] = (struct ledger_change){ .kind = CHANGE_INTENT,
+			.uid = slice_of(s->uids[i]) };
+		s->jobs[i] = (struct ledger_job){ .account = s->account,
+			.changes = &s->changes[i],
+			.change_count = 1,
+			.answer = s->answer };
+		ledger_submit(s->l, &s->jobs[i]);
+	}
+	return NULL;
+}
+
+static void
+add_account(struct world *w, size_t number, int64_t *account)
+{
+	struct error e = { 0 };
+	char name[16];
+
+	snprintf(name, sizeof(name), "account%zu", number);
+	assert_int_equal(ledger_account(w->l, name, "pop.isp.example", name,
+			     NULL, false, account, &e),
+	    0);
+}
+
+/* Those of all threads that come while one is written wait for the next. */
+static void
+what_comes_during_a_sync_becomes_durable_by_one_more(void **state)
+{
+	enum {
+		THREADS = 16
+	};
+	struct submitter *s = xcalloc(THREADS + 1, sizeof(*s));
+	pthread_t threads[THREADS];
+	struct queue *answer;
+	struct error e = { 0 };
+	struct world w;
+
+	(void)state;
+	faults_set(NULL);
+	world_begin(&w);
+	assert_int_equal(do_open(&w, &e), 0);
+	assert_int_equal(queue_new(&answer, &e), 0);
+	for (size_t i = 0; i <= THREADS; i++) {
+		s[i].l = w.l;
+		s[i].answer = answer;
+		add_account(&w, i, &s[i].account);
+	}
+	faults_set(NULL);
+	faults_hold_syncs(true);
+	submit_jobs(&s[THREADS]);
+	faults_await_sync();
+	for (size_t i = 0; i < THREADS; i++)
+		assert_int_equal(
+		    pthread_create(&threads[i], NULL, submit_jobs, &s[i]), 0);
+	for (size_t i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	faults_hold_syncs(false);
+	for (size_t i = 0; i < (size_t)(THREADS + 1) * 20; i++) {
+		struct ledger_job *job =
+		    queue_wait(answer, -1, deadline_in(60000));
+
+		assert_non_null(job);
+		assert_int_equal(job->rc, 0);
+	}
+	assert_int_equal(faults_syncs(), 2);
+	queue_free(&answer);
+	world_end(&w);
+	free(s);
+}
+
 int
 main(void)
 {
@@ -471,6 +559,8 @@ main(void)
 		cmocka_unit_test(a_lock_that_fails_loses_nothing),
 		cmocka_unit_test(
 		    shared_memory_that_cannot_be_had_loses_nothing),
+		cmocka_unit_test(
+		    what_comes_during_a_sync_becomes_durable_by_one_more),
 	};
 
 	return cmocka_run_group_tests(tests, take_snapshots, free_snapshots);

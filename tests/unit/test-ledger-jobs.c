@@ -158,6 +158,84 @@ threads_submit_at_once_and_each_gets_its_own_back(void **state)
 	world_end(&w);
 }
 
+struct poller {
+	struct world *w;
+	size_t number;
+	int rc;
+};
+
+/* The ledger's part of a poll, all of it. */
+static int
+poll_with(struct poller *p, struct reader **r, struct rows *rows)
+{
+	struct ledger_change changes[] = {
+		{ .kind = CHANGE_FIRST },
+		{ .kind = CHANGE_INTENT, .uid = slice_of("u") },
+		{ .kind = CHANGE_VERDICT,
+		    .uid = slice_of("u"),
+		    .state = STATE_DELIVERED },
+	};
+	struct ledger_poll poll = { .listed = true, .delivered = 1 };
+	struct error e = { 0 };
+	char name[16];
+
+	snprintf(name, sizeof(name), "account%zu", p->number);
+	if (ledger_account(p->w->l, name, "pop.isp.example", name, NULL, false,
+		&poll.account, &e) < 0 ||
+	    reader_open(r, p->w->dir, &e) < 0 ||
+	    reader_rows(*r, poll.account, rows, &e) < 0 || rows->count > 0)
+		return -1;
+	for (size_t i = 0; i < 3; i++)
+		if (ledger_change(p->w->l, poll.account, &changes[i], 1, &e) <
+		    0)
+			return -1;
+	rows_free(rows);
+	if (reader_rows(*r, poll.account, rows, &e) < 0 || rows->count != 1 ||
+	    rows->list[0].state != STATE_DELIVERED)
+		return -1;
+	return ledger_poll(p->w->l, &poll, &e);
+}
+
+static void *
+poll_thread(void *arg)
+{
+	struct poller *p = arg;
+	struct reader *r = NULL;
+	struct rows rows = { 0 };
+
+	p->rc = poll_with(p, &r, &rows);
+	rows_free(&rows);
+	reader_free(&r);
+	return NULL;
+}
+
+static void
+many_polls_at_once_each_have_an_account_and_a_reader(void **state)
+{
+	enum {
+		THREADS = 16
+	};
+	struct world w;
+	struct poller p[THREADS];
+	pthread_t threads[THREADS];
+	char text[256];
+
+	(void)state;
+	world_begin(&w);
+	for (size_t i = 0; i < THREADS; i++) {
+		p[i] = (struct poller){ .w = &w, .number = i, .rc = -1 };
+		assert_int_equal(
+		    pthread_create(&threads[i], NULL, poll_thread, &p[i]), 0);
+	}
+	for (size_t i = 0; i < THREADS; i++) {
+		pthread_join(threads[i], NULL);
+		assert_int_equal(p[i].rc, 0);
+	}
+	assert_string_equal(
+	    ask(&w, "SELECT sum(total_delivered) FROM account", text), "16");
+	world_end(&w);
+}
+
 static void
 closing_writes_what_waits(void **state)
 {
@@ -308,6 +386,8 @@ main(void)
 		    jobs_come_back_in_order_and_are_on_disk_by_then),
 		cmocka_unit_test(
 		    threads_submit_at_once_and_each_gets_its_own_back),
+		cmocka_unit_test(
+		    many_polls_at_once_each_have_an_account_and_a_reader),
 		cmocka_unit_test(closing_writes_what_waits),
 		cmocka_unit_test(what_was_durable_outlives_a_killed_process),
 		cmocka_unit_test(no_changes_are_durable_at_once),
