@@ -1359,6 +1359,43 @@ records_that_are_here_are_shown_together(void **state)
 	send_text(f, "\n");
 }
 
+/* One record and the beginning of the next, and the rest when asked. */
+static void
+say_a_record_and_a_half(struct peer *p)
+{
+	BIO *written;
+	char *octets;
+	long len;
+
+	if (!speak_tls(p))
+		return;
+	written = BIO_new(BIO_s_mem());
+	SSL_set0_wbio(p->ssl, written);
+	say(p, "one\r\n");
+	say(p, "two\r\n");
+	len = BIO_get_mem_data(written, &octets);
+	must(send(p->fd, octets, (size_t)len - 5, MSG_NOSIGNAL) == len - 5,
+	    "send");
+	if (hear_until_lf(p))
+		must(send(p->fd, octets + len - 5, 5, MSG_NOSIGNAL) == 5,
+		    "send");
+	(void)hear_until_lf(p);
+}
+
+static void
+a_record_is_not_kept_back_for_the_next_one(void **state)
+{
+	struct fixture *f = *state;
+
+	use_ca(f, "good.pem");
+	converse(f, say_a_record_and_a_half);
+	assert_int_equal(stream_start_tls(f->s, &f->e), 0);
+	expect_line(f, "one");
+	send_text(f, "\n");
+	expect_line(f, "two");
+	send_text(f, "\n");
+}
+
 /* ---- certificates ---- */
 
 /*
@@ -1532,6 +1569,7 @@ main(void)
 		TEST(replies_are_read_while_tls_takes_nothing),
 		TEST(records_that_were_read_ahead_are_not_waited_for),
 		TEST(records_that_are_here_are_shown_together),
+		TEST(a_record_is_not_kept_back_for_the_next_one),
 	};
 
 	return cmocka_run_group_tests(
