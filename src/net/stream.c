@@ -139,17 +139,26 @@ tls_result(struct stream *s, int n, short *want, struct error *e)
 	return tls_explain(s->ssl, s->at->host, e);
 }
 
+/*
+ * A call gives what one record has. Those that are here already are read as
+ * well: each piece that is passed on wakes somebody up.
+ */
 static ssize_t
 receive_tls(struct stream *s, char *data, size_t room)
 {
+	size_t len = 0;
 	int n;
 
-	errno = 0;
-	ERR_clear_error();
-	n = SSL_read(s->ssl, data, (int)room);
-	if (n > 0)
-		return n;
-	s->drained = tls_result(s, n, &s->want_in, &s->end) == 0;
+	do {
+		errno = 0;
+		ERR_clear_error();
+		n = SSL_read(s->ssl, data + len, (int)(room - len));
+		if (n > 0)
+			len += (size_t)n;
+	} while (n > 0 && len < room && SSL_has_pending(s->ssl));
+	s->drained = n <= 0 && tls_result(s, n, &s->want_in, &s->end) == 0;
+	if (len > 0)
+		return (ssize_t)len; /* an end is told the next time */
 	return s->drained ? 0 : -1;
 }
 

@@ -562,6 +562,71 @@ what_has_arrived_is_read_even_then(void **state)
 }
 
 static void
+answer_twice_and_stop(struct peer *p)
+{
+	say(p, "250 one\r\n");
+	(void)hear_until_lf(p);
+	say(p, "250 two\r\n");
+	stop_request(p->stop, STOP_NOW);
+	say_nothing(p);
+}
+
+static void
+also_when_there_was_no_more_when_last_looked(void **state)
+{
+	struct fixture *f = *state;
+
+	converse(f, answer_twice_and_stop);
+	expect_line(f, "250 one");
+	send_text(f, "\n");
+	while (stop_level(f->stop) != STOP_NOW)
+		pause_ms(1);
+	expect_line(f, "250 two");
+	expect_end(f, ERR_STOPPED);
+}
+
+static void
+a_mere_look_sees_the_stop_too(void **state)
+{
+	struct fixture *f = *state;
+
+	converse(f, say_nothing);
+	assert_int_equal(stream_wait(f->s, -1, deadline_in(0), &f->e), 0);
+	stop_request(f->stop, STOP_SOON);
+	assert_int_equal(stream_wait(f->s, -1, deadline_in(0), &f->e), -1);
+	assert_int_equal(f->e.kind, ERR_STOPPED);
+	stream_stop_at(f->s, STOP_NOW);
+	assert_int_equal(stream_wait(f->s, -1, deadline_in(0), &f->e), 0);
+}
+
+/* Packets keep apart what was sent apart. */
+static void
+what_was_queued_leaves_in_one_piece(void **state)
+{
+	static const char *const commands[] = { "MAIL FROM:<>\r\n",
+		"RCPT TO:<a@b>\r\n", "DATA\r\n" };
+	struct fixture *f = *state;
+	char packet[64];
+	int ends[2];
+
+	assert_int_equal(
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+	assert_int_equal(
+	    stream_from_fd(&f->s, ends[0], &f->at, f->stop, &f->e), 0);
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(
+		    stream_write(f->s, slice_of(commands[i]), &f->e), 0);
+	assert_int_equal(
+	    recv(ends[1], packet, sizeof packet, MSG_DONTWAIT), -1);
+	assert_int_equal(stream_flush(f->s, &f->e), 0);
+	assert_int_equal(
+	    recv(ends[1], packet, sizeof packet, MSG_DONTWAIT), 35);
+	assert_int_equal(
+	    recv(ends[1], packet, sizeof packet, MSG_DONTWAIT), -1);
+	close(ends[1]);
+}
+
+static void
 say_half_a_line(struct peer *p)
 {
 	say(p, "+OK\r\n250 acc");
@@ -1265,6 +1330,72 @@ records_that_were_read_ahead_are_not_waited_for(void **state)
 	send_text(f, "\n");
 }
 
+static void
+say_records_and_stop(struct peer *p)
+{
+	if (!speak_tls(p) || !hear_until_lf(p))
+		return;
+	say(p, "one");
+	say(p, "two");
+	say(p, "three");
+	stop_request(p->stop, STOP_SOON);
+	(void)hear_until_lf(p);
+}
+
+static void
+records_that_are_here_are_shown_together(void **state)
+{
+	struct fixture *f = *state;
+	struct slice in;
+
+	use_ca(f, "good.pem");
+	converse(f, say_records_and_stop);
+	assert_int_equal(stream_start_tls(f->s, &f->e), 0);
+	send_text(f, "\n");
+	while (stop_level(f->stop) != STOP_SOON)
+		pause_ms(1);
+	assert_int_equal(stream_peek(f->s, &in, deadline_in(0), &f->e), 0);
+	assert_true(slice_is(in, "onetwothree"));
+	send_text(f, "\n");
+}
+
+/* One record and the beginning of the next, and the rest when asked. */
+static void
+say_a_record_and_a_half(struct peer *p)
+{
+	BIO *written;
+	char *octets;
+	long len;
+
+	if (!speak_tls(p))
+		return;
+	written = BIO_new(BIO_s_mem());
+	SSL_set0_wbio(p->ssl, written);
+	say(p, "one\r\n");
+	say(p, "two\r\n");
+	len = BIO_get_mem_data(written, &octets);
+	must(send(p->fd, octets, (size_t)len - 5, MSG_NOSIGNAL) == len - 5,
+	    "send");
+	if (hear_until_lf(p))
+		must(send(p->fd, octets + len - 5, 5, MSG_NOSIGNAL) == 5,
+		    "send");
+	(void)hear_until_lf(p);
+}
+
+static void
+a_record_is_not_kept_back_for_the_next_one(void **state)
+{
+	struct fixture *f = *state;
+
+	use_ca(f, "good.pem");
+	converse(f, say_a_record_and_a_half);
+	assert_int_equal(stream_start_tls(f->s, &f->e), 0);
+	expect_line(f, "one");
+	send_text(f, "\n");
+	expect_line(f, "two");
+	send_text(f, "\n");
+}
+
 /* ---- certificates ---- */
 
 /*
@@ -1398,6 +1529,9 @@ main(void)
 		TEST(grace_has_an_end),
 		TEST(a_stopped_wait_can_be_taken_up_in_grace),
 		TEST(what_has_arrived_is_read_even_then),
+		TEST(also_when_there_was_no_more_when_last_looked),
+		TEST(a_mere_look_sees_the_stop_too),
+		TEST(what_was_queued_leaves_in_one_piece),
 		TEST(a_cut_line_is_no_line),
 		TEST(a_peer_that_does_not_read_ends_with_the_timeout),
 		TEST(replies_are_read_while_the_peer_takes_nothing),
@@ -1434,6 +1568,8 @@ main(void)
 		TEST(tls_to_a_gone_peer_is_an_error_not_a_signal),
 		TEST(replies_are_read_while_tls_takes_nothing),
 		TEST(records_that_were_read_ahead_are_not_waited_for),
+		TEST(records_that_are_here_are_shown_together),
+		TEST(a_record_is_not_kept_back_for_the_next_one),
 	};
 
 	return cmocka_run_group_tests(
