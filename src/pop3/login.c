@@ -14,6 +14,7 @@ struct attempt {
 	enum auth_method method;
 	const struct login *login; /* borrowed */
 	const char *password; /* borrowed */
+	struct buffer response; /* the last one; may be repeated to us late */
 	bool told; /* something of user and password has been sent */
 };
 
@@ -109,10 +110,7 @@ login_user(struct pop3 *p, struct attempt *a, struct error *e)
 	rc = pop3_send_secret(p, "PASS", a->password, e);
 	if (rc == 0)
 		rc = put_listing(p, e);
-	if (rc == 0)
-		rc = pop3_receive_ok(p, e);
-	p->secret = slice_of("");
-	return rc;
+	return rc == 0 ? pop3_receive_ok(p, e) : -1;
 }
 
 /*
@@ -120,8 +118,7 @@ login_user(struct pop3 *p, struct attempt *a, struct error *e)
  * server knows RFC 5034, and the line is not too long for it.
  */
 static int
-send_auth(struct pop3 *p, struct sasl *sasl, struct attempt *a,
-    struct buffer *response, struct error *e)
+send_auth(struct pop3 *p, struct sasl *sasl, struct attempt *a, struct error *e)
 {
 	struct buffer line = { 0 };
 	struct buffer shown = { 0 };
@@ -132,15 +129,15 @@ send_auth(struct pop3 *p, struct sasl *sasl, struct attempt *a,
 	buffer_add_slice(&shown, buffer_slice(&line));
 	pop3_name(p, line.data);
 	if (p->capa.sasl_ir && sasl_client_first(sasl)) {
-		if (sasl_respond(sasl, slice_of(""), response, e) < 0)
+		if (sasl_respond(sasl, slice_of(""), &a->response, e) < 0)
 			goto out;
-		a->told = line.len + 1 + response->len + 2 <= COMMAND_MAX;
+		a->told = line.len + 1 + a->response.len + 2 <= COMMAND_MAX;
 		if (!a->told)
 			sasl_begin(
 			    sasl, a->method, a->login->user, a->password);
 	}
 	if (a->told) {
-		p->secret = buffer_slice(response);
+		p->secret = buffer_slice(&a->response);
 		buffer_add_text(&line, " ");
 		buffer_add_slice(&line, p->secret);
 		buffer_add_text(&shown, " ****");
@@ -168,18 +165,18 @@ cancel_auth(struct pop3 *p)
 /* One challenge, answered. */
 static int
 answer_challenge(struct pop3 *p, struct sasl *sasl, struct attempt *a,
-    struct slice line, struct buffer *response, struct error *e)
+    struct slice line, struct error *e)
 {
 	struct slice challenge = slice_trim(slice_skip(line, 1));
 
 	p->secret = slice_of("");
-	buffer_wipe(response);
-	if (sasl_respond(sasl, challenge, response, e) < 0) {
+	buffer_wipe(&a->response);
+	if (sasl_respond(sasl, challenge, &a->response, e) < 0) {
 		cancel_auth(p);
 		return -1;
 	}
 	a->told = true;
-	p->secret = buffer_slice(response);
+	p->secret = buffer_slice(&a->response);
 	if (pop3_send(p, "****", p->secret, e) < 0)
 		return -1;
 	return sasl_done(sasl) ? put_listing(p, e) : 0;
@@ -202,32 +199,32 @@ exchange_end(struct pop3 *p, const struct sasl *sasl, struct error *e)
 static int
 login_sasl(struct pop3 *p, struct attempt *a, struct error *e)
 {
-	struct buffer response = { 0 };
 	struct slice line;
 	struct sasl sasl;
-	int rc = -1;
 
 	sasl_begin(&sasl, a->method, a->login->user, a->password);
-	p->password = a->password;
-	if (send_auth(p, &sasl, a, &response, e) < 0 ||
+	if (send_auth(p, &sasl, a, e) < 0 ||
 	    pop3_receive(p, CHALLENGE_LINE_MAX, &line, e) < 0)
-		goto out;
+		return -1;
 	while (p->last.status == POP3_CONTINUE)
-		if (answer_challenge(p, &sasl, a, line, &response, e) < 0 ||
+		if (answer_challenge(p, &sasl, a, line, e) < 0 ||
 		    pop3_receive(p, CHALLENGE_LINE_MAX, &line, e) < 0)
-			goto out;
-	rc = exchange_end(p, &sasl, e);
-out:
+			return -1;
+	return exchange_end(p, &sasl, e);
+}
+
+static void
+forget_secrets(struct pop3 *p, struct attempt *a)
+{
 	p->secret = slice_of("");
-	p->password = NULL;
-	buffer_wipe(&response);
-	return rc;
+	buffer_wipe(&a->response);
 }
 
 static int
 login_try(struct pop3 *p, struct attempt *a, struct error *e)
 {
 	a->told = false;
+	forget_secrets(p, a);
 	if (a->method == AUTH_USER)
 		return login_user(p, a, e);
 	return login_sasl(p, a, e);
@@ -333,24 +330,35 @@ ask_capa_again(struct pop3 *p, struct error *e)
 }
 
 static int
+try_all(struct pop3 *p, struct attempt *a, struct error *e)
+{
+	while (login_try(p, a, e) < 0) {
+		if (e->kind != ERR_REFUSED)
+			return -1;
+		if (!finds_another_way(p, a))
+			return login_refused(p, a->login, e);
+	}
+	/* Of a mechanism that was not known, before the one that was. */
+	error_clear(e);
+	return ask_capa_again(p, e);
+}
+
+static int
 log_in(struct pop3 *p, const struct login *l, const char *password,
     struct error *e)
 {
 	struct attempt a = { .login = l, .password = password };
+	int rc;
 
 	if (check_sendable("user", l->user, e) < 0 ||
 	    check_sendable("password", password, e) < 0 ||
 	    login_choose(p, l, &a.method, e) < 0)
 		return -1;
-	while (login_try(p, &a, e) < 0) {
-		if (e->kind != ERR_REFUSED)
-			return -1;
-		if (!finds_another_way(p, &a))
-			return login_refused(p, l, e);
-	}
-	/* Of a mechanism that was not known, before the one that was. */
-	error_clear(e);
-	return ask_capa_again(p, e);
+	p->password = password;
+	rc = try_all(p, &a, e);
+	p->password = NULL;
+	forget_secrets(p, &a);
+	return rc;
 }
 
 int

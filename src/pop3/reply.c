@@ -156,6 +156,17 @@ capa_number(struct slice word)
 	return text_u64(word, UINT32_MAX, &n) < 0 ? -1 : (int64_t)n;
 }
 
+/* It may have been cut behind a blank. */
+static void
+capa_implementation(struct slice name, struct pop3_capa *capa)
+{
+	size_t len;
+
+	text_harmless(name, capa->implementation, sizeof capa->implementation);
+	len = slice_trim(slice_of(capa->implementation)).len;
+	capa->implementation[len] = '\0';
+}
+
 void
 pop3_capa_line(struct slice line, struct pop3_capa *capa)
 {
@@ -186,8 +197,7 @@ pop3_capa_line(struct slice line, struct pop3_capa *capa)
 		    ? INT64_MAX
 		    : capa_number(keyword);
 	} else if (slice_is_nocase(keyword, "IMPLEMENTATION")) {
-		text_harmless(slice_trim(rest), capa->implementation,
-		    sizeof capa->implementation);
+		capa_implementation(slice_trim(rest), capa);
 	}
 }
 

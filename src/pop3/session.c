@@ -87,7 +87,7 @@ trace_line(const struct pop3 *p, struct slice line)
 
 /* Words that nobody asked for would be taken for the answer to what follows. */
 static int
-check_silence(struct pop3 *p, struct error *e)
+check_silence(struct pop3 *p, const char *before, struct error *e)
 {
 	char words[200];
 	struct slice in;
@@ -103,15 +103,15 @@ check_silence(struct pop3 *p, struct error *e)
 	line_shown(p, in, words, sizeof words);
 	return error_set(e, ERR_PROTOCOL,
 	    "%s said something that nobody asked for before %s: \"%s\"",
-	    pop3_peer(p), p->asked, words);
+	    pop3_peer(p), before, words);
 }
 
 static int
-out_of_step(const struct pop3 *p, struct error *e)
+out_of_step(const struct pop3 *p, const char *unsent, struct error *e)
 {
 	return error_set(e, ERR_PROTOCOL,
 	    "the session with %s is out of step, so %s was not sent",
-	    pop3_peer(p), p->asked);
+	    pop3_peer(p), unsent);
 }
 
 static int
@@ -129,10 +129,10 @@ int
 pop3_send(struct pop3 *p, const char *shown, struct slice line, struct error *e)
 {
 	if (p->unread || p->ahead_count > 0)
-		return out_of_step(p, e);
+		return out_of_step(p, p->asked, e);
 	p->unread = true;
 	p->behind = false;
-	if (check_silence(p, e) < 0)
+	if (check_silence(p, p->asked, e) < 0)
 		return -1;
 	return put_line(p, shown, line, e);
 }
@@ -169,8 +169,8 @@ pop3_put(struct pop3 *p, enum pop3_verb verb, uint32_t number, struct error *e)
 
 	command_text(verb, number, line);
 	if (p->ahead_count == POP3_AHEAD_MAX)
-		return out_of_step(p, e);
-	if (!behind && check_silence(p, e) < 0)
+		return out_of_step(p, line, e);
+	if (!behind && check_silence(p, line, e) < 0)
 		return -1;
 	p->ahead[at] = (struct pop3_command){ verb, number, behind };
 	p->ahead_count++;
@@ -181,7 +181,12 @@ int
 pop3_ahead(
     struct pop3 *p, enum pop3_verb verb, uint32_t number, struct error *e)
 {
-	return p->unread ? out_of_step(p, e) : pop3_put(p, verb, number, e);
+	char line[32];
+
+	if (!p->unread)
+		return pop3_put(p, verb, number, e);
+	command_text(verb, number, line);
+	return out_of_step(p, line, e);
 }
 
 int
@@ -196,7 +201,7 @@ pop3_expect(
 	if (p->ahead_count == 0)
 		return pop3_send(p, line, slice_of(line), e);
 	if (p->unread || next->verb != verb || next->number != number)
-		return out_of_step(p, e);
+		return out_of_step(p, line, e);
 	p->behind = next->behind;
 	p->unread = true;
 	p->ahead_first = (p->ahead_first + 1) % POP3_AHEAD_MAX;
@@ -220,7 +225,7 @@ pop3_forget_ahead(struct pop3 *p, struct error *e)
 			return -1;
 		if (pop3_receive_ok(p, e) == 0) {
 			p->unread = true;
-			return out_of_step(p, e);
+			return out_of_step(p, "more", e);
 		}
 		if (e->kind != ERR_REFUSED)
 			return -1;

@@ -354,7 +354,7 @@ def test_a_ledger_from_a_newer_version_is_left_alone():
 
 @each("PRAGMA user_version = 0", "PRAGMA user_version = 1",
       "PRAGMA application_id = 77",
-      "PRAGMA user_version = 3; PRAGMA application_id = 77")
+      "PRAGMA user_version = 99; PRAGMA application_id = 77")
 def test_a_database_of_another_program_is_left_alone(pragmas):
     box, sink, rider = scene()
     os.mkdir(rider.state, 0o700)

@@ -49,6 +49,53 @@ check_capa(const struct pop3_capa *capa)
 	fuzz_must(!capa->known, "only an answer makes capabilities known");
 }
 
+static bool
+same_capa(const struct pop3_capa *a, const struct pop3_capa *b)
+{
+	return a->stls == b->stls && a->user == b->user && a->top == b->top &&
+	    a->uidl == b->uidl && a->pipelining == b->pipelining &&
+	    a->resp_codes == b->resp_codes && a->utf8 == b->utf8 &&
+	    a->sasl_ir == b->sasl_ir && strcmp(a->sasl, b->sasl) == 0 &&
+	    a->login_delay_s == b->login_delay_s &&
+	    a->expire_days == b->expire_days &&
+	    strcmp(a->implementation, b->implementation) == 0;
+}
+
+/* Written down and read again. */
+static void
+check_capa_text(const struct pop3_capa *capa)
+{
+	struct buffer text = { 0 };
+	struct pop3_capa again;
+	struct slice rest, line;
+
+	pop3_capa_clear(&again);
+	pop3_capa_text(capa, &text);
+	rest = buffer_slice(&text);
+	while (fuzz_line(&rest, &line)) {
+		pop3_capa_line(line, &again);
+		fuzz_free(line);
+	}
+	fuzz_must(same_capa(capa, &again),
+	    "capabilities that are written down read the same");
+	buffer_free(&text);
+}
+
+static void
+check_begin(struct slice input)
+{
+	struct pop3_reply reply;
+	struct slice line, rest = input;
+
+	if (!pop3_begins_with_status(input))
+		return;
+	fuzz_must(fuzz_line(&rest, &line) &&
+		pop3_reply_parse(line, &reply) == 0 &&
+		reply.status != POP3_CONTINUE,
+	    "what begins with a status line has one");
+	fuzz_free(line);
+}
+
 static void
 check_stat(struct slice line)
 {
@@ -120,5 +167,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		fuzz_free(line);
 	}
 	check_capa(&capa);
+	check_capa_text(&capa);
+	check_begin(slice_make(data, size));
 	return 0;
 }

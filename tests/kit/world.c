@@ -268,13 +268,21 @@ standing_of(const struct world *w)
 bool
 never_planned(const struct world *w, int64_t *last_listed)
 {
+	struct polled polled = polled_of(w);
+
+	*last_listed = polled.last_listed;
+	return polled.first;
+}
+
+struct polled
+polled_of(const struct world *w)
+{
+	struct polled polled;
 	struct reader *r;
 	struct error e = { 0 };
-	bool first;
 
 	assert_int_equal(reader_open(&r, w->dir, &e), 0);
-	assert_int_equal(
-	    reader_polled(r, w->account, &first, last_listed, &e), 0);
+	assert_int_equal(reader_polled(r, w->account, &polled, &e), 0);
 	reader_free(&r);
-	return first;
+	return polled;
 }

@@ -56,5 +56,6 @@ void expect_delivered(
     const struct world *w, int64_t message, const char *recipients);
 struct standing standing_of(const struct world *w);
 bool never_planned(const struct world *w, int64_t *last_listed);
+struct polled polled_of(const struct world *w);
 
 #endif

@@ -207,6 +207,116 @@ too_many_mechanisms_are_cut_at_a_word(void **state)
 	assert_null(strstr(capa.sasl, "BAD"));
 }
 
+/* What these lines tell, written and read again, is the same. */
+static void
+expect_kept(const char *const *lines, const char *text)
+{
+	struct pop3_capa capa, again;
+	struct buffer out = { 0 };
+	struct slice rest;
+	const char *end;
+
+	pop3_capa_clear(&capa);
+	pop3_capa_clear(&again);
+	for (; *lines != NULL; lines++)
+		pop3_capa_line(slice_of(*lines), &capa);
+	buffer_add_text(&out, "");
+	pop3_capa_text(&capa, &out);
+	if (text != NULL)
+		assert_string_equal(out.data, text);
+	for (rest = buffer_slice(&out); rest.len > 0;
+	     rest = slice_skip(rest, (size_t)(end - rest.data) + 1)) {
+		end = memchr(rest.data, '\n', rest.len);
+		assert_non_null(end);
+		pop3_capa_line(
+		    slice_make(rest.data, (size_t)(end - rest.data)), &again);
+	}
+	assert_memory_equal(&capa, &again, sizeof capa);
+	buffer_free(&out);
+}
+
+#define LINES(...) ((const char *const[]){ __VA_ARGS__, NULL })
+
+static void
+capabilities_that_are_written_down_read_the_same(void **state)
+{
+	char name[400];
+
+	(void)state;
+	expect_kept(LINES(NULL), "");
+	expect_kept(LINES("STLS"), "STLS\n");
+	expect_kept(LINES("USER"), "USER\n");
+	expect_kept(LINES("TOP"), "TOP\n");
+	expect_kept(LINES("UIDL"), "UIDL\n");
+	expect_kept(LINES("PIPELINING"), "PIPELINING\n");
+	expect_kept(LINES("RESP-CODES"), "RESP-CODES\n");
+	expect_kept(LINES("UTF8 USER"), "UTF8\n");
+	expect_kept(LINES("SASL PLAIN", "SASL  LOGIN"), "SASL PLAIN LOGIN\n");
+	expect_kept(LINES("LOGIN-DELAY 0"), "LOGIN-DELAY 0\n");
+	expect_kept(
+	    LINES("LOGIN-DELAY 4294967295 USER"), "LOGIN-DELAY 4294967295\n");
+	expect_kept(LINES("LOGIN-DELAY never"), "");
+	expect_kept(LINES("EXPIRE 0"), "EXPIRE 0\n");
+	expect_kept(LINES("EXPIRE 60 USER"), "EXPIRE 60\n");
+	expect_kept(LINES("expire never"), "EXPIRE NEVER\n");
+	expect_kept(LINES("IMPLEMENTATION  Some Server 1.0 "),
+	    "IMPLEMENTATION Some Server 1.0\n");
+	expect_kept(LINES("user", "EXPIRE NEVER", "TOP", "UIDL", "X-OTHER",
+			"RESP-CODES", "PIPELINING", "STLS", "UTF8",
+			"IMPLEMENTATION x", "LOGIN-DELAY 5", "SASL PLAIN"),
+	    "STLS\nUSER\nTOP\nUIDL\nPIPELINING\nRESP-CODES\nUTF8\n"
+	    "SASL PLAIN\nLOGIN-DELAY 5\nEXPIRE NEVER\nIMPLEMENTATION x\n");
+	/* Cut, and cut behind a blank. */
+	for (size_t blank = 120; blank < 130; blank++) {
+		snprintf(name, sizeof name, "IMPLEMENTATION %0250d", 7);
+		name[15 + blank] = ' ';
+		expect_kept(LINES(name), NULL);
+	}
+	expect_kept(
+	    LINES("IMPLEMENTATION \x1b[2J\\ \xff\t\xc3\xa9 \x7f"), NULL);
+}
+
+static void
+an_answer_where_there_should_be_none_is_recognised(void **state)
+{
+	static const struct {
+		struct slice text;
+		bool is;
+	} rows[] = {
+		{ OCTETS("+OK\r\n"), true },
+		{ OCTETS("+OK\n"), true },
+		{ OCTETS("+ok by the way\r\nReceived: x\r\n"), true },
+		{ OCTETS("+OK\tand more\r\n"), true },
+		{ OCTETS("-ERR\r\n"), true },
+		{ OCTETS("-ERR no such message\r\n"), true },
+		{ OCTETS("-err [SYS/TEMP] x\nReceived: x\n"), true },
+		/* The line is not there to its end. */
+		{ OCTETS(""), false },
+		{ OCTETS("+OK"), false },
+		{ OCTETS("+OK\r"), false },
+		/* Other words. */
+		{ OCTETS("\r\n+OK\r\n"), false },
+		{ OCTETS("\n"), false },
+		{ OCTETS("+OKAY\r\n"), false },
+		{ OCTETS("+OK\r\r\n"), false },
+		{ OCTETS("+ go on\r\n"), false },
+		{ OCTETS("+\r\n"), false },
+		{ OCTETS("-ERROR\r\n"), false },
+		{ OCTETS(" +OK\r\n"), false },
+		{ OCTETS("OK\r\n"), false },
+		{ OCTETS("Received: +OK\r\n"), false },
+		{ OCTETS("From x\r\n+OK\r\n"), false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		print_message("# row %zu\n", i);
+		assert_int_equal(
+		    pop3_begins_with_status(rows[i].text), rows[i].is);
+	}
+	assert_false(pop3_begins_with_status(slice_make(NULL, 0)));
+}
+
 static void
 stat_is_two_numbers_in_range(void **state)
 {
@@ -363,6 +473,10 @@ main(void)
 		cmocka_unit_test(capabilities_are_whole_words),
 		cmocka_unit_test(numbers_of_capabilities_are_checked),
 		cmocka_unit_test(too_many_mechanisms_are_cut_at_a_word),
+		cmocka_unit_test(
+		    capabilities_that_are_written_down_read_the_same),
+		cmocka_unit_test(
+		    an_answer_where_there_should_be_none_is_recognised),
 		cmocka_unit_test(stat_is_two_numbers_in_range),
 		cmocka_unit_test(a_line_of_list_is_two_numbers_in_range),
 		cmocka_unit_test(a_uid_is_the_second_word_as_it_stands),

@@ -1,273 +1,15 @@
-/*
- * test-pop3.c - conversations with scripted servers on the loopback.
- *
- * A script is a list of steps:
- *	"S: text"	the server says the line
- *	"C: text"	the client must say exactly this line
- *	"RAW:octets"	the server sends them, all at once
- *	"DRIP:octets"	one at a time
- *	"PAUSE"		the server rests for a while
- *	"TLS"		the server shakes hands
- *	"SILENT"	the server says nothing until the client has gone
- * At the end the server closes, unless it is silent. What the client says
- * beyond the script is a failure.
- */
+/* test-pop3.c - sessions, and the commands of a maildrop. */
+#include "../kit/peer.h"
+
+#include "base/clock.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
-
-#include "base/clock.h"
-#include "base/log.h"
-#include "net/tls.h"
-#include "pop3/pop3.h"
-
-#include <arpa/inet.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <openssl/pem.h>
-#include <openssl/ssl.h>
-#include <openssl/x509v3.h>
-#include <poll.h>
-#include <pthread.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#define GREETING "S: +OK POP3 ready"
-#define NO_CAPA "C: CAPA", "S: -ERR what?"
-#define CAPA(...) "C: CAPA", "S: +OK", __VA_ARGS__, "S: ."
-#define USER_PASS "C: USER ann", "S: +OK", "C: PASS s3cret", "S: +OK in"
-/* NUL ann NUL s3cret */
-#define PLAIN "AGFubgBzM2NyZXQ="
-/* As far as the maildrop. */
-#define MAILDROP GREETING, NO_CAPA, USER_PASS, NO_CAPA
-
-/* Made once: a certificate for localhost, and the file a client trusts. */
-static SSL_CTX *server_tls;
-static char ca_file[] = "/tmp/test-pop3-XXXXXX";
-
-struct peer {
-	const char *const *steps; /* NULL-terminated */
-	int listener;
-	int fd;
-	SSL *ssl;
-	pthread_t thread;
-	struct endpoint at;
-	char wrong[1000]; /* the first thing that went wrong */
-};
-
-static int
-peer_write(struct peer *p, const char *octets, size_t len)
-{
-	ssize_t n;
-
-	if (p->ssl != NULL)
-		n = SSL_write(p->ssl, octets, (int)len);
-	else
-		n = send(p->fd, octets, len, MSG_NOSIGNAL);
-	return n == (ssize_t)len ? 0 : -1;
-}
-
-/* One octet, or -1 at the end of what the client says. */
-static int
-peer_read(struct peer *p)
-{
-	unsigned char c;
-	ssize_t n;
-
-	if (p->ssl != NULL)
-		n = SSL_read(p->ssl, &c, 1);
-	else
-		n = recv(p->fd, &c, 1, 0);
-	return n == 1 ? c : -1;
-}
-
-static void
-peer_line(struct peer *p, char *line, size_t room)
-{
-	size_t len = 0;
-	int c;
-
-	while (len + 1 < room && (c = peer_read(p)) >= 0) {
-		line[len++] = (char)c;
-		if (c == '\n')
-			break;
-	}
-	line[len] = '\0';
-}
-
-static int
-peer_expect(struct peer *p, const char *wanted)
-{
-	char line[2000];
-	size_t len = strlen(wanted);
-
-	peer_line(p, line, sizeof line);
-	if (strncmp(line, wanted, len) == 0 && strcmp(line + len, "\r\n") == 0)
-		return 0;
-	snprintf(p->wrong, sizeof p->wrong, "wanted \"%.400s\", got \"%.400s\"",
-	    wanted, line);
-	return -1;
-}
-
-static int
-peer_drip(struct peer *p, const char *octets)
-{
-	for (; *octets != '\0'; octets++)
-		if (peer_write(p, octets, 1) < 0)
-			return -1;
-	return 0;
-}
-
-static int
-peer_say(struct peer *p, const char *text)
-{
-	char line[8192];
-	int len = snprintf(line, sizeof line, "%s\r\n", text);
-
-	return peer_write(p, line, (size_t)len);
-}
-
-static int
-peer_tls(struct peer *p)
-{
-	p->ssl = SSL_new(server_tls);
-	SSL_set_fd(p->ssl, p->fd);
-	return SSL_accept(p->ssl) == 1 ? 0 : -1;
-}
-
-static int
-peer_step(struct peer *p, const char *step)
-{
-	if (strncmp(step, "S: ", 3) == 0)
-		return peer_say(p, step + 3);
-	if (strncmp(step, "C: ", 3) == 0)
-		return peer_expect(p, step + 3);
-	if (strncmp(step, "RAW:", 4) == 0)
-		return peer_write(p, step + 4, strlen(step + 4));
-	if (strncmp(step, "DRIP:", 5) == 0)
-		return peer_drip(p, step + 5);
-	if (strcmp(step, "PAUSE") == 0)
-		return poll(NULL, 0, 300);
-	if (strcmp(step, "TLS") == 0)
-		return peer_tls(p);
-	snprintf(p->wrong, sizeof p->wrong, "no such step: %s", step);
-	return -1;
-}
-
-static void
-peer_end(struct peer *p)
-{
-	char rest[400];
-
-	peer_line(p, rest, sizeof rest);
-	if (rest[0] != '\0' && p->wrong[0] == '\0')
-		snprintf(p->wrong, sizeof p->wrong,
-		    "beyond the script: \"%.300s\"", rest);
-}
-
-static void *
-peer_run(void *arg)
-{
-	struct timeval patience = { .tv_sec = 5 };
-	struct peer *p = arg;
-	const char *const *step = p->steps;
-	int one = 1;
-
-	p->fd = accept4(p->listener, NULL, NULL, SOCK_CLOEXEC);
-	if (p->fd < 0)
-		return NULL;
-	setsockopt(p->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-	setsockopt(p->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-	while (*step != NULL && strcmp(*step, "SILENT") != 0)
-		if (peer_step(p, *step++) < 0)
-			break;
-	if (*step == NULL) {
-		if (p->ssl != NULL)
-			SSL_shutdown(p->ssl);
-		shutdown(p->fd, SHUT_WR);
-	}
-	peer_end(p);
-	SSL_free(p->ssl);
-	close(p->fd);
-	return NULL;
-}
-
-static void
-peer_start(struct peer *p, const char *const *steps, enum tls_mode tls)
-{
-	struct sockaddr_in sa = { .sin_family = AF_INET };
-	socklen_t len = sizeof sa;
-
-	memset(p, 0, sizeof *p);
-	p->steps = steps;
-	sa.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	p->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert_true(p->listener >= 0);
-	assert_int_equal(bind(p->listener, (void *)&sa, sizeof sa), 0);
-	assert_int_equal(listen(p->listener, 1), 0);
-	assert_int_equal(getsockname(p->listener, (void *)&sa, &len), 0);
-	p->at = (struct endpoint){ .name = "isp",
-		.host = tls == TLS_NONE ? "127.0.0.1" : "localhost",
-		.port = ntohs(sa.sin_port),
-		.tls = tls,
-		.ca_file = ca_file,
-		.timeout_ms = 5000 };
-	assert_int_equal(pthread_create(&p->thread, NULL, peer_run, p), 0);
-}
-
-static void
-peer_finish(struct peer *p)
-{
-	shutdown(p->listener, SHUT_RDWR);
-	pthread_join(p->thread, NULL);
-	close(p->listener);
-	assert_string_equal(p->wrong, "");
-}
-
-static int
-open_at(struct peer *p, struct pop3 **pop3, struct error *e)
-{
-	error_clear(e);
-	return pop3_open(pop3, &p->at, NULL, e);
-}
-
-static void
-open_well(struct peer *p, struct pop3 **pop3)
-{
-	struct error e;
-
-	if (open_at(p, pop3, &e) < 0)
-		fail_msg("%s; peer: %s", e.text, p->wrong);
-}
-
-static int
-log_in(struct pop3 *pop3, enum auth_method auth, const char *password,
-    struct error *e)
-{
-	struct login l = {
-		.kind = "account", .name = "isp", .user = "ann", .auth = auth
-	};
-
-	return pop3_login(pop3, &l, password, e);
-}
-
-static void
-assert_error(const struct error *e, enum error_kind kind, const char *words)
-{
-	print_message("# %s: %s\n", error_name(e->kind), e->text);
-	assert_int_equal(e->kind, kind);
-	assert_non_null(strstr(e->text, words));
-	assert_null(strstr(e->text, "s3cret"));
-	assert_null(strstr(e->text, PLAIN));
-}
 
 /* The session cannot even be opened. */
 static void
@@ -284,37 +26,6 @@ refuse_to_open(const char *const *steps, enum tls_mode tls,
 	assert_error(&e, kind, words);
 	peer_finish(&peer);
 }
-
-/* The session opens; the login ends as told: ERR_NONE for success. */
-static void
-try_login(const char *const *steps, enum auth_method auth, const char *password,
-    enum error_kind kind, const char *words)
-{
-	struct peer peer;
-	struct pop3 *pop3;
-	struct error e;
-
-	peer_start(&peer, steps, TLS_NONE);
-	open_well(&peer, &pop3);
-	if (log_in(pop3, auth, password, &e) < 0)
-		assert_error(&e, kind, words);
-	else
-		assert_int_equal(kind, ERR_NONE);
-	pop3_free(&pop3);
-	peer_finish(&peer);
-}
-
-static void
-enter_maildrop(struct peer *peer, const char *const *steps, struct pop3 **pop3)
-{
-	struct error e;
-
-	peer_start(peer, steps, TLS_NONE);
-	open_well(peer, pop3);
-	assert_int_equal(log_in(*pop3, AUTH_AUTO, "s3cret", &e), 0);
-}
-
-#define STEPS(...) ((const char *const[]){ __VA_ARGS__, NULL })
 
 static void
 a_greeting_that_refuses_ends_the_session(void **state)
@@ -385,189 +96,6 @@ an_endless_capability_list_is_refused(void **state)
 	for (i = 3; i < 3 + 201; i++)
 		steps[i] = "S: X";
 	refuse_to_open(steps, TLS_NONE, ERR_PROTOCOL, "more than 200 lines");
-}
-
-static void
-a_server_without_capa_gets_user_and_pass(void **state)
-{
-	(void)state;
-	try_login(STEPS(MAILDROP), AUTH_AUTO, "s3cret", ERR_NONE, "");
-	try_login(STEPS(GREETING, CAPA("S: SASL CRAM-MD5"), USER_PASS, NO_CAPA),
-	    AUTH_AUTO, "s3cret", ERR_NONE, "");
-	try_login(STEPS(GREETING, CAPA("S: SASL PLAIN"), USER_PASS, NO_CAPA),
-	    AUTH_USER, "s3cret", ERR_NONE, "");
-}
-
-static void
-auth_plain_goes_out_in_one_line(void **state)
-{
-	(void)state;
-	try_login(STEPS(GREETING, CAPA("S: SASL LOGIN PLAIN"),
-		      "C: AUTH PLAIN " PLAIN, "S: +OK in", NO_CAPA),
-	    AUTH_AUTO, "s3cret", ERR_NONE, "");
-}
-
-static void
-auth_plain_too_long_for_a_line_goes_out_in_two_steps(void **state)
-{
-	/* 255 octets with CRLF hold an initial response of 242. */
-	char fits[178], long_one[179];
-	char line[400], reply[400];
-
-	(void)state;
-	memset(fits, 'x', sizeof fits - 1);
-	fits[sizeof fits - 1] = '\0';
-	memset(long_one, 'x', sizeof long_one - 1);
-	long_one[sizeof long_one - 1] = '\0';
-	/* NUL a n n NUL x x x … : 2 + 3 + 175 octets are 240 in base64. */
-	fits[175] = '\0';
-	snprintf(line, sizeof line, "C: AUTH PLAIN AGFubgB4");
-	while (strlen(line) < 14 + 240)
-		strcat(line, "eHh4");
-	try_login(
-	    STEPS(GREETING, CAPA("S: SASL PLAIN"), line, "S: +OK in", NO_CAPA),
-	    AUTH_AUTO, fits, ERR_NONE, "");
-	snprintf(reply, sizeof reply, "C: AGFubgB4");
-	while (strlen(reply) < 3 + 244)
-		strcat(reply, "eHh4");
-	try_login(STEPS(GREETING, CAPA("S: SASL PLAIN"), "C: AUTH PLAIN",
-		      "S: + ", reply, "S: +OK in", NO_CAPA),
-	    AUTH_AUTO, long_one, ERR_NONE, "");
-}
-
-static void
-auth_plain_by_name_without_a_list_goes_out_in_two_steps(void **state)
-{
-	(void)state;
-	try_login(STEPS(GREETING, NO_CAPA, "C: AUTH PLAIN", "S: +", "C: " PLAIN,
-		      "S: +OK in", NO_CAPA),
-	    AUTH_PLAIN, "s3cret", ERR_NONE, "");
-}
-
-static void
-auth_login_answers_two_challenges(void **state)
-{
-	(void)state;
-	try_login(STEPS(GREETING, CAPA("S: SASL LOGIN"), "C: AUTH LOGIN",
-		      "S: + VXNlcm5hbWU6", "C: YW5u", "S: + UGFzc3dvcmQ6",
-		      "C: czNjcmV0", "S: +OK in", NO_CAPA),
-	    AUTH_AUTO, "s3cret", ERR_NONE, "");
-}
-
-static void
-a_mechanism_that_is_not_offered_is_named_with_those_that_are(void **state)
-{
-	(void)state;
-	try_login(STEPS(GREETING, CAPA("S: SASL CRAM-MD5 LOGIN")), AUTH_PLAIN,
-	    "s3cret", ERR_AUTH, "CRAM-MD5 LOGIN");
-}
-
-static void
-a_refused_password_is_sent_exactly_once(void **state)
-{
-	(void)state;
-	try_login(STEPS(GREETING, CAPA("S: SASL PLAIN LOGIN", "S: USER"),
-		      "C: AUTH PLAIN " PLAIN, "S: -ERR [AUTH] no"),
-	    AUTH_AUTO, "s3cret", ERR_AUTH, "no");
-	try_login(STEPS(GREETING, CAPA("S: SASL PLAIN LOGIN", "S: USER"),
-		      "C: AUTH PLAIN " PLAIN, "S: -ERR syntax error"),
-	    AUTH_AUTO, "s3cret", ERR_AUTH, "syntax error");
-	try_login(STEPS(GREETING, CAPA("S: SASL LOGIN"), "C: AUTH LOGIN",
-		      "S: + ", "C: YW5u", "S: -ERR who?"),
-	    AUTH_AUTO, "s3cret", ERR_AUTH, "who?");
-	try_login(STEPS(GREETING, NO_CAPA, "C: USER ann", "S: +OK",
-		      "C: PASS s3cret", "S: -ERR"),
-	    AUTH_AUTO, "s3cret", ERR_AUTH, "no reason given");
-}
-
-static void
-a_refused_user_is_an_authentication_error(void **state)
-{
-	(void)state;
-	try_login(STEPS(GREETING, NO_CAPA, "C: USER ann", "S: -ERR unknown"),
-	    AUTH_AUTO, "s3cret", ERR_AUTH, "unknown");
-}
-
-static void
-a_mechanism_unknown_after_all_makes_room_for_the_next(void **state)
-{
-	char password[300] = "";
-
-	(void)state;
-	memset(password, 'x', 250);
-	try_login(STEPS(GREETING, CAPA("S: SASL PLAIN LOGIN"), "C: AUTH PLAIN",
-		      "S: -ERR unknown", "C: AUTH LOGIN", "S: -ERR unknown",
-		      "C: USER ann", "S: -ERR no"),
-	    AUTH_AUTO, password, ERR_AUTH, "no");
-	try_login(STEPS(GREETING, CAPA("S: SASL LOGIN"), "C: AUTH LOGIN",
-		      "S: -ERR unknown", USER_PASS, NO_CAPA),
-	    AUTH_AUTO, "s3cret", ERR_NONE, "");
-	try_login(STEPS(GREETING, CAPA("S: SASL LOGIN"), "C: AUTH LOGIN",
-		      "S: -ERR [AUTH] no more today"),
-	    AUTH_AUTO, "s3cret", ERR_AUTH, "no more today");
-	try_login(STEPS(GREETING, CAPA("S: SASL LOGIN"), "C: AUTH LOGIN",
-		      "S: -ERR [SYS/TEMP] later"),
-	    AUTH_AUTO, "s3cret", ERR_BUSY, "later");
-}
-
-static void
-refusals_are_told_apart(void **state)
-{
-	static const struct {
-		const char *reply;
-		enum error_kind kind;
-	} rows[] = {
-		{ "S: -ERR [IN-USE] words", ERR_BUSY },
-		{ "S: -ERR [LOGIN-DELAY] words", ERR_BUSY },
-		{ "S: -ERR [SYS/TEMP] words", ERR_BUSY },
-		{ "S: -ERR [SYS/PERM] words", ERR_REFUSED },
-		{ "S: -ERR [AUTH] words", ERR_AUTH },
-		{ "S: -ERR [AUTH] words: locked", ERR_AUTH },
-		{ "S: -ERR words", ERR_AUTH },
-		{ "S: -ERR [XYZ] words", ERR_AUTH },
-		{ "S: -ERR words: maildrop Locked", ERR_BUSY },
-		{ "S: -ERR words: mailbox is In Use", ERR_BUSY },
-		{ "S: -ERR words: you are blocked", ERR_AUTH },
-		{ "S: -ERR words: account locked", ERR_AUTH },
-	};
-	size_t i;
-
-	(void)state;
-	for (i = 0; i < sizeof rows / sizeof rows[0]; i++)
-		try_login(STEPS(GREETING, NO_CAPA, "C: USER ann", "S: +OK",
-			      "C: PASS s3cret", rows[i].reply),
-		    AUTH_AUTO, "s3cret", rows[i].kind, "words");
-}
-
-static void
-a_challenge_that_makes_no_sense_is_cancelled(void **state)
-{
-	(void)state;
-	try_login(STEPS(GREETING, CAPA("S: SASL LOGIN"), "C: AUTH LOGIN",
-		      "S: + what?", "C: *", "S: -ERR cancelled"),
-	    AUTH_AUTO, "s3cret", ERR_PROTOCOL, "base64");
-	try_login(STEPS(GREETING, CAPA("S: SASL PLAIN"), "C: AUTH PLAIN " PLAIN,
-		      "S: + ", "C: *", "S: -ERR cancelled"),
-	    AUTH_AUTO, "s3cret", ERR_PROTOCOL, "asks more");
-}
-
-static void
-success_before_the_password_is_none(void **state)
-{
-	(void)state;
-	try_login(STEPS(GREETING, CAPA("S: SASL LOGIN"), "C: AUTH LOGIN",
-		      "S: +OK come in"),
-	    AUTH_AUTO, "s3cret", ERR_PROTOCOL, "before it was told");
-}
-
-static void
-line_breaks_never_reach_the_wire(void **state)
-{
-	(void)state;
-	try_login(STEPS(GREETING, NO_CAPA), AUTH_AUTO, "s3cret\r\nDELE 1",
-	    ERR_SECRET, "line break");
-	try_login(STEPS(GREETING, NO_CAPA), AUTH_AUTO, "s3cret\n", ERR_SECRET,
-	    "line break");
 }
 
 static void
@@ -699,14 +227,6 @@ stat_tells_count_and_octets(void **state)
 }
 
 static int
-note_uid(void *arg, uint32_t number, struct slice uid, struct error *e)
-{
-	(void)e;
-	buffer_addf(arg, "%u=%.*s;", (unsigned)number, (int)uid.len, uid.data);
-	return 0;
-}
-
-static int
 note_octets(void *arg, uint32_t number, uint64_t octets, struct error *e)
 {
 	if (octets == 13)
@@ -822,21 +342,6 @@ a_caller_may_break_a_listing_off_with_its_own_error(void **state)
 	buffer_free(&noted);
 	pop3_free(&pop3);
 	peer_finish(&peer);
-}
-
-static int
-read_content(struct pop3 *pop3, struct buffer *all, struct error *e)
-{
-	struct slice part;
-	int rc;
-
-	buffer_clear(all);
-	buffer_add_text(all, "");
-	while ((rc = pop3_content(pop3, &part, e)) > 0) {
-		assert_true(part.len > 0);
-		buffer_add_slice(all, part);
-	}
-	return rc;
 }
 
 #define STUFFED     \
@@ -1086,29 +591,6 @@ a_reply_that_is_none_ends_the_session(void **state)
 	peer_finish(&peer);
 }
 
-/* Standard error goes to a file meanwhile; returns its text. */
-static char *
-capture(void (*run)(void))
-{
-	static char text[20000];
-	FILE *file = tmpfile();
-	int before = dup(STDERR_FILENO);
-	size_t len;
-
-	assert_non_null(file);
-	assert_true(dup2(fileno(file), STDERR_FILENO) >= 0);
-	log_set_level(LOG_TRACE);
-	run();
-	log_set_level(LOG_NORMAL);
-	assert_true(dup2(before, STDERR_FILENO) >= 0);
-	close(before);
-	rewind(file);
-	len = fread(text, 1, sizeof text - 1, file);
-	text[len] = '\0';
-	fclose(file);
-	return text;
-}
-
 static void
 talk_for_the_trace(void)
 {
@@ -1147,42 +629,6 @@ the_trace_shows_the_conversation_without_content(void **state)
 	    "isp < +OK 17 octets\nisp < (15 octets of content)\n");
 }
 
-/* Every way to log in, against a server that repeats what it hears. */
-static void
-tell_secrets(void)
-{
-	try_login(STEPS(GREETING, NO_CAPA, "C: USER ann", "S: +OK",
-		      "C: PASS s3cret", "S: -ERR bad password s3cret"),
-	    AUTH_AUTO, "s3cret", ERR_AUTH, "repeats");
-	try_login(STEPS(GREETING, NO_CAPA, "C: USER ann", "S: +OK",
-		      "C: PASS s3cret", "S: s3cret?"),
-	    AUTH_AUTO, "s3cret", ERR_PROTOCOL, "repeats");
-	try_login(STEPS(GREETING, CAPA("S: SASL PLAIN"), "C: AUTH PLAIN " PLAIN,
-		      "S: -ERR AUTH PLAIN " PLAIN),
-	    AUTH_AUTO, "s3cret", ERR_AUTH, "repeats");
-	try_login(STEPS(GREETING, NO_CAPA, "C: AUTH PLAIN", "S: + ",
-		      "C: " PLAIN, "S: -ERR unknown command: " PLAIN),
-	    AUTH_PLAIN, "s3cret", ERR_AUTH, "repeats");
-	try_login(
-	    STEPS(GREETING, CAPA("S: SASL LOGIN"), "C: AUTH LOGIN", "S: + ",
-		"C: YW5u", "S: + ", "C: czNjcmV0", "S: -ERR czNjcmV0"),
-	    AUTH_AUTO, "s3cret", ERR_AUTH, "repeats");
-}
-
-static void
-the_trace_holds_no_secret_even_if_the_server_repeats_it(void **state)
-{
-	const char *text = capture(tell_secrets);
-
-	(void)state;
-	assert_non_null(strstr(text, "isp > PASS ****\n"));
-	assert_non_null(strstr(text, "isp > AUTH PLAIN ****\n"));
-	assert_non_null(strstr(text, "isp > ****\n"));
-	assert_null(strstr(text, "s3cret"));
-	assert_null(strstr(text, PLAIN));
-	assert_null(strstr(text, "czNjcmV0"));
-}
-
 static void
 tls_is_shown(void)
 {
@@ -1214,7 +660,7 @@ stop_ends_a_wait_but_not_what_ends_a_session(void **state)
 	uint64_t octets;
 	uint32_t count;
 	struct error e = { 0 };
-	struct login l = { .kind = "account", .name = "isp", .user = "ann" };
+	struct login l = login_of_ann(AUTH_AUTO);
 
 	(void)state;
 	assert_int_equal(stop_new(&stop, &e), 0);
@@ -1249,59 +695,6 @@ stop_ends_a_wait_but_not_what_ends_a_session(void **state)
 	stop_free(&stop);
 }
 
-static void
-sign(X509 *cert, EVP_PKEY *key)
-{
-	X509_NAME *name = X509_get_subject_name(cert);
-	X509_EXTENSION *san;
-
-	X509_set_version(cert, 2);
-	ASN1_INTEGER_set(X509_get_serialNumber(cert), 1);
-	X509_gmtime_adj(X509_getm_notBefore(cert), -3600);
-	X509_gmtime_adj(X509_getm_notAfter(cert), 3600);
-	X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
-	    (const unsigned char *)"localhost", -1, -1, 0);
-	X509_set_issuer_name(cert, name);
-	san = X509V3_EXT_conf_nid(
-	    NULL, NULL, NID_subject_alt_name, "DNS:localhost");
-	X509_add_ext(cert, san, -1);
-	X509_EXTENSION_free(san);
-	X509_set_pubkey(cert, key);
-	X509_sign(cert, key, EVP_sha256());
-}
-
-static int
-setup(void **state)
-{
-	EVP_PKEY *key = EVP_EC_gen("P-256");
-	X509 *cert = X509_new();
-	int fd = mkostemp(ca_file, O_CLOEXEC);
-	FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
-
-	(void)state;
-	signal(SIGPIPE, SIG_IGN);
-	server_tls = SSL_CTX_new(TLS_server_method());
-	if (key == NULL || cert == NULL || file == NULL || server_tls == NULL)
-		return -1;
-	sign(cert, key);
-	PEM_write_X509(file, cert);
-	fclose(file);
-	SSL_CTX_use_certificate(server_tls, cert);
-	SSL_CTX_use_PrivateKey(server_tls, key);
-	X509_free(cert);
-	EVP_PKEY_free(key);
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	SSL_CTX_free(server_tls);
-	tls_end();
-	return unlink(ca_file);
-}
-
 int
 main(void)
 {
@@ -1312,23 +705,6 @@ main(void)
 		cmocka_unit_test(
 		    capabilities_are_read_and_asked_again_after_login),
 		cmocka_unit_test(an_endless_capability_list_is_refused),
-		cmocka_unit_test(a_server_without_capa_gets_user_and_pass),
-		cmocka_unit_test(auth_plain_goes_out_in_one_line),
-		cmocka_unit_test(
-		    auth_plain_too_long_for_a_line_goes_out_in_two_steps),
-		cmocka_unit_test(
-		    auth_plain_by_name_without_a_list_goes_out_in_two_steps),
-		cmocka_unit_test(auth_login_answers_two_challenges),
-		cmocka_unit_test(
-		    a_mechanism_that_is_not_offered_is_named_with_those_that_are),
-		cmocka_unit_test(a_refused_password_is_sent_exactly_once),
-		cmocka_unit_test(a_refused_user_is_an_authentication_error),
-		cmocka_unit_test(
-		    a_mechanism_unknown_after_all_makes_room_for_the_next),
-		cmocka_unit_test(refusals_are_told_apart),
-		cmocka_unit_test(a_challenge_that_makes_no_sense_is_cancelled),
-		cmocka_unit_test(success_before_the_password_is_none),
-		cmocka_unit_test(line_breaks_never_reach_the_wire),
 		cmocka_unit_test(stls_protects_all_that_follows),
 		cmocka_unit_test(facts_from_before_tls_are_forgotten),
 		cmocka_unit_test(lines_of_a_listing_are_unstuffed),
@@ -1360,11 +736,9 @@ main(void)
 		cmocka_unit_test(a_reply_that_is_none_ends_the_session),
 		cmocka_unit_test(
 		    the_trace_shows_the_conversation_without_content),
-		cmocka_unit_test(
-		    the_trace_holds_no_secret_even_if_the_server_repeats_it),
 		cmocka_unit_test(the_trace_names_protocol_and_cipher),
 		cmocka_unit_test(stop_ends_a_wait_but_not_what_ends_a_session),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, peers_begin, peers_end);
 }

@@ -88,7 +88,8 @@ names_that_others_rely_on_are_there(void **state)
 				    "allow_cleartext timeout destination "
 				    "recipient after_delivery first_poll "
 				    "fetch_limit max_size every in_doubt "
-				    "on_reject postmaster report_via",
+				    "on_reject postmaster report_via "
+				    "pipelining ordered",
 		[SECTION_DESTINATION] = "smtp lmtp port tls auth user password "
 					"password_file password_command "
 					"ca_file allow_cleartext timeout "
