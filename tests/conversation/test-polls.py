@@ -81,6 +81,9 @@ class House(peers.Pop3Server):
                 for n in range(self.count)]
 
 
+DELETE = {"after_delivery": "delete"}
+
+
 def settled(houses, sink, defaults=None, destinations=None, **settings):
     """A Postrider for all mailboxes of some houses."""
     rider = postrider.Postrider()
@@ -370,7 +373,7 @@ def test_each_mailbox_has_a_line_in_the_order_in_which_they_end():
         until(turn[int(session.name[1:]) + 1])(session, _)
     house = House(count, replies={"QUIT": wait})
     sink = peers.SmtpSink()
-    rider = settled([house], sink, max_polls_per_server=count)
+    rider = settled([house], sink, DELETE, max_polls_per_server=count)
     running = rider.start("fetch")
     for n in reversed(range(count)):
         turn[n + 1].set()
@@ -415,7 +418,7 @@ def test_on_a_terminal_one_line_shows_how_far_all_are():
     count, go = 5, threading.Event()
     house = House(count, replies={"QUIT": of_user("u4", until(go))})
     sink = peers.SmtpSink()
-    rider = settled([house], sink, max_polls_per_server=count)
+    rider = settled([house], sink, DELETE, max_polls_per_server=count)
     running = rider.start("fetch", terminal=True)
     wait_until(lambda: "4 of 5 mailboxes, 5 of 5 messages" in running.shown(),
                what="the progress")
