@@ -135,7 +135,8 @@ def everybody(*houses):
 def test_all_are_polled_at_once(command):
     """None goes on before all have come as far."""
     house, sink = House(20, replies={command: gate(20)}), peers.SmtpSink()
-    rider = settled([house], sink, max_polls=20, max_polls_per_server=20)
+    rider = settled([house], sink, DELETE, max_polls=20,
+                    max_polls_per_server=20)
     rider.fetch()
     equal(recipients(sink), everybody(house))
     equal(house.meter.most, 20)
@@ -205,7 +206,8 @@ def test_more_open_files_than_usual_are_asked_for():
     count = 120
     house = House(count, replies={"QUIT": gate(count)})
     sink = peers.SmtpSink()
-    rider = settled([house], sink, max_polls=count, max_polls_per_server=count)
+    rider = settled([house], sink, DELETE, max_polls=count,
+                    max_polls_per_server=count)
     rider.fetch(by=("sh", "-c", 'ulimit -S -n 256; exec "$@"', "sh"))
     equal(house.meter.most, count)
 
@@ -215,7 +217,8 @@ def test_two_hundred_polls_at_once_need_little_memory():
                   replies={"QUIT": gate(200)}, tls="implicit")
     house.listener.listen(256)
     sink = peers.SmtpSink(keywords=CHUNKING)
-    rider = settled([house], sink, max_polls=200, max_polls_per_server=200)
+    rider = settled([house], sink, DELETE, max_polls=200,
+                    max_polls_per_server=200)
     rider.memory_limit = 64 << 10
     rider.fetch()
     equal(recipients(sink), everybody(house))
@@ -354,7 +357,8 @@ def test_the_ledger_syncs_for_many_at_once():
     count = 50
     house = House(count, replies={"RETR": gate(count), "QUIT": gate(count)})
     sink = peers.SmtpSink(keywords=CHUNKING)
-    rider = settled([house], sink, max_polls=count, max_polls_per_server=count)
+    rider = settled([house], sink, DELETE, max_polls=count,
+                    max_polls_per_server=count)
     told = os.path.join(rider.folder, "syncs")
     rider.fetch(fault="slow:20", env={"POSTRIDER_LEDGER_SYNCS": told})
     equal(recipients(sink), everybody(house))
@@ -388,7 +392,8 @@ def test_lines_of_many_polls_at_once_stay_whole():
     house = House(count, [mail.simple(n) for n in range(5)],
                   replies={"QUIT": gate(count)})
     sink = peers.SmtpSink(keywords=CHUNKING)
-    rider = settled([house], sink, max_polls=count, max_polls_per_server=count)
+    rider = settled([house], sink, DELETE, max_polls=count,
+                    max_polls_per_server=count)
     result = rider.fetch("-vv")
     line = re.compile(r"u\d+: 5 messages \(\d+\.\d kB\) delivered to home in "
                       r"\d+\.\d s")
