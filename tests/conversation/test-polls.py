@@ -396,7 +396,7 @@ def test_lines_of_many_polls_at_once_stay_whole():
                     max_polls_per_server=count)
     result = rider.fetch("-vv")
     line = re.compile(r"u\d+: 5 messages \(\d+\.\d kB\) delivered to home in "
-                      r"\d+\.\d s")
+                      r"\d+\.\d s; 5 deleted")
     for said in result.out.splitlines():
         assert line.fullmatch(said), said
     equal(len(result.out.splitlines()), count)
