@@ -1,5 +1,6 @@
 /* postrider fetch: one poll of every account, or of those named. */
 #include "base/alloc.h"
+#include "base/descriptors.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "command/command.h"
@@ -7,42 +8,35 @@
 #include "command/session.h"
 #include "delivery/delivery.h"
 #include "ledger/ledger.h"
+#include "poll/crew.h"
 #include "poll/poll.h"
 
-#include <stdatomic.h>
-#include <stdio.h>
+#include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
+
+/* Files and connections: of a poll, of a connection to a destination, ours. */
+#define DESCRIPTORS_POLL 10
+#define DESCRIPTORS_CONNECTION 6
+#define DESCRIPTORS_OURS 32
 
 struct fetch {
 	const struct invocation *in;
 	struct settings *settings;
 	const struct account **accounts; /* NULL-terminated */
+	size_t count;
 	const char **names; /* of all in the settings, NULL-terminated */
 	struct ledger *ledger;
 	struct transit_pool *pool;
 	struct delivery **deliveries; /* as settings->destinations; at use */
-	struct poll_progress *progress; /* one for each of accounts */
-	_Atomic int current; /* which account is being polled, or -1 */
+	struct progress *progress; /* one for each of accounts */
+	const struct stop *stop;
 	bool terminal; /* somebody watches */
-	int status;
+	pthread_mutex_t lock; /* guards the end of each poll: what is said */
+	int status; /* the worst so far */
+	bool ledger_failed; /* and that has been said */
 };
-
-static int
-delivery_for(struct fetch *f, const char *name, const struct stop *stop,
-    struct delivery **out, struct error *e)
-{
-	const struct destination *to = settings_destination(f->settings, name);
-	size_t i = (size_t)(to - f->settings->destinations);
-
-	if (f->deliveries[i] == NULL &&
-	    delivery_new(&f->deliveries[i], to, f->ledger, stop, e) < 0)
-		return -1;
-	*out = f->deliveries[i];
-	return 0;
-}
 
 /* --- what is said of an account --- */
 
@@ -95,10 +89,7 @@ say(const struct fetch *f, const struct account *a, const struct poll_report *r,
 	say_count(&line, r->left_for_later, "left for the next time");
 	if (!something_happened(r) && r->waiting_held > 0)
 		say_count(&line, r->waiting_held, "still held");
-	buffer_add_text(&line, "\n");
-	progress_clear();
-	fwrite(line.data, 1, line.len, stdout);
-	fflush(stdout);
+	progress_print(line.data);
 	buffer_free(&line);
 }
 
@@ -116,6 +107,48 @@ say_trouble(const struct account *a, const struct poll_report *r)
 
 /* --- the polls --- */
 
+static struct delivery **
+delivery_at(const struct fetch *f, const char *name)
+{
+	const struct destination *to = settings_destination(f->settings, name);
+
+	return &f->deliveries[to - f->settings->destinations];
+}
+
+static int
+make_delivery(struct fetch *f, const char *name, struct error *e)
+{
+	struct delivery **d = delivery_at(f, name);
+
+	return *d != NULL
+	    ? 0
+	    : delivery_new(d, settings_destination(f->settings, name),
+		  f->ledger, f->stop, e);
+}
+
+static int
+make_deliveries(struct fetch *f, struct error *e)
+{
+	for (size_t i = 0; i < f->count; i++)
+		if (make_delivery(f, f->accounts[i]->destination, e) < 0 ||
+		    make_delivery(f, f->accounts[i]->report_via, e) < 0)
+			return -1;
+	return 0;
+}
+
+/* They take their leave of their servers at the same time. */
+static void
+end_deliveries(struct fetch *f)
+{
+	size_t n = f->settings->destination_count;
+
+	for (size_t i = 0; i < n; i++)
+		if (f->deliveries[i] != NULL)
+			delivery_end(f->deliveries[i]);
+	for (size_t i = 0; i < n; i++)
+		delivery_free(&f->deliveries[i]);
+}
+
 static int
 status_of(const struct poll_report *r, int rc, const struct error *e)
 {
@@ -132,8 +165,28 @@ status_of(const struct poll_report *r, int rc, const struct error *e)
 
 /* Returns 0, or -1: it makes no sense to go on with other accounts. */
 static int
-fetch_account(struct fetch *f, size_t i, const struct stop *stop)
+conclude(struct fetch *f, const struct account *a, const struct poll_report *r,
+    int rc, const struct error *e)
 {
+	bool ledger_failed = rc < 0 && e->kind == ERR_LEDGER;
+
+	pthread_mutex_lock(&f->lock);
+	say(f, a, r, rc == 0);
+	say_trouble(a, r);
+	f->status = command_worse(f->status, status_of(r, rc, e));
+	/* The same for all polls that it ends. */
+	if (rc < 0 && e->kind != ERR_STOPPED &&
+	    !(ledger_failed && f->ledger_failed))
+		log_error("%s: %s", a->name, e->text);
+	f->ledger_failed = f->ledger_failed || ledger_failed;
+	pthread_mutex_unlock(&f->lock);
+	return ledger_failed || (rc < 0 && e->kind == ERR_STOPPED) ? -1 : 0;
+}
+
+static int
+poll_account(void *arg, size_t i)
+{
+	struct fetch *f = arg;
 	const struct account *a = f->accounts[i];
 	struct poll_report report = { 0 };
 	struct error e = { 0 };
@@ -141,34 +194,79 @@ fetch_account(struct fetch *f, size_t i, const struct stop *stop)
 		.account = a,
 		.state_dir = f->settings->state,
 		.ledger = f->ledger,
+		.delivery = *delivery_at(f, a->destination),
+		.reports = *delivery_at(f, a->report_via),
 		.pool = f->pool,
-		.stop = stop,
+		.stop = f->stop,
 		.names = f->names,
 		.moved = f->in->same_mailbox,
 		.other_mail = f->in->other_mail,
 		.impatient = true,
-		.progress = &f->progress[i],
+		.progress = &f->progress[i].poll,
 	};
 	char *password = NULL;
-	int rc = -1;
+	int rc;
 
-	if (delivery_for(f, a->destination, stop, &job.delivery, &e) == 0 &&
-	    delivery_for(f, a->report_via, stop, &job.reports, &e) == 0 &&
-	    password_get(&a->login, stop, &password, &e) == 0) {
+	progress_begin(&f->progress[i]);
+	rc = password_get(&a->login, f->stop, &password, &e);
+	if (rc == 0) {
 		job.password = password;
-		atomic_store(&f->current, (int)i);
 		rc = poll_run(&job, &report, &e);
-		atomic_store(&f->current, -1);
-		progress_clear();
 	}
 	password_free(&password);
-	say(f, a, &report, rc == 0);
-	say_trouble(a, &report);
-	f->status = command_worse(f->status, status_of(&report, rc, &e));
-	if (rc < 0 && e.kind != ERR_STOPPED)
-		log_error("%s: %s", a->name, e.text);
-	return rc < 0 && (e.kind == ERR_LEDGER || e.kind == ERR_STOPPED) ? -1
-									 : 0;
+	progress_end(&f->progress[i]);
+	return conclude(f, a, &report, rc, &e);
+}
+
+/* As many as the settings say, or fewer where the system gives us less. */
+static unsigned
+polls_at_once(const struct fetch *f)
+{
+	const struct settings *s = f->settings;
+	size_t polls = s->max_polls < f->count ? s->max_polls : f->count;
+	size_t others = DESCRIPTORS_OURS, there;
+
+	for (size_t i = 0; i < s->destination_count; i++)
+		if (f->deliveries[i] != NULL)
+			others += DESCRIPTORS_CONNECTION *
+			    (s->destinations[i].connections + 1);
+	there = descriptors_want(others + polls * DESCRIPTORS_POLL);
+	if (there < others + polls * DESCRIPTORS_POLL)
+		polls = there < others + DESCRIPTORS_POLL
+		    ? 1
+		    : (there - others) / DESCRIPTORS_POLL;
+	return (unsigned)polls;
+}
+
+static struct turns *
+make_turns(const struct fetch *f)
+{
+	const struct endpoint **at = xcalloc(f->count, sizeof(*at));
+	struct turns *turns;
+
+	for (size_t i = 0; i < f->count; i++)
+		at[i] = &f->accounts[i]->at;
+	turns_new(&turns, at, f->count, polls_at_once(f),
+	    f->settings->max_polls_per_server);
+	free(at);
+	return turns;
+}
+
+static int
+poll_all(struct fetch *f, struct error *e)
+{
+	struct crew_task task = { .poll = poll_account, .arg = f };
+	struct turns *turns = make_turns(f);
+	struct crew *crew;
+	int rc = 0;
+
+	crew_new(&crew, turns, &task, f->stop);
+	for (size_t i = 0; rc == 0 && i < f->count; i++)
+		rc = crew_poll(crew, i, e);
+	crew_free(&crew);
+	turns_free(&turns);
+	progress_clear();
+	return rc;
 }
 
 static int
@@ -177,15 +275,13 @@ work(void *arg, const struct stop *stop)
 	struct fetch *f = arg;
 	struct error e = { 0 };
 
+	f->stop = stop;
 	if (ledger_open(&f->ledger, f->settings->state, f->in->new_ledger, &e) <
 	    0)
 		return command_fail(&e);
-	for (size_t i = 0; f->accounts[i] != NULL; i++)
-		if (stop_level(stop) != STOP_NO ||
-		    fetch_account(f, i, stop) < 0)
-			break;
-	for (size_t i = 0; i < f->settings->destination_count; i++)
-		delivery_free(&f->deliveries[i]);
+	if (make_deliveries(f, &e) < 0 || poll_all(f, &e) < 0)
+		f->status = command_worse(f->status, command_fail(&e));
+	end_deliveries(f);
 	ledger_close(&f->ledger);
 	return f->status;
 }
@@ -194,17 +290,41 @@ static void
 tick(void *arg)
 {
 	struct fetch *f = arg;
-	int i = atomic_load(&f->current);
 
-	if (i >= 0)
-		progress_show(f->accounts[i]->name, &f->progress[i]);
+	progress_show(f->progress, f->count);
+}
+
+static void
+prepare(struct fetch *f)
+{
+	pthread_mutex_init(&f->lock, NULL);
+	while (f->accounts[f->count] != NULL)
+		f->count++;
+	f->names = settings_names(f->settings);
+	f->progress = xcalloc(f->count, sizeof(*f->progress));
+	for (size_t i = 0; i < f->count; i++)
+		f->progress[i].name = f->accounts[i]->name;
+	f->deliveries =
+	    xcalloc(f->settings->destination_count, sizeof(*f->deliveries));
+	transit_pool_new(&f->pool, TRANSIT_POOL);
+}
+
+static void
+release(struct fetch *f)
+{
+	transit_pool_free(&f->pool);
+	free(f->deliveries);
+	free(f->names);
+	free(f->progress);
+	free(f->accounts);
+	settings_free(&f->settings);
+	pthread_mutex_destroy(&f->lock);
 }
 
 static int
 run(const struct invocation *in)
 {
-	struct fetch f = { .in = in, .current = -1 };
-	size_t n = 0;
+	struct fetch f = { .in = in };
 	int status = command_settings(in, &f.settings);
 
 	if (status != EX_OK)
@@ -214,23 +334,12 @@ run(const struct invocation *in)
 		settings_free(&f.settings);
 		return EX_USAGE;
 	}
-	while (f.accounts[n] != NULL)
-		n++;
-	f.names = settings_names(f.settings);
-	f.progress = xcalloc(n, sizeof(*f.progress));
-	f.deliveries =
-	    xcalloc(f.settings->destination_count, sizeof(*f.deliveries));
-	transit_pool_new(&f.pool, TRANSIT_POOL);
+	prepare(&f);
 	f.terminal = isatty(STDOUT_FILENO);
 	if (isatty(STDERR_FILENO) && !in->quiet && in->verbose == 0)
 		progress_enable();
 	status = session_run(work, tick, &f);
-	transit_pool_free(&f.pool);
-	free(f.deliveries);
-	free(f.names);
-	free(f.progress);
-	free(f.accounts);
-	settings_free(&f.settings);
+	release(&f);
 	return status;
 }
 
@@ -242,6 +351,8 @@ const struct command command_fetch = {
 	    "Each new message is handed to the account's destination; what is\n"
 	    "already delivered stays, or is deleted as after_delivery says.\n"
 	    "Messages that were refused for now are tried again at once.\n"
+	    "Several mailboxes are polled at the same time (max_polls,\n"
+	    "max_polls_per_server).\n"
 	    "On a terminal the progress is shown; otherwise there is a line "
 	    "for each\n"
 	    "account with which something happened, and nothing for the "

@@ -76,8 +76,10 @@ const struct setting settings_table[] = {
 	    .max = 10000,
 	    .initial = "32",
 	    .help = "At most this many mailboxes are polled at the same time.",
-	    .more = "An upper bound: commands that poll one mailbox after the "
-		    "other stay below it.",
+	    .more = "\"fetch\" polls so many, or fewer where the system allows "
+		    "too few open files for that (ulimit -n; each needs about "
+		    "ten). \"check\", \"list\" and \"plan\" look into one "
+		    "mailbox after the other.",
 	},
 	{
 	    .section = SECTION_GLOBAL,
@@ -87,7 +89,8 @@ const struct setting settings_table[] = {
 	    .max = 10000,
 	    .initial = "4",
 	    .help = "At most this many of them on one POP3 server.",
-	    .more = "An upper bound, like \"max_polls\".",
+	    .more = "A server is a host and a port. While so many are polled "
+		    "there, mailboxes of other servers get their turn.",
 	},
 	{
 	    .section = SECTION_GLOBAL,
@@ -237,6 +240,9 @@ const struct setting settings_table[] = {
 	    .sample = "pass show mail/isp",
 	    .help =
 		"A shell command that prints the password as its first line.",
+	    .more = "It is run at each poll. Several run at the same time when "
+		    "several mailboxes are polled, but on a terminal one after "
+		    "the other, since each may ask something there.",
 	},
 	{
 	    .section = SECTION_ACCOUNT,

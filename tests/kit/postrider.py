@@ -126,7 +126,7 @@ class Running:
         # On a terminal both are in out.
         if any(word in out + err for word in SANITIZER_WORDS):
             raise AssertionError(f"a sanitizer complained:\n{out}{err}")
-        if peak > self.memory_limit and not is_sanitized(self.process.args[0]):
+        if peak > self.memory_limit and not is_sanitized(PROGRAM):
             raise AssertionError(
                 f"{peak} KiB of memory, more than {self.memory_limit}")
         return Result(self.process.returncode, out, err, peak)
