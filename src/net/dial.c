@@ -49,7 +49,13 @@ await(const struct call *c, int fd, struct deadline until, struct error *e)
 	return wait_for(fd, POLLOUT, -1, stop_fd(c->stop, STOP_SOON), until, e);
 }
 
-/* connect(2), which may be called again as long as it says EAGAIN. */
+/*
+ * connect(2), which may be called again as long as it says EAGAIN. Not by TCP
+ * Fast Open: it could only help where we speak first, that is with TLS from the
+ * first octet, and where the server listens for it, which mail servers do not;
+ * and an address where nobody listens would be found out only after the last
+ * chance to try another.
+ */
 static int
 connect_socket(const struct call *c, int fd, const struct address *to,
     struct deadline until, struct error *e)

@@ -106,6 +106,39 @@ a_wait_ends_with_the_deadline_or_the_other_descriptor(void **state)
 	queue_free(&q);
 }
 
+static void
+the_descriptor_may_be_asked_for_at_any_time(void **state)
+{
+	struct queue *q = new_queue();
+	struct number n[2] = { 0 };
+
+	(void)state;
+	queue_push(q, &n[0].item);
+	assert_true(readable(queue_fd(q)));
+	queue_pop(q);
+	assert_false(readable(queue_fd(q)));
+	queue_push(q, &n[1].item);
+	assert_ptr_equal(queue_wait(q, -1, deadline_never()), &n[1]);
+	assert_false(readable(queue_fd(q)));
+	queue_free(&q);
+}
+
+static void
+a_wait_for_the_queue_alone_has_an_end_too(void **state)
+{
+	struct queue *q = new_queue();
+	struct number n = { 0 };
+	int64_t since = clock_monotonic_ms();
+
+	(void)state;
+	assert_null(queue_wait(q, -1, deadline_in(30)));
+	assert_true(clock_monotonic_ms() - since >= 30);
+	assert_null(queue_wait(q, -1, deadline_in(0)));
+	queue_push(q, &n.item);
+	assert_ptr_equal(queue_wait(q, -1, deadline_in(0)), &n);
+	queue_free(&q);
+}
+
 struct producer {
 	struct queue *q;
 	int id;
@@ -201,6 +234,8 @@ main(void)
 		    the_descriptor_is_readable_exactly_while_there_are_items),
 		cmocka_unit_test(
 		    a_wait_ends_with_the_deadline_or_the_other_descriptor),
+		cmocka_unit_test(the_descriptor_may_be_asked_for_at_any_time),
+		cmocka_unit_test(a_wait_for_the_queue_alone_has_an_end_too),
 		cmocka_unit_test(nothing_is_lost_or_reordered_between_threads),
 		cmocka_unit_test(stop_goes_up_by_steps_and_never_down),
 		cmocka_unit_test(stopping_now_is_stopping_soon_too),
