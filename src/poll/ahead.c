@@ -49,7 +49,7 @@ ahead_first(struct session *s)
 void
 ahead_drop(struct session *s)
 {
-	struct asked *a = ahead_first(s);
+	const struct asked *a = &s->asked[s->asked_first];
 
 	if (a->verb == POP3_RETR) {
 		s->coming--;
@@ -72,7 +72,7 @@ remember_deleted(struct session *s, int64_t message)
 int
 ahead_dele_answer(struct session *s, struct error *e)
 {
-	struct asked a = *ahead_first(s);
+	struct asked a = s->asked[s->asked_first];
 
 	ahead_drop(s);
 	if (pop3_dele(s->pop3, a.number, e) == 0) {

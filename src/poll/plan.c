@@ -450,7 +450,7 @@ quiet_until(const struct plan *plan, const struct plan_input *in)
 		if (t < until)
 			until = t;
 	}
-	return until;
+	return until > in->now ? until : 0;
 }
 
 void

@@ -195,13 +195,15 @@ park(struct session *s, struct intake *m)
 }
 
 static struct intake *
-unpark(struct session *s)
+unpark(struct session *s, struct intake *m)
 {
-	struct intake *m = s->parked;
+	struct intake **at = &s->parked;
 
-	s->parked = m->next;
-	if (s->parked == NULL)
-		s->last_parked = &s->parked;
+	while (*at != m)
+		at = &(*at)->next;
+	*at = m->next;
+	if (*at == NULL)
+		s->last_parked = at;
 	s->parked_count--;
 	s->parked_octets -= m->listed->octets;
 	return m;
@@ -213,7 +215,7 @@ transfer_forget(struct session *s)
 	struct intake *m;
 
 	while (s->parked != NULL) {
-		m = unpark(s);
+		m = unpark(s, s->parked);
 		intake_break(&m);
 	}
 }
@@ -233,7 +235,7 @@ hand_over(struct session *s, struct error *e)
 	int rc = 0;
 
 	while (rc == 0 && s->parked != NULL && may_hand_over(s, s->parked)) {
-		m = unpark(s);
+		m = unpark(s, s->parked);
 		if (intake_end(&m, e) < 0)
 			rc = fail(m, e);
 		else
@@ -291,8 +293,7 @@ identify(struct session *s, struct error *e)
 		    "the mailbox has changed while it was being read: message "
 		    "%lu is another one now",
 		    (unsigned long)m->listed->number);
-		/* It is the first of them: those before it are handed over. */
-		return fail(unpark(s), e);
+		return fail(unpark(s, m), e);
 	}
 	s->sizes_are_estimates = true;
 	return 0;

@@ -502,5 +502,30 @@ def test_in_order_one_that_is_refused_for_now_keeps_none_behind_it():
           [mail.digest(c) for n, c in enumerate(contents) if n != 1])
 
 
+def test_in_order_the_message_that_has_become_another_is_the_one_to_blame():
+    contents = [mail.simple(n, b"x" * 60 * n + b"\r\n") for n in range(5)]
+
+    class Shifty(peers.Pop3Session):
+        def do_retr(self, argument):
+            if argument == b"3" and not self.server.shifted:
+                self.server.shifted = True
+                self.maildrop.pop(0)
+            return super().do_retr(argument)
+
+    def slow(session, _):
+        if not sink.accepted:
+            time.sleep(1)
+    sink = peers.SmtpSink(replies={"END": slow})
+    box, sink, rider = scene(contents, Shifty, sink=sink, ordered=True,
+                             pipelining="no")
+    box.shifted = False
+    third = box.messages[2].uid.encode()
+    rider.run("fetch")
+    equal(rider.query("SELECT uid FROM message WHERE state = 'deferred'"),
+          [(third,)])
+    rider.fetch()
+    all_once(sink, contents)
+
+
 if __name__ == "__main__":
     tap.main()

@@ -194,12 +194,18 @@ do_delete(struct world *w, struct error *e)
 static int
 do_poll(struct world *w, struct error *e)
 {
+	const struct ledger_quiet quiet = { .digest = { 1 }, .held = 3 };
+	const struct ledger_server server = { .name = "h:995 implicit",
+		.capa = "UIDL\n",
+		.pipelining = PIPELINING_PROVEN };
 	const struct ledger_poll poll = { .account = w->account,
 		.started = START,
 		.ended = START + 1,
 		.listed = true,
 		.in_mailbox = 5,
-		.delivered = 2 };
+		.delivered = 2,
+		.quiet = &quiet,
+		.server = &server };
 
 	return ledger_poll(w->l, &poll, e);
 }
@@ -239,8 +245,11 @@ content(const struct world *w)
 	static const char sql[] =
 	    "SELECT ifnull(group_concat(line, x'0a'), '') FROM ("
 	    " SELECT 'account ' || name || ifnull(first_poll, '-')"
-	    "  || ifnull(last_ended, '-') || total_delivered AS line"
+	    "  || ifnull(last_ended, '-') || total_delivered"
+	    "  || ifnull(hex(quiet), '-') || quiet_held AS line"
 	    "  FROM account UNION ALL "
+	    "SELECT 'server ' || name || capa || pipelining FROM server UNION "
+	    "ALL "
 	    "SELECT * FROM (SELECT 'message ' || hex(uid) || octets || state"
 	    "  || ifnull(before, '-') || attempts || deletions || reply"
 	    "  || ifnull(intent, '-') FROM message ORDER BY id) UNION ALL "

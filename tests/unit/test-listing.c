@@ -1,6 +1,8 @@
 /* test-listing.c - the order and the copies of what a server lists. */
 #include "poll/listing.h"
 
+#include "base/text.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -243,6 +245,120 @@ a_message_far_larger_than_listed_has_no_end(void **state)
 	}
 }
 
+/* --- its digest --- */
+
+/* What STAT and UIDL told, as "NUMBER UID" words. */
+struct told {
+	uint32_t stat;
+	uint64_t octets;
+	const char *uids;
+};
+
+static void
+digest_of(const struct told *t, unsigned char out[DIGEST_OCTETS])
+{
+	struct listing l = {
+		.stat = t->stat, .stat_octets = t->octets, .named = true
+	};
+	struct slice rest = slice_of(t->uids), number;
+	struct digest d;
+	uint64_t n;
+
+	while ((number = slice_word(&rest)).len > 0) {
+		assert_int_equal(text_u64(number, UINT32_MAX, &n), 0);
+		listing_add(&l, (uint32_t)n, slice_word(&rest), 0);
+	}
+	digest_begin(&d);
+	assert_true(listing_digest(&l, &d));
+	digest_end(&d, out);
+	listing_free(&l);
+}
+
+static void
+a_listing_that_differs_in_anything_has_another_digest(void **state)
+{
+	static const struct told all[] = {
+		{ 0, 0, "" },
+		{ 2, 9, "1 a 2 b" },
+		{ 3, 9, "1 a 2 b" },
+		{ 2, 8, "1 a 2 b" },
+		{ 2, 9, "2 a 1 b" }, /* numbers */
+		{ 2, 9, "1 a 3 b" },
+		{ 2, 9, "0 a 2 b" },
+		{ 2, 9, "2 b 1 a" }, /* order */
+		{ 2, 9, "1 b 2 a" },
+		{ 2, 9, "1 a 2 c" }, /* UIDs */
+		{ 2, 9, "1 a 2 bb" },
+		{ 2, 9, "1 ab 2 c" },
+		{ 2, 9, "1 a 2 bc" },
+		{ 2, 9, "1 a" },
+		{ 2, 9, "1 a 2 b 2 b" },
+		{ 2, 9, "" },
+	};
+	enum {
+		COUNT = sizeof(all) / sizeof(all[0])
+	};
+	unsigned char digests[COUNT][DIGEST_OCTETS];
+	unsigned char again[DIGEST_OCTETS];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT; i++) {
+		digest_of(&all[i], digests[i]);
+		digest_of(&all[i], again);
+		assert_memory_equal(digests[i], again, DIGEST_OCTETS);
+		for (size_t j = 0; j < i; j++)
+			assert_memory_not_equal(
+			    digests[i], digests[j], DIGEST_OCTETS);
+	}
+}
+
+static void
+a_digest_goes_on_after_what_was_there_before(void **state)
+{
+	struct listing l = { .named = true };
+	unsigned char digests[2][DIGEST_OCTETS];
+	struct digest d;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		digest_begin(&d);
+		digest_add(&d, i == 0 ? "a" : "b", 1);
+		assert_true(listing_digest(&l, &d));
+		digest_end(&d, digests[i]);
+	}
+	assert_memory_not_equal(digests[0], digests[1], DIGEST_OCTETS);
+	l.named = false;
+	digest_begin(&d);
+	assert_false(listing_digest(&l, &d));
+	digest_end(&d, digests[0]);
+}
+
+/* However many there are, each of them counts. */
+static void
+each_of_many_messages_counts(void **state)
+{
+	enum {
+		MANY = 600
+	};
+	unsigned char whole[DIGEST_OCTETS], other[DIGEST_OCTETS];
+
+	(void)state;
+	for (uint32_t changed = 0; changed <= 2 * MANY; changed++) {
+		struct listing l = { .stat = MANY, .named = true };
+		struct digest d;
+
+		for (uint32_t i = 1; i <= MANY; i++)
+			add(&l, i == changed ? MANY + 1 : i,
+			    i == changed - MANY ? "v" : "u", 0);
+		digest_begin(&d);
+		listing_digest(&l, &d);
+		digest_end(&d, changed == 0 ? whole : other);
+		if (changed > 0)
+			assert_memory_not_equal(whole, other, DIGEST_OCTETS);
+		listing_free(&l);
+	}
+}
+
 int
 main(void)
 {
@@ -259,6 +375,10 @@ main(void)
 		    a_large_listing_keeps_every_uid_with_its_number),
 		cmocka_unit_test(many_messages_may_share_one_uid),
 		cmocka_unit_test(a_message_far_larger_than_listed_has_no_end),
+		cmocka_unit_test(
+		    a_listing_that_differs_in_anything_has_another_digest),
+		cmocka_unit_test(a_digest_goes_on_after_what_was_there_before),
+		cmocka_unit_test(each_of_many_messages_counts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

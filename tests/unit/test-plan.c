@@ -1136,6 +1136,223 @@ what_was_refused_and_dealt_with_is_deleted_like_what_was_delivered(void **state)
 	world_end(&w);
 }
 
+/* --- until when there is nothing to do --- */
+
+#define FAR (NOW + DAY) /* all is looked at once a day */
+
+static void
+until_when_nothing_is_to_be_done_is_told_by_each_state(void **state)
+{
+	/* keep: AFTER_KEEP; delete: AFTER_DELETE; and kept for so long. */
+	static const struct {
+		enum state state;
+		int64_t keep, delete, for_20d, for_20d_and_a_minute, for_30d;
+	} table[] = {
+		{ STATE_NEW, 0, 0, 0, 0, 0 },
+		{ STATE_SEEN, FAR, FAR, FAR, FAR, FAR },
+		{ STATE_IN_DOUBT, 0, 0, 0, 0, 0 },
+		{ STATE_DEFERRED, 0, 0, 0, 0, 0 },
+		{ STATE_HELD, FAR, FAR, FAR, FAR, FAR },
+		{ STATE_DROPPED, 0, 0, 0, 0, 0 },
+		{ STATE_DELIVERED, FAR, 0, 0, NOW + MINUTE, FAR },
+		{ STATE_REPORT_OWED, 0, 0, 0, 0, 0 },
+		{ STATE_REJECTED, FAR, 0, 0, NOW + MINUTE, FAR },
+		{ STATE_DELETE_OWED, 0, 0, 0, 0, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		const struct {
+			enum after_delivery after;
+			int64_t keep_s, until;
+		} settings[] = {
+			{ AFTER_KEEP, 0, table[i].keep },
+			{ AFTER_DELETE, 0, table[i].delete },
+			{ AFTER_KEEP_FOR, 20 * DAY, table[i].for_20d },
+			{ AFTER_KEEP_FOR, 20 * DAY + MINUTE,
+			    table[i].for_20d_and_a_minute },
+			{ AFTER_KEEP_FOR, 30 * DAY, table[i].for_30d },
+		};
+
+		for (size_t j = 0; j < sizeof(settings) / sizeof(settings[0]);
+		     j++) {
+			struct world w;
+			struct row *r = one(&w, table[i].state);
+
+			print_message("# row %zu, setting %zu\n", i, j);
+			/* Whatever is to be tried is to be tried later. */
+			r->next_try = NOW + MINUTE;
+			r->delivered = NOW - 20 * DAY;
+			w.account.on_reject = REJECT_BOUNCE;
+			w.account.after = settings[j].after;
+			w.account.keep_s = settings[j].keep_s;
+			make(&w);
+			assert_int_equal(w.plan.quiet_until, settings[j].until);
+			world_end(&w);
+		}
+	}
+}
+
+static void
+what_is_left_alone_for_now_is_something_to_do(void **state)
+{
+	static const enum state states[] = { STATE_DROPPED, STATE_DELETE_OWED,
+		STATE_DELIVERED, STATE_REJECTED };
+	struct world w;
+	struct row *r;
+
+	(void)state;
+	/* Without a size, or deleted in vain. */
+	for (size_t i = 0; i < 2 * sizeof(states) / sizeof(states[0]); i++) {
+		r = one(&w, states[i / 2]);
+		r->delivered = NOW - 20 * DAY;
+		r->octets = i % 2 == 0 ? 0 : 100;
+		r->deletions = i % 2 == 0 ? 0 : 3;
+		w.account.after = i < 6 ? AFTER_DELETE : AFTER_KEEP_FOR;
+		make(&w);
+		assert_int_equal(action(&w, 0), PLAN_LEAVE);
+		assert_int_equal(w.plan.quiet_until, 0);
+		world_end(&w);
+	}
+	/* What was in doubt, or refused, a moment ago. */
+	for (size_t i = 0; i < 2; i++) {
+		r = one(&w, i == 0 ? STATE_IN_DOUBT : STATE_DEFERRED);
+		w.in.run_started = INT64_MIN;
+		make(&w);
+		assert_int_equal(action(&w, 0), PLAN_LEAVE);
+		assert_int_equal(w.plan.quiet_until, 0);
+		world_end(&w);
+	}
+	/* What is held now is held at the next poll. */
+	one(&w, STATE_IN_DOUBT);
+	w.account.hold_in_doubt = true;
+	make(&w);
+	assert_int_equal(action(&w, 0), PLAN_HOLD);
+	assert_int_equal(w.plan.quiet_until, 0);
+	world_end(&w);
+	/* Beyond fetch_limit. */
+	world_begin(&w);
+	listed(&w, "a", 100);
+	known(&w, "a", 0, STATE_HELD);
+	listed(&w, "b", 100);
+	listed(&w, "c", 100);
+	w.account.fetch_limit = 1;
+	make(&w);
+	assert_int_equal(action(&w, 2), PLAN_LEAVE);
+	assert_int_equal(w.plan.quiet_until, 0);
+	world_end(&w);
+}
+
+static void
+the_first_to_want_something_says_when(void **state)
+{
+	struct world w;
+	struct row *rows[3];
+
+	(void)state;
+	world_begin(&w);
+	w.account.after = AFTER_KEEP_FOR;
+	w.account.keep_s = 30 * DAY;
+	for (size_t i = 0; i < 3; i++) {
+		static const char *const uids[] = { "a", "b", "c" };
+
+		listed(&w, uids[i], 100);
+		rows[i] = known(&w, uids[i], 0, STATE_DELIVERED);
+		rows[i]->delivered = NOW - 30 * DAY + (int64_t)(i + 2) * MINUTE;
+	}
+	listed(&w, "d", 100);
+	known(&w, "d", 0, STATE_SEEN);
+	make(&w);
+	assert_int_equal(w.plan.quiet_until, NOW + 2 * MINUTE);
+	rows[2]->delivered = NOW - 30 * DAY + 1;
+	make(&w);
+	assert_int_equal(w.plan.quiet_until, NOW + 1);
+	rows[2]->delivered = NOW - 30 * DAY;
+	make(&w);
+	assert_int_equal(action(&w, 2), PLAN_DELETE);
+	assert_int_equal(w.plan.quiet_until, 0);
+	world_end(&w);
+}
+
+static void
+an_empty_mailbox_is_quiet_and_one_that_has_lost_something_is_not(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_begin(&w);
+	known(&w, "a", 0, STATE_GONE)->before = STATE_DELIVERED;
+	make(&w);
+	assert_int_equal(w.plan.quiet_until, FAR);
+	known(&w, "b", 0, STATE_DELIVERED);
+	make(&w);
+	assert_int_equal(w.plan.quiet_until, 0);
+	world_end(&w);
+}
+
+static void
+what_makes_a_listing_doubtful_makes_none_quiet(void **state)
+{
+	struct world w;
+
+	(void)state;
+	one(&w, STATE_SEEN);
+	make(&w);
+	assert_int_equal(w.plan.quiet_until, FAR);
+	w.in.first = true;
+	make(&w);
+	assert_int_equal(w.plan.quiet_until, 0);
+	w.in.first = false;
+	w.in.last_poll = NOW + DAY;
+	make(&w);
+	assert_int_equal(w.plan.quiet_until, 0);
+	w.in.last_poll = NOW;
+	w.listing.left_out = 1;
+	make(&w);
+	assert_int_equal(w.plan.quiet_until, 0);
+	world_end(&w);
+	/* It was gone, and is there again. */
+	one(&w, STATE_GONE)->before = STATE_SEEN;
+	make(&w);
+	assert_int_equal(action(&w, 0), PLAN_LEAVE);
+	assert_int_equal(w.plan.quiet_until, 0);
+	world_end(&w);
+	/* Two of one UID. */
+	world_begin(&w);
+	for (uint32_t i = 0; i < 2; i++) {
+		listed(&w, "u", 100);
+		known(&w, "u", i, STATE_SEEN);
+	}
+	make(&w);
+	assert_int_equal(action(&w, 1), PLAN_LEAVE);
+	assert_int_equal(w.plan.quiet_until, 0);
+	world_end(&w);
+}
+
+static void
+a_clock_jumps_beyond_a_week_or_behind_a_minute(void **state)
+{
+	static const struct {
+		int64_t last, now;
+		bool jumped;
+	} rows[] = {
+		{ 0, NOW, false },
+		{ 0, 0, false },
+		{ NOW, NOW, false },
+		{ NOW, NOW - 60, false },
+		{ NOW, NOW - 61, true },
+		{ NOW, 0, true },
+		{ NOW, NOW + 7 * DAY, false },
+		{ NOW, NOW + 7 * DAY + 1, true },
+		{ 1, NOW, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_int_equal(plan_clock_jumped(rows[i].last, rows[i].now),
+		    rows[i].jumped);
+}
+
 int
 main(void)
 {
@@ -1198,6 +1415,16 @@ main(void)
 		    a_report_that_is_no_longer_asked_for_is_the_owners_to_decide),
 		cmocka_unit_test(
 		    what_was_refused_and_dealt_with_is_deleted_like_what_was_delivered),
+		cmocka_unit_test(
+		    until_when_nothing_is_to_be_done_is_told_by_each_state),
+		cmocka_unit_test(what_is_left_alone_for_now_is_something_to_do),
+		cmocka_unit_test(the_first_to_want_something_says_when),
+		cmocka_unit_test(
+		    an_empty_mailbox_is_quiet_and_one_that_has_lost_something_is_not),
+		cmocka_unit_test(
+		    what_makes_a_listing_doubtful_makes_none_quiet),
+		cmocka_unit_test(
+		    a_clock_jumps_beyond_a_week_or_behind_a_minute),
 		cmocka_unit_test(two_plans_from_the_same_facts_are_the_same),
 		cmocka_unit_test(a_large_mailbox_is_looked_up_row_by_row),
 	};

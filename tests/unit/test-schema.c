@@ -15,19 +15,42 @@
 
 #include <cmocka.h>
 
+#define ACCOUNT                                                             \
+	"CREATE TABLE account (id INTEGER PRIMARY KEY, name TEXT NOT NULL " \
+	"UNIQUE,"                                                           \
+	" server TEXT NOT NULL, user TEXT NOT NULL, first_poll INTEGER,"    \
+	" last_started INTEGER, last_ended INTEGER, last_success INTEGER,"  \
+	" last_listed INTEGER, error_kind TEXT NOT NULL DEFAULT '',"        \
+	" error_text TEXT NOT NULL DEFAULT '',"                             \
+	" failures INTEGER NOT NULL DEFAULT 0,"                             \
+	" in_mailbox INTEGER NOT NULL DEFAULT 0,"                           \
+	" delivered INTEGER NOT NULL DEFAULT 0,"                            \
+	" octets INTEGER NOT NULL DEFAULT 0,"                               \
+	" deleted INTEGER NOT NULL DEFAULT 0,"                              \
+	" total_delivered INTEGER NOT NULL DEFAULT 0) STRICT;"
+#define OUTCOME                                                                \
+	"CREATE TABLE outcome ("                                               \
+	" message INTEGER NOT NULL REFERENCES message (id) ON DELETE CASCADE," \
+	" destination TEXT NOT NULL, recipient TEXT NOT NULL,"                 \
+	" state TEXT NOT NULL, reply TEXT NOT NULL, time INTEGER NOT NULL,"    \
+	" PRIMARY KEY (message, destination, recipient)) STRICT, WITHOUT "     \
+	"ROWID;"
+#define CONTENT                                                               \
+	"INSERT INTO account (id, name, server, user, last_listed,"           \
+	" total_delivered) VALUES (7, 'isp', 'h', 'u', 25, 1000);"            \
+	"INSERT INTO message (id, account, uid, copy, octets, state, "        \
+	"first_seen,"                                                         \
+	" since, attempts, first_refused, next_try, reply)"                   \
+	" VALUES (40, 7, x'00ff', 2, 512, 'deferred', 10, 20, 3, 15, 30,"     \
+	"  'later'),"                                                         \
+	"  (41, 7, x'61', 0, 9, 'in_doubt', 11, 21, 0, NULL, 0, '');"         \
+	"INSERT INTO outcome VALUES (40, 'home', 'ann', 'delivered', '250', " \
+	"20),"                                                                \
+	" (40, 'home', 'bob', 'deferred', '450', 20);"
+
 /* As version 1 made it, with something in it. */
 static const char version_1[] =
-    "PRAGMA journal_mode = WAL;"
-    "CREATE TABLE account (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
-    " server TEXT NOT NULL, user TEXT NOT NULL, first_poll INTEGER,"
-    " last_started INTEGER, last_ended INTEGER, last_success INTEGER,"
-    " last_listed INTEGER, error_kind TEXT NOT NULL DEFAULT '',"
-    " error_text TEXT NOT NULL DEFAULT '',"
-    " failures INTEGER NOT NULL DEFAULT 0,"
-    " in_mailbox INTEGER NOT NULL DEFAULT 0,"
-    " delivered INTEGER NOT NULL DEFAULT 0, octets INTEGER NOT NULL DEFAULT 0,"
-    " deleted INTEGER NOT NULL DEFAULT 0,"
-    " total_delivered INTEGER NOT NULL DEFAULT 0) STRICT;"
+    "PRAGMA journal_mode = WAL;" ACCOUNT
     "CREATE TABLE message (id INTEGER PRIMARY KEY,"
     " account INTEGER NOT NULL REFERENCES account (id), uid BLOB NOT NULL,"
     " copy INTEGER NOT NULL, octets INTEGER NOT NULL,"
@@ -41,20 +64,31 @@ static const char version_1[] =
     " intent TEXT, UNIQUE (account, uid, copy)) STRICT;"
     "CREATE INDEX message_waiting ON message (account, state)"
     " WHERE state IN ('new', 'in_doubt', 'deferred', 'held', 'dropped',"
-    "  'delete_owed', 'gone');"
-    "CREATE TABLE outcome ("
-    " message INTEGER NOT NULL REFERENCES message (id) ON DELETE CASCADE,"
-    " destination TEXT NOT NULL, recipient TEXT NOT NULL,"
-    " state TEXT NOT NULL, reply TEXT NOT NULL, time INTEGER NOT NULL,"
-    " PRIMARY KEY (message, destination, recipient)) STRICT, WITHOUT ROWID;"
-    "INSERT INTO account (id, name, server, user) VALUES (7, 'isp', 'h', 'u');"
-    "INSERT INTO message (id, account, uid, copy, octets, state, first_seen,"
-    " since, attempts, first_refused, next_try, reply)"
-    " VALUES (40, 7, x'00ff', 2, 512, 'deferred', 10, 20, 3, 15, 30, 'later'),"
-    "  (41, 7, x'61', 0, 9, 'in_doubt', 11, 21, 0, NULL, 0, '');"
-    "INSERT INTO outcome VALUES (40, 'home', 'ann', 'delivered', '250', 20),"
-    " (40, 'home', 'bob', 'deferred', '450', 20);"
+    "  'delete_owed', 'gone');" OUTCOME CONTENT
     "PRAGMA application_id = 0x70726964; PRAGMA user_version = 1;";
+
+/* And version 2. */
+static const char version_2[] =
+    "PRAGMA journal_mode = WAL;" ACCOUNT
+    "CREATE TABLE message (id INTEGER PRIMARY KEY,"
+    " account INTEGER NOT NULL REFERENCES account (id), uid BLOB NOT NULL,"
+    " copy INTEGER NOT NULL, octets INTEGER NOT NULL,"
+    " state TEXT NOT NULL CHECK (state IN ('new', 'seen', 'in_doubt',"
+    "  'deferred', 'held', 'dropped', 'delivered', 'report_owed',"
+    "  'rejected', 'delete_owed', 'gone')),"
+    " before TEXT, first_seen INTEGER NOT NULL, since INTEGER NOT NULL,"
+    " delivered INTEGER, attempts INTEGER NOT NULL DEFAULT 0,"
+    " first_refused INTEGER, next_try INTEGER NOT NULL DEFAULT 0,"
+    " doubts INTEGER NOT NULL DEFAULT 0,"
+    " deletions INTEGER NOT NULL DEFAULT 0, reply TEXT NOT NULL DEFAULT '',"
+    " intent TEXT, rejected INTEGER NOT NULL DEFAULT 0, header BLOB,"
+    " UNIQUE (account, uid, copy)) STRICT;"
+    "CREATE INDEX message_gone ON message (account, since)"
+    " WHERE state = 'gone';" OUTCOME CONTENT
+    "INSERT INTO message (id, account, uid, copy, octets, state, first_seen,"
+    " since, rejected, header, reply)"
+    " VALUES (42, 7, x'62', 0, 8, 'held', 12, 22, 1, x'0102', 'no');"
+    "PRAGMA application_id = 0x70726964; PRAGMA user_version = 2;";
 
 struct world {
 	char dir[64];
@@ -96,9 +130,26 @@ count_one(void *arg, const char *recipient, const char *reply)
 	(*(int *)arg)++;
 }
 
-/* What the ledger of version 1 knew. */
+/* What is remembered since version 3 is not there yet. */
 static void
-check_contents(const struct world *w)
+check_memory(struct reader *r)
+{
+	struct ledger_server server;
+	struct polled polled;
+	struct error e = { 0 };
+
+	assert_int_equal(reader_polled(r, 7, &polled, &e), 0);
+	assert_true(polled.first);
+	assert_int_equal(polled.last_listed, 25);
+	assert_false(polled.has_quiet);
+	assert_int_equal(reader_server(r, "h:110 none", &server, &e), 0);
+	assert_string_equal(server.capa, "");
+	assert_int_equal(server.pipelining, PIPELINING_UNTRIED);
+}
+
+/* What the ledger of version 1 knew, and `more` messages. */
+static void
+check_contents(const struct world *w, size_t more)
 {
 	struct reader *r = NULL;
 	struct rows rows;
@@ -107,7 +158,7 @@ check_contents(const struct world *w)
 
 	assert_int_equal(reader_open(&r, w->dir, &e), 0);
 	assert_int_equal(reader_rows(r, 7, &rows, &e), 0);
-	assert_int_equal(rows.count, 2);
+	assert_int_equal(rows.count, 2 + more);
 	assert_int_equal(rows.list[0].message, 40);
 	assert_true(slice_equal(rows.list[0].uid, slice_make("\0\xff", 2)));
 	assert_int_equal(rows.list[0].copy, 2);
@@ -124,6 +175,7 @@ check_contents(const struct world *w)
 	    reader_outcomes(r, 40, STATE_DELIVERED, count_one, &delivered, &e),
 	    0);
 	assert_int_equal(delivered, 1);
+	check_memory(r);
 	rows_free(&rows);
 	reader_free(&r);
 }
@@ -140,44 +192,164 @@ a_ledger_of_version_1_is_brought_up_to_date_with_all_it_knew(void **state)
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(ledger_open(&l, w.dir, false, &e), 0);
 		ledger_close(&l);
-		check_contents(&w);
+		check_contents(&w, 0);
 	}
 	world_end(&w);
 }
 
 static void
-what_is_new_works_in_a_ledger_that_was_brought_up_to_date(void **state)
+a_ledger_of_version_2_is_brought_up_to_date_with_all_it_knew(void **state)
+{
+	struct world w;
+	struct ledger *l = NULL;
+	struct reader *r = NULL;
+	struct rows rows;
+	struct error e = { 0 };
+
+	(void)state;
+	world_begin(&w, version_2);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(ledger_open(&l, w.dir, false, &e), 0);
+		ledger_close(&l);
+		check_contents(&w, 1);
+	}
+	assert_int_equal(reader_open(&r, w.dir, &e), 0);
+	assert_int_equal(reader_rows(r, 7, &rows, &e), 0);
+	assert_int_equal(rows.list[2].message, 42);
+	assert_int_equal(rows.list[2].state, STATE_HELD);
+	assert_true(rows.list[2].rejected);
+	assert_true(slice_equal(rows.list[2].header, slice_make("\1\2", 2)));
+	rows_free(&rows);
+	reader_free(&r);
+	world_end(&w);
+}
+
+/* Each column, index and trigger, in lines. Owned. */
+static char *
+shape(const struct world *w)
+{
+	static const char sql[] =
+	    "SELECT group_concat(line, x'0a') FROM (SELECT s.type || ' '"
+	    " || s.name || ' ' || s.tbl_name || ' ' || ifnull(c.name, '')"
+	    " || ' ' || ifnull(c.type, '') || ifnull(c.\"notnull\", '')"
+	    " || ifnull(c.dflt_value, '') || ifnull(c.pk, '') AS line"
+	    " FROM sqlite_schema s LEFT JOIN pragma_table_info(s.name) c"
+	    " WHERE s.type <> 'table' OR c.name IS NOT NULL ORDER BY line)";
+	sqlite3_stmt *st;
+	sqlite3 *db;
+	char *text;
+
+	assert_int_equal(sqlite3_open(w->path, &db), SQLITE_OK);
+	if (sqlite3_prepare_v2(db, sql, -1, &st, NULL) != SQLITE_OK)
+		fail_msg("%s", sqlite3_errmsg(db));
+	assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+	text = strdup((const char *)sqlite3_column_text(st, 0));
+	assert_non_null(text);
+	sqlite3_finalize(st);
+	sqlite3_close(db);
+	return text;
+}
+
+/* Its shape, once this program has opened it. */
+static char *
+shape_of(const char *sql)
+{
+	struct ledger *l = NULL;
+	struct error e = { 0 };
+	struct world w;
+	char *text;
+
+	world_begin(&w, sql);
+	assert_int_equal(ledger_open(&l, w.dir, false, &e), 0);
+	ledger_close(&l);
+	text = shape(&w);
+	world_end(&w);
+	return text;
+}
+
+static void
+wherever_it_comes_from_a_ledger_is_like_a_new_one(void **state)
+{
+	char *new = shape_of(""), *one = shape_of(version_1),
+	     *two = shape_of(version_2);
+
+	(void)state;
+	assert_non_null(strstr(new, "trigger message_decided message"));
+	assert_non_null(strstr(new, "table server server capa TEXT"));
+	assert_string_equal(one, new);
+	assert_string_equal(two, new);
+	free(new);
+	free(one);
+	free(two);
+}
+
+static void
+expect_what_is_new(const char *sql)
 {
 	struct ledger_change change = { .kind = CHANGE_VERDICT,
 		.message = 41,
 		.state = STATE_REPORT_OWED,
 		.reply = "550 no",
 		.rejected = true };
+	struct ledger_change held = { .kind = CHANGE_VERDICT,
+		.message = 40,
+		.state = STATE_HELD,
+		.reply = "550 no" };
+	struct ledger_change dropped = { .kind = CHANGE_DROP, .message = 40 };
+	struct ledger_quiet quiet = { .digest = { 1, 2, 3 }, .until = 99 };
+	struct ledger_server server = { .name = "h:110 none", .capa = "TOP\n" };
+	struct ledger_poll poll = {
+		.account = 7, .quiet = &quiet, .server = &server
+	};
 	struct world w;
 	struct ledger *l = NULL;
+	struct reader *r = NULL;
+	struct ledger_server got;
+	struct polled polled;
 	struct error e = { 0 };
 
-	(void)state;
-	world_begin(&w, version_1);
+	world_begin(&w, sql);
 	assert_int_equal(ledger_open(&l, w.dir, false, &e), 0);
 	assert_int_equal(ledger_change(l, 7, &change, 1, &e), 0);
+	assert_int_equal(ledger_change(l, 7, &held, 1, &e), 0);
+	assert_int_equal(ledger_poll(l, &poll, &e), 0);
+	assert_int_equal(reader_open(&r, w.dir, &e), 0);
+	assert_int_equal(reader_polled(r, 7, &polled, &e), 0);
+	assert_true(polled.has_quiet);
+	assert_int_equal(reader_server(r, server.name, &got, &e), 0);
+	assert_string_equal(got.capa, "TOP\n");
+	assert_int_equal(ledger_change(l, 7, &dropped, 1, &e), 0);
+	assert_int_equal(reader_polled(r, 7, &polled, &e), 0);
+	assert_false(polled.has_quiet);
+	reader_free(&r);
 	ledger_close(&l);
 	world_end(&w);
 }
 
 static void
+what_is_new_works_in_a_ledger_that_was_brought_up_to_date(void **state)
+{
+	(void)state;
+	expect_what_is_new(version_1);
+	expect_what_is_new(version_2);
+}
+
+static void
 a_reader_waits_for_the_writer_to_bring_it_up_to_date(void **state)
 {
+	static const char *const versions[] = { version_1, version_2 };
 	struct world w;
 	struct reader *r = NULL;
 	struct error e = { 0 };
 
 	(void)state;
-	world_begin(&w, version_1);
-	assert_int_equal(reader_open(&r, w.dir, &e), -1);
-	assert_int_equal(e.kind, ERR_LEDGER);
-	assert_non_null(strstr(e.text, "older version"));
-	world_end(&w);
+	for (size_t i = 0; i < 2; i++) {
+		world_begin(&w, versions[i]);
+		assert_int_equal(reader_open(&r, w.dir, &e), -1);
+		assert_int_equal(e.kind, ERR_LEDGER);
+		assert_non_null(strstr(e.text, "older version"));
+		world_end(&w);
+	}
 }
 
 int
@@ -186,6 +358,10 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 		    a_ledger_of_version_1_is_brought_up_to_date_with_all_it_knew),
+		cmocka_unit_test(
+		    a_ledger_of_version_2_is_brought_up_to_date_with_all_it_knew),
+		cmocka_unit_test(
+		    wherever_it_comes_from_a_ledger_is_like_a_new_one),
 		cmocka_unit_test(
 		    what_is_new_works_in_a_ledger_that_was_brought_up_to_date),
 		cmocka_unit_test(
