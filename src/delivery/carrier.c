@@ -331,11 +331,27 @@ may_end(struct carrier *c)
 	return atomic_load(&c->ended);
 }
 
+/* With no mail in hand, which somebody else could take meanwhile. */
+static void
+get_ready(struct carrier *c)
+{
+	struct error e = { 0 };
+
+	if (link_is_down(c->d, &e) || link_ready(c, &e) == 0)
+		return;
+	if (link_one_too_many(c, &e))
+		c->leaving = true;
+	else
+		link_set_down(c->d, &e);
+}
+
 static void *
 carrier_thread(void *arg)
 {
 	struct carrier *c = arg;
 
+	get_ready(c);
+	carrier_note(c);
 	for (;;) {
 		if (pipeline_busy(&c->pipeline))
 			go_on(c);

@@ -8,6 +8,9 @@
 
 #include <stdlib.h>
 
+/* More than this for each connection, and one more is no luxury. */
+#define PLENTY 16
+
 int
 delivery_new(struct delivery **out, const struct destination *to,
     struct ledger *ledger, const struct stop *stop, struct error *e)
@@ -65,6 +68,7 @@ load_of(const struct delivery *d)
 		.none = all->working == 0,
 		.waits = d->waiting > 0 || d->streams_waiting > 0 ||
 		    (carriers > 0 && all->full >= carriers),
+		.many = d->waiting >= PLENTY * (carriers + 1),
 		.changing = all->idle > 0 || all->connected < all->working,
 		.settled = all->fresh == 0,
 		.done = atomic_load(&d->done),
@@ -136,6 +140,17 @@ give_back(struct delivery *d, const struct error *why)
 		verdict_untried(t, d->ledger, false);
 	}
 	d->waiting = d->streams_waiting = 0;
+}
+
+void
+delivery_expect(struct delivery *d)
+{
+	struct error ignored = { 0 };
+
+	pthread_mutex_lock(&d->lock);
+	if (d->all.working == 0)
+		(void)add_carriers(d, 1, &ignored);
+	pthread_mutex_unlock(&d->lock);
 }
 
 void

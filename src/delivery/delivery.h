@@ -21,6 +21,12 @@ struct delivery;
 int delivery_new(struct delivery **d, const struct destination *destination,
     struct ledger *ledger, const struct stop *stop, struct error *e);
 
+/*
+ * delivery_expect - mail is going to be submitted: a first connection need not
+ * wait for it.
+ */
+void delivery_expect(struct delivery *d);
+
 /* delivery_submit - give a transit away until it comes back. */
 void delivery_submit(struct delivery *d, struct transit *t);
 

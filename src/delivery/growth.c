@@ -36,17 +36,27 @@ is_worth_it(struct growth *g, const struct load *load, int64_t now)
 	return true;
 }
 
+static int
+twice(struct growth *g, const struct load *load, int64_t now)
+{
+	g->grown = now;
+	return (int)(load->carriers < load->free ? load->carriers : load->free);
+}
+
 int
 growth_step(struct growth *g, const struct load *load, int64_t now)
 {
-	unsigned more = load->carriers;
-
-	if (load->carriers == 0)
+	if (load->carriers == 0) {
+		g->grown = now;
 		return load->waits && load->free > 0 &&
 		    (load->none || now >= g->not_before);
+	}
 	if (load->changing) {
 		look_anew(g, load, now);
-		return 0;
+		return load->many && now >= g->grown + LOOK_MS &&
+			now >= g->not_before
+		    ? twice(g, load, now)
+		    : 0;
 	}
 	if (now - g->since < LOOK_MS)
 		return 0;
@@ -62,7 +72,7 @@ growth_step(struct growth *g, const struct load *load, int64_t now)
 	if (!load->waits || load->free == 0 || now < g->not_before)
 		return 0;
 	look_anew(g, load, now);
-	return (int)(more < load->free ? more : load->free);
+	return twice(g, load, now);
 }
 
 struct deadline

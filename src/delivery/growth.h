@@ -6,7 +6,8 @@
  * doubled; what can be measured by then is compared with what fewer have done,
  * and where it is not clearly more, it goes back to these for a while. A server
  * that takes its time over each message, or is far away, cannot be measured so
- * soon: waiting there is what more connections are good for.
+ * soon: waiting there is what more connections are good for. Where very much
+ * waits, not even their being connected is waited for.
  */
 #ifndef DELIVERY_GROWTH_H
 #define DELIVERY_GROWTH_H
@@ -22,12 +23,14 @@ struct load {
 	unsigned free; /* so many more are allowed */
 	bool none; /* nor are there others */
 	bool waits; /* there is mail for more */
+	bool many; /* so much that those which connect cannot take it soon */
 	bool settled; /* none is idle, connecting, or has done nothing yet */
 	bool changing; /* one is idle or connecting: nothing can be told */
 	uint64_t done; /* messages, ever */
 };
 
 struct growth {
+	int64_t grown; /* when the last ones were added */
 	int64_t since; /* measuring began, with so many done: */
 	uint64_t done;
 	unsigned proven; /* so many are worth having: */

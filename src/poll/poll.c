@@ -324,6 +324,8 @@ look(struct session *s, struct error *e)
 		return -1;
 	recall_plan(s);
 	report_plan(s);
+	if (s->plan.take_count > 0)
+		delivery_expect(job->delivery);
 	return 1;
 }
 
