@@ -19,7 +19,7 @@ struct chunk {
 
 struct transit_pool {
 	pthread_mutex_t lock; /* guards what follows */
-	size_t left; /* chunks that may still be handed out */
+	int64_t left; /* chunks that may still be handed out; below 0: too many */
 	struct chunk *spare;
 };
 
@@ -51,7 +51,7 @@ transit_pool_new(struct transit_pool **pool, size_t limit)
 {
 	*pool = xcalloc(1, sizeof(**pool));
 	pthread_mutex_init(&(*pool)->lock, NULL);
-	(*pool)->left = limit / TRANSIT_CHUNK;
+	(*pool)->left = (int64_t)(limit / TRANSIT_CHUNK);
 }
 
 void
@@ -70,15 +70,18 @@ transit_pool_free(struct transit_pool **pool)
 	*pool = NULL;
 }
 
-/* A chunk, or NULL when the limit is reached: nobody ever waits for one. */
+/*
+ * A chunk, or NULL when the limit is reached: nobody ever waits for one. Whoever
+ * has none yet gets one all the same.
+ */
 static struct chunk *
-pool_take(struct transit_pool *pool)
+pool_take(struct transit_pool *pool, bool first)
 {
 	struct chunk *c = NULL;
 	bool allowed;
 
 	pthread_mutex_lock(&pool->lock);
-	allowed = pool->left > 0;
+	allowed = first || pool->left > 0;
 	if (allowed) {
 		pool->left--;
 		if ((c = pool->spare) != NULL)
@@ -88,6 +91,17 @@ pool_take(struct transit_pool *pool)
 	if (allowed && c == NULL)
 		c = xrealloc(NULL, 1, sizeof(*c));
 	return c;
+}
+
+bool
+transit_pool_is_low(struct transit_pool *pool)
+{
+	bool low;
+
+	pthread_mutex_lock(&pool->lock);
+	low = pool->left <= 0;
+	pthread_mutex_unlock(&pool->lock);
+	return low;
 }
 
 static void
@@ -133,10 +147,10 @@ chunk_for_writing(struct transit_pipe *p)
 		return NULL;
 	if (!p->own_used) {
 		if (p->own == NULL)
-			p->own = xrealloc(NULL, 1, sizeof(*p->own));
+			p->own = pool_take(p->pool, true);
 		c = p->own;
 		p->own_used = true;
-	} else if ((c = pool_take(p->pool)) == NULL) {
+	} else if ((c = pool_take(p->pool, false)) == NULL) {
 		return NULL;
 	}
 	c->next = NULL;
@@ -209,7 +223,8 @@ transit_free(struct transit **t)
 	p = (*t)->pipe;
 	while (p->head != NULL)
 		drop_head(p);
-	free(p->own);
+	if (p->own != NULL)
+		pool_give(p->pool, p->own);
 	if (p->readable.fd >= 0)
 		close(p->readable.fd);
 	if (p->writable.fd >= 0)

@@ -29,6 +29,12 @@
 
 struct transit_pool;
 
+/*
+ * transit_pool_is_low - so much is in transits that who can wait should; it asks
+ * for more mail when some has gone.
+ */
+bool transit_pool_is_low(struct transit_pool *pool);
+
 void transit_pool_new(struct transit_pool **pool, size_t limit);
 void transit_pool_free(struct transit_pool **pool); /* no transit is left */
 

@@ -404,8 +404,11 @@ window_is_full(const struct session *s, const struct plan_entry *next)
 	uint64_t octets =
 	    s->in_flight_octets + s->coming_octets + s->parked_octets;
 
+	if (messages == 0)
+		return false;
 	return messages >= WINDOW ||
-	    (messages > 0 && octets + next->listed->octets > WINDOW_OCTETS);
+	    octets + next->listed->octets > WINDOW_OCTETS ||
+	    transit_pool_is_low(s->job->pool);
 }
 
 static bool
