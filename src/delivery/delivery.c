@@ -8,6 +8,9 @@
 
 #include <stdlib.h>
 
+/* An idle connection is given back to the server after so long. */
+#define IDLE_MS (30 * 1000)
+
 int
 delivery_new(struct delivery **out, const struct destination *to,
     struct ledger *ledger, const struct stop *stop, struct error *e)
@@ -18,6 +21,7 @@ delivery_new(struct delivery **out, const struct destination *to,
 	d->to = to;
 	d->ledger = ledger;
 	d->stop = stop;
+	d->idle_ms = IDLE_MS;
 	pthread_mutex_init(&d->lock, NULL);
 	pthread_mutex_init(&d->asking, NULL);
 	d->carriers = xcalloc(to->connections, sizeof(struct carrier *));
@@ -63,7 +67,8 @@ load_of(const struct delivery *d)
 		.carriers = carriers,
 		.free = d->to->connections - all->working,
 		.none = all->working == 0,
-		.waits = d->waiting > 0 || d->streams_waiting > 0 ||
+		.waits = d->waiting > 0 ||
+		    (d->streams_waiting > 0 && pool_may_stream(d)) ||
 		    (carriers > 0 && all->full >= carriers),
 		.changing = all->idle > 0 || all->connected < all->working,
 		.settled = all->fresh == 0,
