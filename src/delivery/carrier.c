@@ -14,8 +14,6 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-/* An idle connection is given back to the server after so long. */
-#define IDLE_MS (30 * 1000)
 /* So many messages on one connection are enough for two. */
 #define FULL 4
 
@@ -58,7 +56,7 @@ carrier_note(struct carrier *c)
 	struct pool_numbers n = c->own;
 
 	n.connected = c->x.smtp != NULL;
-	n.fresh = n.connected && !c->passed;
+	n.fresh = n.connected && !c->passed && !n.streaming;
 	n.deep = pipeline_is_deep(p);
 	n.full = p->count >= FULL;
 	n.leaving = c->leaving;
@@ -273,6 +271,7 @@ static void
 carry_stream(struct carrier *c, struct transit *t)
 {
 	c->streamed = true;
+	look_at_pool(c); /* for those that it keeps waiting */
 	carry(c, t);
 	note_streaming(c, false);
 }
@@ -281,7 +280,7 @@ static void
 await_mail(struct carrier *c)
 {
 	struct delivery *d = c->d;
-	struct deadline until = deadline_in(IDLE_MS);
+	struct deadline until = deadline_in(d->idle_ms);
 	struct transit *t;
 	bool may_stream;
 

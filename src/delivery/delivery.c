@@ -8,6 +8,8 @@
 
 #include <stdlib.h>
 
+/* An idle connection is given back to the server after so long. */
+#define IDLE_MS (30 * 1000)
 /* More than this for each connection, and one more is no luxury. */
 #define PLENTY 16
 
@@ -21,6 +23,7 @@ delivery_new(struct delivery **out, const struct destination *to,
 	d->to = to;
 	d->ledger = ledger;
 	d->stop = stop;
+	d->idle_ms = IDLE_MS;
 	pthread_mutex_init(&d->lock, NULL);
 	pthread_mutex_init(&d->asking, NULL);
 	d->carriers = xcalloc(to->connections, sizeof(struct carrier *));
@@ -66,7 +69,8 @@ load_of(const struct delivery *d)
 		.carriers = carriers,
 		.free = d->to->connections - all->working,
 		.none = all->working == 0,
-		.waits = d->waiting > 0 || d->streams_waiting > 0 ||
+		.waits = d->waiting > 0 ||
+		    (d->streams_waiting > 0 && pool_may_stream(d)) ||
 		    (carriers > 0 && all->full >= carriers),
 		.many = d->waiting >= PLENTY * (carriers + 1),
 		.changing = all->idle > 0 || all->connected < all->working,

@@ -207,7 +207,8 @@ flight_start_over(struct flight *f)
 		f->t->recipients[i].state = STATE_NEW;
 	}
 	f->stage = FLIGHT_WAITS;
-	f->mail_refused = f->stopped = f->ignored = f->dismissed = false;
+	f->mail_refused = f->stopped = f->ignored = false;
+	f->granted = f->dismissed = false;
 	f->replies = f->accepted = f->verdicts = 0;
 	error_clear(&f->t->error);
 }

@@ -59,6 +59,7 @@ struct flight {
 	bool mail_refused;
 	bool stopped; /* every message would fare the same */
 	bool ignored; /* its verdict means nothing */
+	bool granted; /* 354 has come, and the content has not been sent */
 	bool dismissed; /* 421 was the answer to it */
 	struct smtp_reply suspicion; /* the reply to MAIL, if to be looked at */
 	size_t replies; /* read so far */
@@ -79,8 +80,8 @@ int flight_recorded(struct flight *f, struct error *e);
 size_t flight_replies(const struct wire *w, const struct transit *t);
 
 /*
- * flight_put - queue it, once its intent is on disk: in one piece, unless the
- *	connection may be gone without our knowing, or the server may have more
+ * flight_put - queue it: without CHUNKING the envelope; with it, and once the
+ *	intent is on disk, all of it in one piece, unless the connection may be gone without our knowing, or the server may have more
  *	replies than we have commands; then the content waits until the
  *	recipients have been accepted. alone: nothing is unanswered before it.
  * flight_put_chunk - queue the content with its BDAT.

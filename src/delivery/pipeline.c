@@ -11,12 +11,15 @@
 
 /*
  * Messages on one connection at once: where their content needs no permission,
- * where it does (one that awaits its verdict, one that has asked, and one whose
- * intent gets on disk meanwhile), and before the server has shown how it answers.
+ * where it does (one that awaits its verdict, one that has asked, and one more
+ * to go out with the content of that), and before the server has shown how it
+ * answers.
  */
 #define WINDOW 16
 #define WINDOW_DATA 3
 #define WINDOW_FIRST 2
+/* Without CHUNKING: what awaits its verdict, and what has asked. */
+#define INTENTS_DATA 2
 /* So many of them keep a connection busy. */
 #define DEEP 4
 #define DEEP_DATA 2
@@ -174,12 +177,47 @@ unlink_first(struct pipeline *p)
 	return f;
 }
 
+/* --- intents --- */
+
+static int
+take_intents(struct pipeline *p, struct error *e)
+{
+	struct ledger_job *job;
+	int rc = 0;
+
+	while ((job = queue_pop(p->recorded)) != NULL) {
+		p->intents--;
+		if (flight_recorded(job->context, e) < 0)
+			rc = -1;
+	}
+	return rc;
+}
+
+/* Nobody borrows the flights once all intents have come back. */
+static void
+await_intents(struct pipeline *p)
+{
+	struct error ignored = { 0 };
+	struct ledger_job *job;
+
+	while (p->intents > 0) {
+		job = queue_wait(p->recorded, -1, deadline_never());
+		queue_push(p->recorded, &job->item);
+		(void)take_intents(p, &ignored);
+	}
+}
+
+/* --- the end of a flight --- */
+
 /* All its replies have been read. */
 static void
 flight_done(struct pipeline *p)
 {
-	struct flight *f = unlink_first(p);
+	struct flight *f;
 
+	if (p->first->submitted && !p->first->recorded)
+		await_intents(p);
+	f = unlink_first(p);
 	p->wire.used = true;
 	if (f->stopped) {
 		if (!p->down) {
@@ -232,8 +270,14 @@ static bool
 may_send(const struct pipeline *p, const struct flight *f,
     const struct flight *before)
 {
-	if (!f->recorded || p->down || p->suspects != NULL ||
-	    stop_level(p->stop) != STOP_NO || !smtp_usable(p->wire.x->smtp))
+	if (stop_level(p->stop) != STOP_NO || !smtp_usable(p->wire.x->smtp))
+		return false;
+	if (f->granted)
+		return f->recorded;
+	if (f->stage != FLIGHT_WAITS || p->down || p->suspects != NULL)
+		return false;
+	/* With DATA it is asked for permission first, and may follow later. */
+	if (p->wire.chunking && !f->recorded)
 		return false;
 	if (before == NULL)
 		return true;
@@ -248,7 +292,7 @@ may_send(const struct pipeline *p, const struct flight *f,
 static void
 submit_intents(struct pipeline *p)
 {
-	size_t ahead = window(p);
+	size_t ahead = p->wire.chunking ? window(p) : INTENTS_DATA;
 
 	if (stop_level(p->stop) != STOP_NO)
 		return;
@@ -261,22 +305,35 @@ submit_intents(struct pipeline *p)
 	}
 }
 
+/* What is due of it. 1: something was queued; 0; -1. */
+static int
+send_next(struct pipeline *p, struct flight *f, const struct flight *before,
+    struct error *e)
+{
+	if (!may_send(p, f, before))
+		return 0;
+	if (f->granted)
+		return replies_go_ahead(&p->wire, f, e) < 0 ? -1 : 1;
+	if (flight_put(&p->wire, f, before == NULL) == 0)
+		return 1;
+	*e = f->t->error;
+	return -1;
+}
+
 static int
 send_waiting(struct pipeline *p, struct error *e)
 {
 	const struct flight *before = NULL;
-	bool ended = false, put = false;
+	bool ended = false, sent = false;
+	int rc;
 
 	for (struct flight *f = p->first; f != NULL; f = f->next) {
-		if (f->stage == FLIGHT_WAITS) {
-			if (!may_send(p, f, before))
-				break;
-			put = true;
-			if (flight_put(&p->wire, f, before == NULL) < 0) {
-				*e = f->t->error;
-				return -1;
-			}
-		}
+		rc = send_next(p, f, before, e);
+		if (rc < 0)
+			return -1;
+		if (f->stage == FLIGHT_WAITS)
+			break;
+		sent = sent || rc > 0;
 		ended = ended || f->stage == FLIGHT_ENDED;
 		before = f;
 	}
@@ -284,7 +341,7 @@ send_waiting(struct pipeline *p, struct error *e)
 	if (smtp_flush(p->wire.x->smtp, e) < 0)
 		return -1;
 	/* Nobody answers before it has been sent. */
-	if (put)
+	if (sent)
 		p->since = clock_monotonic_ms();
 	for (; p->wire.ends > 0; p->wire.ends--)
 		crash_point("after_end");
@@ -331,7 +388,8 @@ read_replies(struct pipeline *p, struct error *e)
 		if (rc > 0)
 			flight_done(p);
 	}
-	if (more)
+	/* Words before the content are about the content: they are heard there. */
+	if (more && !(p->first != NULL && p->first->granted))
 		return too_many(p, e);
 	if (smtp_owed(p->wire.x->smtp) == 0 && p->wire.used)
 		atomic_store(&p->wire.manners->in_step, true);
@@ -358,20 +416,6 @@ hear_out(struct pipeline *p)
 }
 
 /* --- a round --- */
-
-static int
-take_intents(struct pipeline *p, struct error *e)
-{
-	struct ledger_job *job;
-	int rc = 0;
-
-	while ((job = queue_pop(p->recorded)) != NULL) {
-		p->intents--;
-		if (flight_recorded(job->context, e) < 0)
-			rc = -1;
-	}
-	return rc;
-}
 
 /* Nothing more will be sent: those that wait go back. */
 static void
@@ -445,20 +489,6 @@ pipeline_round(
 }
 
 /* --- when the connection is lost --- */
-
-/* Nobody borrows the flights once all intents have come back. */
-static void
-await_intents(struct pipeline *p)
-{
-	struct error ignored = { 0 };
-	struct ledger_job *job;
-
-	while (p->intents > 0) {
-		job = queue_wait(p->recorded, -1, deadline_never());
-		queue_push(p->recorded, &job->item);
-		(void)take_intents(p, &ignored);
-	}
-}
 
 /* Was it closed while it was idle, with a word of farewell at most? */
 static bool

@@ -30,6 +30,7 @@ struct delivery {
 	const struct destination *to; /* borrowed, as are the next two */
 	struct ledger *ledger;
 	const struct stop *stop;
+	int64_t idle_ms; /* after so long a connection is given back */
 
 	/*
 	 * Transits that wait: those that are complete, and those whose content

@@ -136,12 +136,22 @@ end_for_nobody(struct wire *w, struct flight *f, struct error *e)
 	return or_why(flight_put_lone_dot(w, f), f, e);
 }
 
+int
+replies_go_ahead(struct wire *w, struct flight *f, struct error *e)
+{
+	int rc = flight_put_data(w, f);
+
+	f->granted = false;
+	if (f->stage == FLIGHT_ENDED)
+		owe_verdicts(w, f);
+	return or_why(rc, f, e);
+}
+
 static int
 take_data(struct wire *w, struct flight *f, const struct smtp_reply *reply,
     struct error *e)
 {
 	bool nobody = f->mail_refused || f->accepted == 0;
-	int rc;
 
 	if (is_bad_sequence(nobody, reply))
 		return out_of_place(w, "DATA", reply, e);
@@ -154,10 +164,8 @@ take_data(struct wire *w, struct flight *f, const struct smtp_reply *reply,
 		return out_of_place(w, "DATA", reply, e);
 	if (nobody)
 		return end_for_nobody(w, f, e);
-	rc = flight_put_data(w, f);
-	if (f->stage == FLIGHT_ENDED)
-		owe_verdicts(w, f);
-	return or_why(rc, f, e);
+	f->granted = true;
+	return 0;
 }
 
 /* The octets of such a BDAT may be read as commands: away from here. */

@@ -18,6 +18,9 @@
 int replies_take(struct wire *w, struct flight *f,
     const struct smtp_reply *reply, struct error *e);
 
+/* replies_go_ahead - queue the content of one that was granted it. 0, or -1. */
+int replies_go_ahead(struct wire *w, struct flight *f, struct error *e);
+
 /* replies_await_verdict - is the next one that to the end of data? */
 bool replies_await_verdict(const struct flight *f);
 

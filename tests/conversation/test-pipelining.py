@@ -50,9 +50,12 @@ def test_many_messages_share_a_connection(way):
     equal(sink.connections, 1)
 
 
-@each(*[(way, stage, reply) for way in WAYS for stage in ("MAIL", "RCPT", "END")
-        for reply in ("550 5.1.1 no", "451 4.3.0 later")])
-def test_a_refusal_in_the_middle_concerns_that_message_only(way, stage, reply):
+@each(*[(f"{way}, {stage} {reply}", way, stage, reply)
+        for way in WAYS for stage in ("MAIL", "RCPT", "DATA", "END")
+        for reply in ("550 5.1.1 no", "451 4.3.0 later")
+        if (way, stage) != ("chunking", "DATA")])
+def test_a_refusal_in_the_middle_concerns_that_message_only(
+        _, way, stage, reply):
     def judge(session, argument):
         return of_message(7, reply)(
             session, argument if stage == "MAIL" else b"")
@@ -100,6 +103,88 @@ def test_no_message_joins_the_transaction_of_a_refused_one():
     equal(sorted(a.recipients[0] for a in sink.accepted),
           ["ann@kit.test"] * 2 + ["bob@kit.test"] * 2)
     assert all(len(a.recipients) == 1 for a in sink.accepted)
+
+
+def test_no_large_message_joins_the_transaction_of_a_refused_one():
+    """It has the connection for itself, after the refused one."""
+    boxes = [peers.Pop3Server([mail.simple(n, body)])
+             for n, body in ((7, b"x\r\n"), (8, b"y" * 70 + b"\r\n" * 200000))]
+    sink = peers.SmtpSink(keywords=WAYS["chunking"])
+    sink.session = Lax
+    rider = postrider.Postrider()
+    rider.write([box.account(name, recipient=f"{name}@kit.test")
+                 for name, box in zip(("ann", "bob"), boxes)],
+                {"home": sink.destination(connections=1)})
+    rider.fetch(status=UNAVAILABLE)
+    equal([a.recipients for a in sink.accepted], [["bob@kit.test"]])
+    equal(sink.connections, 1)
+
+
+class Ignorant(peers.SmtpSession):
+    """Offers CHUNKING and has none; what follows BDAT is read as commands."""
+    code = ""
+
+    def do_bdat(self, _):
+        self.reply(f"{Ignorant.code} what is that")
+        return True
+
+
+@each("500 5.5.1", "501 5.5.4", "502 5.5.1", "504 5.5.4")
+def test_a_server_that_knows_no_bdat_is_asked_in_another_way(code):
+    Ignorant.code = code
+    sink = peers.SmtpSink(keywords=WAYS["chunking"])
+    sink.session = Ignorant
+    box, sink, rider = scene(sink=sink, destination={"connections": 1})
+    rider.fetch()
+    all_once(box, sink)
+    equal((sink.verbs().count("BDAT"), sink.connections), (1, 2))
+    # What it said it can, it still can.
+    verbs = [v for v in sink.verbs() if v in ("MAIL", "RCPT", "DATA")]
+    equal(verbs.count("DATA"), COUNT)
+
+
+class Blind(peers.SmtpSession):
+    """Goes on with DATA though nobody is there to take it (RFC 2920, 3.1)."""
+
+    def do_data(self, argument):
+        if self.sender is None or not self.recipients:
+            self.reply("354 go on anyway")
+            self.server.for_nobody.append(self.content())
+            self.reply("250 2.0.0 kept, for nobody")
+            return True
+        return super().do_data(argument)
+
+
+@each("MAIL", "RCPT")
+def test_what_is_accepted_for_nobody_is_nothing_and_is_not_delivered(stage):
+    def judge(session, argument):
+        return of_message(7, "550 5.1.1 no")(
+            session, argument if stage == "MAIL" else b"")
+    sink = peers.SmtpSink(keywords=WAYS["pipelining"], replies={stage: judge})
+    sink.session, sink.for_nobody = Blind, []
+    box, sink, rider = scene(sink=sink, destination={"connections": 1})
+    rider.fetch(status=UNAVAILABLE)
+    equal(sink.for_nobody, [b""])
+    equal((len(sink.accepted), sink.connections), (COUNT - 1, 1))
+    equal([m.content for m in box.messages], [mail.simple(7)])
+
+
+@each(*WAYS)
+def test_a_reply_that_belongs_to_nothing_closes_the_connection(way):
+    def twice(session, _):
+        seen.append(1)
+        if len(seen) == COUNT:
+            session.send(b"250 2.0.0 kept, and what is the next one for\r\n")
+    seen = []
+    box = peers.Pop3Server(some())
+    again = peers.Pop3Server([mail.simple(COUNT)])
+    sink = peers.SmtpSink(keywords=WAYS[way], replies={"END": twice})
+    rider = postrider.Postrider()
+    rider.write([box.account("ann"), again.account("bob")],
+                {"home": sink.destination(connections=1)})
+    rider.fetch()
+    equal((len(sink.accepted), sink.connections), (COUNT + 1, 2))
+    equal(rider.counts(), {"delivered": COUNT + 1})
 
 
 @each(*WAYS)
@@ -177,13 +262,46 @@ def test_one_connection_is_one():
     equal((sink.connections, Slow.most), (1, 1))
 
 
-def test_a_server_that_wants_no_more_connections_loses_nothing_by_it():
+@each("421 4.7.0 too many", peers.DROP)
+def test_a_server_that_wants_no_more_connections_loses_nothing_by_it(refusal):
+    """And is not asked again for a while."""
     def crowded(session, _):
-        return "421 4.7.0 too many" if session.server.connections > 2 else None
+        return refusal if session.server.connections > 2 else None
     box, sink, rider = slow({"CONNECT": crowded}, connections=8)
     rider.fetch()
     all_once(box, sink, 200)
-    assert sink.connections <= 4, sink.connections
+    assert 3 <= sink.connections <= 4, sink.connections
+
+
+def test_large_and_small_messages_share_the_only_connection():
+    contents = [mail.simple(n, b"z" * 70 + b"\r\n" * (200000 if n % 3 else 1))
+                for n in range(9)]
+    box = peers.Pop3Server(contents)
+    sink = peers.SmtpSink(keywords=WAYS["chunking"])
+    rider = postrider.between(box, sink, {"connections": 1},
+                              after_delivery="delete")
+    rider.fetch()
+    equal(sink.digests(), sorted(map(mail.digest, contents)))
+    equal((box.messages, sink.connections), ([], 1))
+
+
+def test_connections_are_kept_for_the_next_mailbox():
+    boxes = [peers.Pop3Server([mail.simple(n)]) for n in range(5)]
+    sink = peers.SmtpSink(keywords=WAYS["chunking"])
+    rider = postrider.Postrider()
+    rider.write([box.account(f"a{n}") for n, box in enumerate(boxes)],
+                {"home": sink.destination()})
+    rider.fetch()
+    equal((len(sink.accepted), sink.connections), (5, 1))
+
+
+def test_nobody_waits_for_the_answers_to_quit():
+    box, sink, rider = slow({"QUIT": peers.SILENCE}, connections=4)
+    began = time.monotonic()
+    rider.fetch()
+    assert time.monotonic() - began < 20 * tap.SLOWNESS
+    equal(sink.verbs().count("QUIT"), sink.connections)
+    assert sink.connections > 2, sink.connections
 
 
 def test_a_connection_carries_no_more_messages_than_it_may():
