@@ -181,7 +181,7 @@ def test_a_reply_that_belongs_to_nothing_closes_the_connection(way):
     sink = peers.SmtpSink(keywords=WAYS[way], replies={"END": twice})
     rider = postrider.Postrider()
     rider.write([box.account("ann"), again.account("bob")],
-                {"home": sink.destination(connections=1)})
+                {"home": sink.destination(connections=1)}, max_polls=1)
     rider.fetch()
     equal((len(sink.accepted), sink.connections), (COUNT + 1, 2))
     equal(rider.counts(), {"delivered": COUNT + 1})
