@@ -290,7 +290,7 @@ def test_connections_are_kept_for_the_next_mailbox():
     sink = peers.SmtpSink(keywords=WAYS["chunking"])
     rider = postrider.Postrider()
     rider.write([box.account(f"a{n}") for n, box in enumerate(boxes)],
-                {"home": sink.destination()})
+                {"home": sink.destination()}, max_polls=1)
     rider.fetch()
     equal((len(sink.accepted), sink.connections), (5, 1))
 
