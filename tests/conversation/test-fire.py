@@ -21,6 +21,20 @@ from tap import each, equal
 FIRE = int(os.environ.get("POSTRIDER_FIRE", "200")) // tap.SLOWNESS
 COUNT = 6
 RUNS_TO_PEACE = 10
+# What the server offers, and how many connections may be had to it.
+WAYS = [(keywords, connections)
+        for keywords in (("8BITMIME", "SIZE"),
+                         ("8BITMIME", "SIZE", "PIPELINING"),
+                         ("8BITMIME", "SIZE", "PIPELINING", "CHUNKING"))
+        for connections in (1, 4)]
+
+
+class Slow(peers.SmtpSession):
+    """Gives us time to think of another connection."""
+
+    def verdict(self, recipient, data):
+        time.sleep(0.005)
+        super().verdict(recipient, data)
 
 
 class Field:
@@ -28,14 +42,18 @@ class Field:
 
     def __init__(self, seed):
         rng = random.Random(seed)
+        keywords, connections = WAYS[seed % len(WAYS)]
         self.rng = rng
         self.box = peers.Pop3Server([
             mail.simple(n, b"x" * rng.choice((10, 900, 30000)) + b"\r\n")
             for n in range(COUNT)])
-        self.sink = peers.SmtpSink()
+        self.sink = peers.SmtpSink(keywords=keywords)
+        if connections > 1:
+            self.sink.session = Slow
         self.pop3, self.smtp = Cutter(self.box.port), Cutter(self.sink.port)
         self.rider = postrider.between(
-            self.box, self.sink, {"port": self.smtp.port},
+            self.box, self.sink,
+            {"port": self.smtp.port, "connections": connections},
             port=self.pop3.port, after_delivery="delete")
         self.wanted = {m.uid: mail.digest(m.content) for m in self.box.messages}
         self.doubts = collections.Counter()  # UID: times it was in doubt
@@ -116,10 +134,10 @@ def test_with_lines_cut_anywhere_nothing_is_lost_and_no_repeat_is_silent():
       ("smtp from", "smtp", "from"), ("smtp to", "smtp", "to"))
 def test_a_cut_at_octet_after_octet_loses_nothing(_, side, direction):
     """Of one conversation with two messages, from its beginning to its end."""
-    octet, step = 1, max(1, 1600 // FIRE)
-    while True:
+    octet, step, uncut = 1, max(1, 1600 // FIRE), 0
+    while uncut < len(WAYS):
         box = peers.Pop3Server([mail.simple(n) for n in range(2)])
-        sink = peers.SmtpSink()
+        sink = peers.SmtpSink(keywords=WAYS[octet % len(WAYS)][0])
         lines = {"pop3": Cutter(box.port), "smtp": Cutter(sink.port)}
         rider = postrider.between(
             box, sink, {"port": lines["smtp"].port},
@@ -139,8 +157,7 @@ def test_a_cut_at_octet_after_octet_loses_nothing(_, side, direction):
         equal(sorted(set(sink.digests())), wanted, f"cut at {octet}, arrived")
         assert len(sink.accepted) <= 2 + doubt, f"cut at {octet}: a repeat"
         tap.undo()
-        if not line.cut:
-            break
+        uncut = 0 if line.cut else uncut + 1
         octet += step
     assert octet > 50, "the conversation was hardly begun"
 
