@@ -19,7 +19,8 @@ struct chunk {
 
 struct transit_pool {
 	pthread_mutex_t lock; /* guards what follows */
-	int64_t left; /* chunks that may still be handed out; below 0: too many */
+	int64_t
+	    left; /* chunks that may still be handed out; below 0: too many */
 	struct chunk *spare;
 };
 

@@ -1,7 +1,6 @@
 """Commands that are sent ahead of their answers to a mailbox, and what is remembered
 of it from one poll to the next."""
 import select
-import socket
 import time
 
 import mail
@@ -51,13 +50,21 @@ class Hoarder(peers.Pop3Session):
         return lines.pop(0)
 
 
+def more_has_come(session, wait):
+    """Behind the command that is being answered: read already, or to be read."""
+    select.select([session.socket], [], [], wait)
+    session.socket.setblocking(False)
+    try:
+        return session.file.peek(1) != b""
+    finally:
+        session.socket.setblocking(True)
+
+
 class Strict(peers.Pop3Session):
-    """Counts what comes while something is unanswered."""
+    """Notices what comes while something is unanswered."""
 
     def perform(self, what, argument):
-        if select.select([self.socket], [], [], 0.02)[0]:
-            ahead = self.socket.recv(1, socket.MSG_PEEK)
-            self.server.early = self.server.early or ahead != b""
+        self.server.early = more_has_come(self, 0.02) or self.server.early
         return super().perform(what, argument)
 
 
@@ -165,8 +172,7 @@ def test_nothing_is_asked_for_behind_a_large_message():
 
     class Careful(peers.Pop3Session):
         def do_retr(self, argument):
-            if argument == b"2" and select.select(
-                    [self.socket], [], [], 0.3)[0]:
+            if argument == b"2" and more_has_come(self, 0.3):
                 self.server.early = True
             return super().do_retr(argument)
     box, sink, rider = scene(contents, Careful)
@@ -174,6 +180,21 @@ def test_nothing_is_asked_for_behind_a_large_message():
     rider.fetch()
     all_once(sink, contents)
     equal(box.early, False)
+
+
+def test_messages_are_asked_for_ahead_after_many_octets_too():
+    contents = [mail.simple(n, (b"x" * 70 + b"\r\n") * 2000) for n in range(50)]
+
+    class Watcher(peers.Pop3Session):
+        def do_retr(self, argument):
+            if int(argument) > 40 and more_has_come(self, 0.05):
+                self.server.ahead += 1
+            return super().do_retr(argument)
+    box, sink, rider = scene(contents, Watcher)
+    box.ahead = 0
+    rider.fetch()
+    all_once(sink, contents)
+    assert box.ahead > 0
 
 
 def test_deletions_are_asked_for_while_messages_come():
@@ -377,6 +398,14 @@ def test_what_a_server_can_do_is_asked_again_after_a_week():
     rider.fetch(shift=6 * DAY)
     assert "CAPA" not in box.verbs()
     rider.fetch(shift=8 * DAY)
+    assert "CAPA" in box.verbs()
+
+
+def test_what_was_learnt_at_a_time_yet_to_come_is_asked_again():
+    box, sink, rider = scene([])
+    rider.fetch(shift=100 * DAY)
+    box.commands = []
+    rider.fetch()
     assert "CAPA" in box.verbs()
 
 
