@@ -618,9 +618,12 @@ const struct setting settings_table[] = {
 	    .max = 100,
 	    .initial = "8",
 	    .help = "How many connections to the server at once, at most.",
-	    .more = "It begins with one, and opens another while mail waits "
-		    "and each one more makes it faster; all mailboxes share "
-		    "them. A server that wants fewer gets fewer.",
+	    .more = "It begins with one, and opens more while mail waits and "
+		    "more of them make it faster. All mailboxes share them; "
+		    "one that is idle for half a minute is closed. A server "
+		    "that refuses one keeps those that it has, and is not "
+		    "asked again for a minute. Large messages leave one "
+		    "connection to the others; with 1, they take turns.",
 	},
 	{
 	    .section = SECTION_DESTINATION,
@@ -630,8 +633,8 @@ const struct setting settings_table[] = {
 	    .max = MANY,
 	    .initial = "0",
 	    .help = "How many messages on one connection; 0: no limit.",
-	    .more = "Then it is closed and another one opened. Some servers "
-		    "refuse more than a hundred or so.",
+	    .more = "Then it is closed, and another one opened if there is "
+		    "more. Some servers refuse more than a hundred or so.",
 	},
 	{
 	    .section = SECTION_DESTINATION,
