@@ -93,6 +93,8 @@ handover_end(struct handover *h)
 void
 handover_break(struct handover *h)
 {
+	if (h->t == NULL)
+		return;
 	if (!h->submitted) {
 		transit_free(&h->t);
 		return;

@@ -10,7 +10,7 @@
 struct handover {
 	struct session *s; /* borrowed */
 	struct delivery *to; /* borrowed */
-	struct transit *t; /* ours until it is submitted */
+	struct transit *t; /* ours until it is submitted; NULL: has come back */
 	bool submitted;
 	bool unwanted; /* the delivery has given up on it */
 };

@@ -82,7 +82,6 @@ forget(struct recall *r)
 	r->changed = r->changed || r->server.capa[0] != '\0';
 	r->server.capa[0] = '\0';
 	r->server.learned = 0;
-	r->known = false;
 }
 
 static bool

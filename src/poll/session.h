@@ -92,8 +92,13 @@ struct session {
  */
 int transfer_run(struct session *s, struct error *e);
 
-/* transfer_forget - what has come and was not handed over is not wanted. */
+/*
+ * transfer_forget - what has come and was not handed over is not wanted.
+ * transfer_came_back - a transit has come back, and is about to be freed: perhaps
+ *	before its message was handed over to its end.
+ */
 void transfer_forget(struct session *s);
+void transfer_came_back(struct session *s, const struct transit *t);
 
 /*
  * settle_due - send DELE for what is due, and, without pipelining, read the

@@ -220,12 +220,32 @@ transfer_forget(struct session *s)
 	}
 }
 
+void
+transfer_came_back(struct session *s, const struct transit *t)
+{
+	for (struct intake *m = s->parked; m != NULL; m = m->next)
+		if (m->out.t == t)
+			m->out.t = NULL;
+}
+
+/* Those that a transit could not hold are on their way, and wait for their end. */
+static size_t
+unfinished(const struct session *s)
+{
+	size_t n = 0;
+
+	for (const struct intake *m = s->parked; m != NULL; m = m->next)
+		n += m->out.submitted && m->out.t != NULL;
+	return n;
+}
+
 static bool
 may_hand_over(const struct session *s, const struct intake *m)
 {
 	if (m->doubtful && !s->sizes_are_estimates)
 		return false;
-	return !s->job->account->ordered || s->in_flight == 0;
+	return !s->job->account->ordered || m->out.submitted ||
+	    s->in_flight == unfinished(s);
 }
 
 static int

@@ -1,5 +1,6 @@
 """Commands that are sent ahead of their answers to a mailbox, and what is remembered
 of it from one poll to the next."""
+import io
 import select
 import time
 
@@ -90,6 +91,7 @@ class Hasty(Loser):
 
 class Refuser(peers.Pop3Session):
     """The same, and refuses what came with the command before."""
+    first = b""
 
     def line(self):
         rest = self.__dict__.setdefault("rest", [])
@@ -100,8 +102,19 @@ class Refuser(peers.Pop3Session):
         if not data:
             raise peers.Closed
         first, *more = data.splitlines(True)
-        rest.extend(more)
-        return first
+        if first.startswith(self.first):
+            rest.extend(more)
+            return first
+        self.file = io.BytesIO(data)
+        self.line = self.rest_of
+        return self.line()
+
+    def rest_of(self):
+        line = self.file.readline()
+        if line:
+            return line
+        del self.line
+        return self.line()
 
 
 # --- what is sent ahead -------------------------------------------------------------
@@ -117,7 +130,7 @@ def test_messages_are_asked_for_ahead():
 def test_headers_are_asked_for_ahead():
     class TopHoarder(Hoarder):
         verb = b"TOP"
-    contents = some(30)
+    contents = some(150)
     box, sink, rider = scene(contents, capabilities=("TOP", "PIPELINING", "USER"),
                              replies={"UIDL": "-ERR no", "TOP": [None]})
     rider.fetch()
@@ -129,11 +142,31 @@ def test_headers_are_asked_for_ahead():
             if not self.__dict__.get("warm"):
                 line = peers.Pop3Session.line(self)
                 self.warm = line.startswith(b"TOP")
+                equal(self.warm and more_has_come(self, 0.1), False)
                 return line
             return super().line()
     box.session = AfterFirst
     rider.fetch()
     all_once(sink, contents)
+    equal(box.connections, 2)
+
+
+def test_sizes_of_messages_known_by_their_headers_ask_no_question():
+    contents = some(3)
+    box, sink, rider = scene([Message(c, octets=len(c) + 7) for c in contents],
+                             capabilities=("TOP", "PIPELINING", "USER"),
+                             replies={"UIDL": "-ERR no"})
+    rider.fetch()
+    all_once(sink, contents)
+    equal([c for c in box.commands if c.startswith(b"UIDL ")], [])
+
+
+def test_sizes_that_nobody_tells_ask_no_question():
+    contents = some(3)
+    box, sink, rider = scene(contents, replies={"LIST": "-ERR no"})
+    rider.fetch()
+    all_once(sink, contents)
+    equal([c for c in box.commands if c.startswith(b"UIDL ")], [])
 
 
 def test_a_header_that_is_refused_among_those_asked_ahead_is_had_by_retr():
@@ -143,16 +176,20 @@ def test_a_header_that_is_refused_among_those_asked_ahead_is_had_by_retr():
                              replies={"UIDL": "-ERR no", "TOP": no})
     rider.fetch()
     all_once(sink, contents)
+    equal(box.connections, 1)
     box.replies["TOP"] = [None]
     rider.fetch()
     all_once(sink, contents)
 
 
-@each(("not offered", OFFERED[:-1], "auto"), ("switched off", OFFERED, "no"))
-def test_nothing_is_sent_ahead_where_that_is(_, capabilities, setting):
+@each(("not offered", OFFERED[:-1], "auto", {}),
+      ("switched off", OFFERED, "no", {}),
+      ("not offered, and headers are asked for", ("TOP",), "auto",
+       {"UIDL": "-ERR no"}))
+def test_nothing_is_sent_ahead_where_that_is(_, capabilities, setting, replies):
     contents = some(5)
     box, sink, rider = scene(contents, Strict, capabilities, pipelining=setting,
-                             after_delivery="delete")
+                             after_delivery="delete", replies=replies)
     box.early = False
     rider.fetch()
     all_once(sink, contents)
@@ -197,6 +234,23 @@ def test_messages_are_asked_for_ahead_after_many_octets_too():
     assert box.ahead > 0
 
 
+@each(("by number", 300, 100, 128), ("by octets", 60, 140000, 31))
+def test_while_no_verdict_comes_what_is_asked_for_is_bounded(_, count, size, most):
+    contents = [mail.simple(n, b"x" * 70 + b"\r\n" + b"body\r\n" * (size // 6))
+                for n in range(count)]
+    asked = []
+
+    def slow(session, _):
+        if not asked:
+            time.sleep(1)
+            asked.append(box.verbs().count("RETR"))
+    sink = peers.SmtpSink(replies={"END": slow})
+    box, sink, rider = scene(contents, sink=sink, ordered=True)
+    rider.fetch()
+    all_once(sink, contents)
+    assert 1 < asked[0] <= most, asked
+
+
 def test_deletions_are_asked_for_while_messages_come():
     contents = some(400)
     box, sink, rider = scene(contents, after_delivery="delete")
@@ -206,6 +260,52 @@ def test_deletions_are_asked_for_while_messages_come():
     last_retr = len(verbs) - 1 - verbs[::-1].index("RETR")
     assert verbs.index("DELE") < last_retr
     equal((box.messages, verbs[-1]), ([], "QUIT"))
+
+
+def test_more_deletions_than_may_be_outstanding_wait_for_their_turn():
+    contents = some(300)
+
+    class Halting(peers.Pop3Session):
+        """Answers nothing for a while, and many verdicts come meanwhile."""
+        def do_retr(self, argument):
+            if argument in (b"64", b"100", b"140"):
+                time.sleep(0.7)
+            return super().do_retr(argument)
+    box, sink, rider = scene(contents, Halting, after_delivery="delete")
+    rider.fetch()
+    all_once(sink, contents)
+    equal((box.messages, box.connections), ([], 1))
+
+
+def test_a_deletion_is_asked_for_while_a_verdict_is_awaited():
+    contents = some(2)
+
+    def slow(session, _):
+        until = time.monotonic() + 5
+        while sink.accepted and "DELE" not in box.verbs():
+            assert time.monotonic() < until
+            time.sleep(0.01)
+    sink = peers.SmtpSink(replies={"END": slow}, keywords=("CHUNKING",))
+    box, sink, rider = scene(contents, sink=sink, after_delivery="delete",
+                             ordered=True)
+    rider.fetch()
+    equal((box.messages, len(sink.accepted)), ([], 2))
+
+
+def test_quit_is_sent_with_the_last_deletions():
+    class Last(peers.Pop3Session):
+        def do_dele(self, argument):
+            if argument == b"3":
+                self.server.followed = more_has_come(self, 2)
+            return super().do_dele(argument)
+    box, sink, rider = scene(some(3))
+    rider.fetch()
+    box.session = Last
+    rider.write([box.account("ann", recipient="ann@kit.test",
+                             after_delivery="delete")],
+                {"home": sink.destination()})
+    rider.fetch()
+    equal((box.messages, box.followed), ([], True))
 
 
 def test_a_deletion_that_is_refused_among_others_stays_owed():
@@ -251,10 +351,86 @@ def test_a_server_that_breaks_under_it_is_spared_it_from_then_on(_, session):
     rider.fetch()
     equal((len(sink.accepted), box.connections - connections), (13, 1))
     # After a month it is given another chance.
+    connections = box.connections
     rider.fetch(shift=31 * DAY)
+    equal(box.connections - connections, 2)
     box.messages = [Message(c) for c in some(5, 200)]
     rider.fetch(shift=32 * DAY)
     equal(len(sink.accepted), 18)
+
+
+def test_a_server_that_refuses_messages_asked_for_ahead_is_spared_it():
+    class Particular(Refuser):
+        first = b"RETR"
+    contents = some(8)
+    box, sink, rider = scene(contents, Particular, after_delivery="delete")
+    rider.fetch()
+    all_once(sink, contents)
+    equal((box.messages, box.connections), ([], 2))
+    equal(rider.query("SELECT pipelining FROM server"), [("broken",)])
+
+
+@each(("the first of many", b"1", 10, 2), ("in the middle", b"7", 10, 1),
+      ("the only one", b"1", 1, 1))
+def test_a_message_that_is_refused_keeps_no_other(_, which, count, connections):
+    contents = some(count)
+    box, sink, rider = scene(contents, replies={"RETR": (
+        lambda session, argument: "-ERR no" if argument == which else None)})
+    rider.fetch(status=LATER)
+    wanted = {"delivered": count - 1, "deferred": 1}
+    equal(rider.counts(), {k: n for k, n in wanted.items() if n})
+    equal(box.connections, connections)
+    pipelining = rider.query("SELECT pipelining FROM server")
+    assert pipelining in ([("",)], [("proven",)]), pipelining
+
+
+def test_a_message_that_must_not_be_sent_is_no_fault_of_the_session():
+    contents = some(6)
+    contents[0] = b"X: y\r\n" * 3000 + contents[0]
+    box, sink, rider = scene(
+        [Message(c, octets=100 if n == 0 else None)
+         for n, c in enumerate(contents)], max_size="10K")
+    rider.fetch(status=UNAVAILABLE)
+    equal((rider.counts(), box.connections), ({"held": 1, "delivered": 5}, 1))
+
+
+def test_a_server_that_is_told_to_take_it_and_does_not_is_spared_it_at_once():
+    contents = some(8)
+    box, sink, rider = scene(contents, Loser, timeout="1s", pipelining="yes")
+    rider.fetch()
+    all_once(sink, contents)
+
+
+@each(("without a reason", "-ERR no", 2), ("for good", "-ERR [SYS/PERM] no", 1))
+def test_a_listing_that_is_refused(_, words, connections):
+    box, sink, rider = scene(some(2), replies={"STAT": words})
+    assert rider.run("fetch").status != 0
+    equal(box.connections, connections)
+    assert rider.query("SELECT * FROM server WHERE pipelining = 'broken'") == []
+
+
+def test_what_breaks_where_nothing_was_sent_ahead_is_no_reason_against_it():
+    box, sink, rider = scene(some(2), capabilities=OFFERED[:-1])
+    rider.fetch()
+    box.replies["AUTH"] = [DROP, None]
+    box.messages.append(Message(mail.simple(7)))
+    rider.fetch()
+    equal(len(sink.accepted), 3)
+    equal(rider.query("SELECT pipelining FROM server"), [("",)])
+
+
+def test_a_cut_after_the_listing_is_no_reason_to_doubt_what_is_known():
+    box, sink, rider = scene(some(2), capabilities=OFFERED[:-1])
+    rider.fetch()
+    seen = []
+
+    def cut(session, argument):
+        seen.append(argument)
+        return DROP
+    box.replies["RETR"] = [cut]
+    box.messages.append(Message(mail.simple(7)))
+    rider.fetch(status=LATER)
+    equal(seen, [b"3"])
 
 
 def test_a_cut_with_many_asked_for_loses_nothing_and_blames_none():
@@ -270,6 +446,19 @@ def test_a_cut_with_many_asked_for_loses_nothing_and_blames_none():
     all_once(sink, contents)
     equal((box.messages, box.connections), ([], 2))
     equal(rider.query("SELECT pipelining FROM server"), [("proven",)])
+
+
+def test_cuts_at_several_messages_blame_none():
+    contents = some(40)
+    seen = []
+
+    def cut(session, argument):
+        seen.append(argument)
+        return DROP if len(seen) in (12, 25, 31) else None
+    box, sink, rider = scene(contents, replies={"RETR": cut})
+    rider.fetch()
+    all_once(sink, contents)
+    equal(box.connections, 4)
 
 
 @each(("hangs up", DROP, 2), ("stays silent", SILENCE, 2))
@@ -304,6 +493,85 @@ def test_an_answer_too_many_does_not_get_into_a_message():
     all_once(sink, contents)
 
 
+def test_an_answer_too_many_does_not_get_into_a_header():
+    contents = some(10)
+
+    class Chatty(peers.Pop3Session):
+        def do_top(self, argument):
+            if argument.startswith(b"3 ") and not self.server.said:
+                self.server.said = True
+                self.reply("+OK by the way")
+            return super().do_top(argument)
+    box, sink, rider = scene(contents, Chatty, ("TOP", "PIPELINING", "USER"),
+                             replies={"UIDL": "-ERR no"})
+    box.said = False
+    for _ in range(2):
+        rider.fetch()
+    all_once(sink, contents)
+
+
+@each(("ahead", "auto"), ("one by one", "no"))
+def test_a_message_may_begin_like_an_answer_when_asked_for(_, setting):
+    contents = [b"+OK by the way\r\n" + c for c in some(4)]
+    box, sink, rider = scene(contents, pipelining=setting)
+    rider.fetch()
+    all_once(sink, contents)
+
+
+def refused_early(session, _):
+    session.reply("354 go on")
+    time.sleep(0.3)
+    session.reply("550 5.7.1 no")
+    raise peers.Closed
+
+
+@each(("is refused", refused_early), ("is lost", lambda session, _: (
+    session.reply("354 go on"), time.sleep(0.3), DROP)[-1]))
+def test_a_large_message_whose_size_is_asked_about_when_its_transaction(_, end):
+    large = mail.simple(1, b"x" * 70 + b"\r\n" + b"large\r\n" * 60000)
+    contents = [large, *some(4, 10)]
+
+    def uid(session, argument):
+        if argument:
+            time.sleep(1)
+    sink = peers.SmtpSink(replies={"DATA": [end, None]}, keywords=())
+    box, sink, rider = scene([Message(c, octets=len(c) + 7) for c in contents],
+                             sink=sink, replies={"UIDL": uid})
+    rider.run("fetch")
+    counts = rider.counts()
+    equal(counts.pop("held", 0) + counts.pop("deferred", 0), 1)
+    equal(counts, {"delivered": 4})
+    all_once(sink, contents[1:])
+
+
+def test_in_order_a_message_far_larger_than_listed_keeps_none_waiting():
+    large = mail.simple(1, b"x" * 70 + b"\r\n" + b"large\r\n" * 90000)
+    contents = [*some(3), large, *some(3, 10)]
+
+    def slow(session, _):
+        time.sleep(0.2)
+    sink = peers.SmtpSink(replies={"END": slow})
+    box, sink, rider = scene([Message(c, octets=300) for c in contents],
+                             sink=sink, ordered=True)
+    rider.fetch()
+    all_once(sink, contents)
+
+
+def test_a_cut_at_the_question_of_sizes_does_not_keep_it_from_being_asked_again():
+    contents = some(5)
+    cuts = []
+
+    def cut(session, argument):
+        if argument and not cuts:
+            cuts.append(argument)
+            return DROP
+    box, sink, rider = scene([Message(c, octets=len(c) + 7) for c in contents],
+                             replies={"UIDL": cut})
+    rider.fetch()
+    all_once(sink, contents)
+    equal(box.connections, 2)
+
+
 def test_sizes_that_are_estimates_are_believed_after_one_question():
     contents = some(20)
     box, sink, rider = scene([Message(c, octets=len(c) + 7) for c in contents],
@@ -330,12 +598,16 @@ def test_a_mailbox_numbered_anew_with_many_asked_for_delivers_no_wrong_message()
     equal(box.messages, [])
 
 
-def test_stopped_with_many_asked_for_the_session_ends_in_order():
+@each(("all are there", b""), ("one is refused", b"30"))
+def test_stopped_with_many_asked_for_the_session_ends_in_order_when(_, refused):
     contents = some(60)
 
     class Slow(peers.Pop3Session):
         def do_retr(self, argument):
             time.sleep(0.1)
+            if argument == refused:
+                self.reply("-ERR no")
+                return True
             return super().do_retr(argument)
     box, sink, rider = scene(contents, Slow, after_delivery="delete")
     running = rider.start("fetch")
@@ -352,26 +624,52 @@ def test_stopped_with_many_asked_for_the_session_ends_in_order():
     all_once(sink, contents)
 
 
+def test_stopped_while_it_is_asked_whether_sizes_are_estimates():
+    contents = some(60)
+
+    class Slow(peers.Pop3Session):
+        def do_retr(self, argument):
+            time.sleep(0.1)
+            return super().do_retr(argument)
+    box, sink, rider = scene(
+        [Message(c, octets=len(c) + 7) for c in contents], Slow, replies={
+            "UIDL": lambda session, argument: "-ERR no" if argument else None})
+    running = rider.start("fetch")
+    while b"RETR 5" not in box.commands:
+        time.sleep(0.01)
+    running.signal()
+    running.wait()
+    equal((box.verbs()[-1], sink.accepted), ("QUIT", []))
+
+
 # --- what is remembered ---------------------------------------------------------------
 
 
 class AllAtOnce(peers.Pop3Session):
     """Answers the login only when STAT and UIDL have come as well."""
+    all = [b"STAT\r\n", b"UIDL\r\n"]
 
     def line(self):
         lines = self.__dict__.setdefault("lines", [])
         if not lines:
             lines.append(super().line())
             if lines[0].startswith(b"AUTH "):
-                lines.append(super().line())
-                lines.append(super().line())
-                equal(lines[1:], [b"STAT\r\n", b"UIDL\r\n"])
+                for _ in self.all:
+                    lines.append(super().line())
+                equal(lines[1:], self.all)
         return lines.pop(0)
+
+
+class AllWithSizes(AllAtOnce):
+    """And LIST."""
+    all = AllAtOnce.all + [b"LIST\r\n"]
 
 
 def test_the_second_poll_logs_in_and_lists_in_one_step():
     box, sink, rider = scene(some(3))
     rider.fetch()
+    # It has delivered something, so the listing is to be looked at again.
+    box.session = AllWithSizes
     rider.fetch()
     box.session, box.commands = AllAtOnce, []
     rider.fetch()
@@ -394,10 +692,25 @@ def test_without_pipelining_the_second_poll_is_spared_questions():
 def test_what_a_server_can_do_is_asked_again_after_a_week():
     box, sink, rider = scene([])
     rider.fetch()
+    equal(rider.query("SELECT name FROM server"),
+          [(f"localhost:{box.port} none",)])
     box.commands = []
     rider.fetch(shift=6 * DAY)
     assert "CAPA" not in box.verbs()
     rider.fetch(shift=8 * DAY)
+    assert "CAPA" in box.verbs()
+    box.commands = []
+    rider.fetch(shift=9 * DAY)
+    assert "CAPA" not in box.verbs()
+
+
+def test_what_a_server_can_do_is_asked_again_after_a_login_in_vain():
+    box, sink, rider = scene([])
+    rider.fetch()
+    box.replies["AUTH"], box.commands = ["-ERR [AUTH] no", None], []
+    rider.fetch(status=AUTH)
+    assert "CAPA" not in box.verbs()
+    rider.fetch()
     assert "CAPA" in box.verbs()
 
 
@@ -485,14 +798,15 @@ def test_a_message_of_an_unchanged_listing_is_deleted_when_its_time_has_come():
     equal(box.messages, [])
 
 
-def test_new_settings_are_heeded_with_an_unchanged_listing():
-    box, sink, rider = scene(some(3))
+@each(("keep", "delete"), ("keep 14d", "keep 1h"))
+def test_new_settings_are_heeded_with_an_unchanged_listing(before, after):
+    box, sink, rider = scene(some(3), after_delivery=before)
     for _ in range(2):
         rider.fetch()
     rider.write([box.account("ann", recipient="ann@kit.test",
-                             after_delivery="delete")],
+                             after_delivery=after)],
                 {"home": sink.destination()})
-    rider.fetch()
+    rider.fetch(shift=2 * 3600)
     equal(box.messages, [])
 
 
@@ -513,11 +827,23 @@ def test_in_order_a_message_waits_for_the_one_before():
     contents = some(12)
 
     def slow(session, _):
-        if len(sink.accepted) % 3 == 0:
-            time.sleep(0.05)
-    sink = peers.SmtpSink(keywords=("PIPELINING", "CHUNKING"),
-                          replies={"END": slow})
+        equal(more_has_come(session, 0.05), False)
+    sink = peers.SmtpSink(keywords=("PIPELINING",), replies={"END": slow})
     box, sink, rider = scene(contents, Hoarder, sink=sink, ordered=True)
+    rider.fetch()
+    equal(sink.connections, 1)
+    equal([a.digest() for a in sink.accepted], list(map(mail.digest, contents)))
+
+
+def test_in_order_a_large_message_waits_too():
+    large = mail.simple(1, b"x" * 70 + b"\r\n" + b"large\r\n" * 90000)
+    contents = [mail.simple(0), large, mail.simple(2)]
+
+    def slow(session, _):
+        equal(more_has_come(session, 0.3), False)
+        equal(sink.connections, 1)
+    sink = peers.SmtpSink(keywords=("PIPELINING",), replies={"END": slow})
+    box, sink, rider = scene(contents, sink=sink, ordered=True)
     rider.fetch()
     equal([a.digest() for a in sink.accepted], list(map(mail.digest, contents)))
 
