@@ -21,8 +21,12 @@ from tap import each, equal
 FIRE = int(os.environ.get("POSTRIDER_FIRE", "200")) // tap.SLOWNESS
 COUNT = 6
 RUNS_TO_PEACE = 10
-# What the server offers, and how many connections may be had to it.
-WAYS = [(keywords, connections)
+# What the mailbox offers, what the server does, and how many connections may be had
+# to it.
+MAILBOXES = [("USER", "UIDL", "TOP", "SASL PLAIN", *more)
+             for more in ((), ("PIPELINING",))]
+WAYS = [(capabilities, keywords, connections)
+        for capabilities in MAILBOXES
         for keywords in (("8BITMIME", "SIZE"),
                          ("8BITMIME", "SIZE", "PIPELINING"),
                          ("8BITMIME", "SIZE", "PIPELINING", "CHUNKING"))
@@ -42,11 +46,11 @@ class Field:
 
     def __init__(self, seed):
         rng = random.Random(seed)
-        keywords, connections = WAYS[seed % len(WAYS)]
+        capabilities, keywords, connections = WAYS[seed % len(WAYS)]
         self.rng = rng
         self.box = peers.Pop3Server([
             mail.simple(n, b"x" * rng.choice((10, 900, 30000)) + b"\r\n")
-            for n in range(COUNT)])
+            for n in range(COUNT)], capabilities=capabilities)
         self.sink = peers.SmtpSink(keywords=keywords)
         if connections > 1:
             self.sink.session = Slow
