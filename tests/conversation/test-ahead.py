@@ -604,7 +604,7 @@ def test_stopped_with_many_asked_for_the_session_ends_in_order_when(_, refused):
 
     class Slow(peers.Pop3Session):
         def do_retr(self, argument):
-            time.sleep(0.1)
+            time.sleep(0.05)
             if argument == refused:
                 self.reply("-ERR no")
                 return True
@@ -629,7 +629,7 @@ def test_stopped_while_it_is_asked_whether_sizes_are_estimates():
 
     class Slow(peers.Pop3Session):
         def do_retr(self, argument):
-            time.sleep(0.1)
+            time.sleep(0.05)
             return super().do_retr(argument)
     box, sink, rider = scene(
         [Message(c, octets=len(c) + 7) for c in contents], Slow, replies={
