@@ -302,9 +302,14 @@ pop3_uid(struct pop3 *p, uint32_t number, struct slice *uid, struct error *e)
 {
 	struct slice line;
 	uint32_t told;
+	int rc;
 
-	if (pop3_expect(p, POP3_UID, number, e) < 0 ||
-	    pop3_receive(p, POP3_REPLY_MAX, &line, e) < 0)
+	stream_grace(p->stream, POP3_GRACE_MS);
+	rc = pop3_expect(p, POP3_UID, number, e);
+	if (rc == 0)
+		rc = pop3_receive(p, POP3_REPLY_MAX, &line, e);
+	stream_grace(p->stream, 0);
+	if (rc < 0)
 		return -1;
 	if (p->last.status == POP3_ERR)
 		return error_set(e, ERR_REFUSED, "%s refused %s: \"%.200s\"",

@@ -38,8 +38,8 @@ enum pop3_verb {
 
 /*
  * So that a session can be ended in order, STOP_SOON does not break off
- * pop3_drain, pop3_dele, pop3_noop, pop3_quit, and the reply to pop3_retr, but
- * leaves each so much time.
+ * pop3_uid, pop3_drain, pop3_dele, pop3_noop, pop3_quit, and the reply to
+ * pop3_retr, but leaves each so much time.
  */
 #define POP3_GRACE_MS (5 * 1000)
 

@@ -666,8 +666,8 @@ stop_ends_a_wait_but_not_what_ends_a_session(void **state)
 	assert_int_equal(stop_new(&stop, &e), 0);
 	peer_start(&peer,
 	    STEPS(MAILDROP, "C: RETR 1", "S: +OK", "PAUSE", "S: late", "S: .",
-		"C: DELE 2", "S: +OK", "C: NOOP", "S: +OK", "C: QUIT",
-		"S: +OK"),
+		"C: UIDL 3", "PAUSE", "S: +OK 3 c", "C: DELE 2", "S: +OK",
+		"C: NOOP", "S: +OK", "C: QUIT", "S: +OK"),
 	    TLS_NONE);
 	assert_int_equal(pop3_open(&pop3, &peer.at, stop, &e), 0);
 	assert_int_equal(pop3_login(pop3, &l, "s3cret", &e), 0);
@@ -677,6 +677,7 @@ stop_ends_a_wait_but_not_what_ends_a_session(void **state)
 	assert_error(&e, ERR_STOPPED, "RETR");
 	error_clear(&e);
 	assert_int_equal(pop3_drain(pop3, 1000, &e), 0);
+	assert_int_equal(pop3_uid(pop3, 3, &content, &e), 0);
 	assert_int_equal(pop3_dele(pop3, 2, &e), 0);
 	assert_int_equal(pop3_noop(pop3, &e), 0);
 	assert_int_equal(pop3_quit(pop3, &e), 0);
