@@ -153,6 +153,7 @@ def refuse_senders(reply, null_sender_too):
 
 def test_a_server_that_refuses_every_sender_stops_the_run():
     box, sink, rider = scene({"MAIL": refuse_senders("550 5.1.8 no", True)}, 10,
+                             destination={"connections": 1},
                              after_delivery="delete")
     result = rider.fetch(status=UNAVAILABLE)
     tap.contains(result.err, "takes no mail from here")
