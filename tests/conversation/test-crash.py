@@ -25,7 +25,9 @@ WAYS = {"alone": (("8BITMIME",), 1),
 def scene(way="pipelining"):
     box = peers.Pop3Server([mail.simple(n) for n in range(COUNT)])
     sink = peers.SmtpSink(keywords=WAYS[way][0])
-    return box, sink, postrider.between(box, sink, after_delivery="delete")
+    # How many may be in doubt is a matter of each connection.
+    return box, sink, postrider.between(box, sink, {"connections": 1},
+                                        after_delivery="delete")
 
 
 def delivered_and_not_lost(box, sink):

@@ -12,7 +12,9 @@ def scene(replies, count=1, mailbox=None, destination=None, sink=None, **account
     box = peers.Pop3Server([mail.simple(n) for n in range(count)],
                            **(mailbox or {}))
     to = peers.SmtpSink(replies=replies, **(sink or {}))
-    return box, to, postrider.between(box, to, destination, **account)
+    # On one, what comes after what is known.
+    return box, to, postrider.between(
+        box, to, {"connections": 1, **(destination or {})}, **account)
 
 
 def nothing_deleted(box):
@@ -153,7 +155,6 @@ def refuse_senders(reply, null_sender_too):
 
 def test_a_server_that_refuses_every_sender_stops_the_run():
     box, sink, rider = scene({"MAIL": refuse_senders("550 5.1.8 no", True)}, 10,
-                             destination={"connections": 1},
                              after_delivery="delete")
     result = rider.fetch(status=UNAVAILABLE)
     tap.contains(result.err, "takes no mail from here")
