@@ -400,7 +400,8 @@ carrier_make(struct carrier **out, struct delivery *d, struct error *e)
 		.recorded = c->recorded,
 		.others_wait = pool_others_wait,
 		.others = d,
-		.timeout_ms = d->to->at.timeout_ms };
+		.timeout_ms = d->to->at.timeout_ms,
+		.senders_refused = &d->manners.senders_refused };
 	pipeline_init(
 	    &c->pipeline, &c->x, d->to, &d->manners, d->stop, c->recorded);
 	return 0;

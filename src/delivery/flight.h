@@ -21,6 +21,7 @@ struct manners {
 	atomic_bool in_step; /* a message has had its replies, and no more */
 	atomic_bool lockstep; /* replies got out of step: one at a time */
 	atomic_bool no_chunking; /* it promises CHUNKING and has none */
+	atomic_uint senders_refused; /* in a row, for good */
 };
 
 /* A connection, as all flights on it see it. */

@@ -72,12 +72,13 @@ take_mail(struct wire *w, struct flight *f, const struct smtp_reply *reply,
 	if (reply->code / 100 == 3)
 		return out_of_place(w, "MAIL", reply, e);
 	if (reply->code < 300) {
-		w->x->senders_refused = 0;
+		atomic_store(w->x->senders_refused, 0);
 		return 0;
 	}
 	f->mail_refused = true;
 	if (reply->code >= 500 &&
-	    ++w->x->senders_refused >= SENDERS_REFUSED_MAX &&
+	    atomic_fetch_add(w->x->senders_refused, 1) + 1 >=
+		SENDERS_REFUSED_MAX &&
 	    policy_reply(STAGE_MAIL, reply) != POLICY_STOP_DESTINATION)
 		f->suspicion = *reply;
 	else

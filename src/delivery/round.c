@@ -89,7 +89,9 @@ question_suspects(struct pipeline *p)
 		p->why = f->t->error;
 		flight_untried(w, f, &p->why, true);
 	}
-	w->x->senders_refused = 0;
+	/* Whoever is refused next is refused for the same reason. */
+	if (senders)
+		atomic_store(w->x->senders_refused, 0);
 }
 
 /* --- sending --- */
@@ -115,7 +117,8 @@ may_send(const struct pipeline *p, const struct flight *f,
 		return true;
 	if (!atomic_load(&p->wire.manners->in_step))
 		return false;
-	if (before->stage != FLIGHT_ENDED || p->wire.x->senders_refused > 0)
+	if (before->stage != FLIGHT_ENDED ||
+	    atomic_load(p->wire.x->senders_refused) > 0)
 		return false;
 	return !p->wire.chunking || p->wire.proven;
 }

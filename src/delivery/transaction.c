@@ -13,10 +13,11 @@ judge(struct transaction *x, struct transit *t, enum policy_stage stage,
     struct transit_recipient *r, const struct smtp_reply *reply)
 {
 	if (stage == STAGE_MAIL && reply->code >= 500 &&
-	    ++x->senders_refused >= SENDERS_REFUSED_MAX) {
+	    atomic_fetch_add(x->senders_refused, 1) + 1 >=
+		SENDERS_REFUSED_MAX) {
 		if (!judge_takes_null_sender(x->smtp))
 			return judge_stop(t, reply, x->destination);
-		x->senders_refused = 0;
+		atomic_store(x->senders_refused, 0);
 	}
 	return judge_reply(t, stage, r, reply, x->destination);
 }
@@ -96,7 +97,7 @@ send_envelope(struct transaction *x, struct transit *t, size_t *accepted)
 		return ATTEMPT_AGAIN;
 	if (reply.code >= 300)
 		return judge(x, t, STAGE_MAIL, NULL, &reply);
-	x->senders_refused = 0;
+	atomic_store(x->senders_refused, 0);
 	for (size_t i = 0; i < t->recipient_count; i++) {
 		struct transit_recipient *r = &t->recipients[i];
 

@@ -9,6 +9,7 @@
 #include "ledger/ledger.h"
 #include "smtp/smtp.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 /* What transactions on one connection after the other share. */
@@ -22,7 +23,8 @@ struct transaction {
 					    * waiting? NULL: there is not */
 	void *others; /* borrowed */
 	int64_t timeout_ms; /* how long a peer may be silent */
-	unsigned senders_refused; /* in a row, for good */
+	atomic_uint *senders_refused; /* borrowed: in a row, for good, on any
+				       * connection there */
 	struct ledger_job intent; /* of the message under way */
 	struct ledger_change change;
 };

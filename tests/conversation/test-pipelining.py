@@ -273,6 +273,18 @@ def test_a_server_that_wants_no_more_connections_loses_nothing_by_it(refusal):
     assert 3 <= sink.connections <= 4, sink.connections
 
 
+def test_a_server_that_is_against_us_holds_two_messages_whatever_connections():
+    """No more are refused for good before it is asked whether it is them."""
+    def refuse(session, _):
+        against = len(session.server.accepted) >= 60
+        return "550 5.1.8 no" if against else None
+    box, sink, rider = slow({"MAIL": refuse}, connections=4)
+    result = rider.run("fetch")
+    tap.contains(result.err, "takes no mail from here")
+    assert sink.connections > 1, sink.connections
+    assert rider.counts().get("held", 0) <= 2, rider.counts()
+
+
 def test_large_and_small_messages_share_the_only_connection():
     contents = [mail.simple(n, b"z" * 70 + b"\r\n" * (200000 if n % 3 else 1))
                 for n in range(9)]

@@ -85,8 +85,8 @@ def test_of_several_reports_each_goes_to_its_own_sender():
     rider.fetch()
     equal(sorted(a.recipients for a in sink.accepted),
           sorted([s] for s in senders))
-    for a in sink.accepted:
-        equal([parsed(a)["To"]], a.recipients)
+    equal([[parsed(a)["To"]] for a in sink.accepted],
+          [a.recipients for a in sink.accepted])
     equal(box.messages, [])
 
 

@@ -17,8 +17,10 @@ MEMORY_KIB = 24 << 10
 def scene(replies, count=1, destination=None, sink=None, **account):
     box = peers.Pop3Server([mail.simple(n) for n in range(count)])
     to = peers.SmtpSink(replies=replies, **(sink or {}))
-    return box, to, postrider.between(box, to, destination,
-                                      after_delivery="delete", **account)
+    # On one, what comes after what is known.
+    return box, to, postrider.between(
+        box, to, {"connections": 1, **(destination or {})},
+        after_delivery="delete", **account)
 
 
 # For those who keep us waiting. Others may, on a busy machine, for a second.

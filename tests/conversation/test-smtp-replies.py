@@ -12,7 +12,9 @@ def scene(replies, count=1, mailbox=None, destination=None, sink=None, **account
     box = peers.Pop3Server([mail.simple(n) for n in range(count)],
                            **(mailbox or {}))
     to = peers.SmtpSink(replies=replies, **(sink or {}))
-    return box, to, postrider.between(box, to, destination, **account)
+    # On one, what comes after what is known.
+    return box, to, postrider.between(
+        box, to, {"connections": 1, **(destination or {})}, **account)
 
 
 def nothing_deleted(box):
