@@ -49,6 +49,7 @@ struct session {
 	bool listed; /* the plan is made and recorded */
 
 	bool sizes_are_estimates; /* seen: a message of another size */
+	bool one_by_one; /* seen: one too large to come behind others */
 
 	struct pop3 *pop3; /* owned; NULL: closed while verdicts wait */
 	bool pipelining; /* commands are sent ahead in this session */
@@ -65,6 +66,7 @@ struct session {
 	/* Messages that have come and are not handed over yet; owned. */
 	struct intake *parked, **last_parked;
 	size_t parked_count;
+	size_t parked_submitted; /* of these: deliveries wait for their ends */
 	uint64_t parked_octets;
 	bool identifying; /* UIDL n is outstanding for one of them */
 	size_t next_take; /* of the plan's, to be asked for */
@@ -92,8 +94,13 @@ struct session {
  */
 int transfer_run(struct session *s, struct error *e);
 
-/* transfer_forget - what has come and was not handed over is not wanted. */
+/*
+ * transfer_forget - what has come and was not handed over is not wanted.
+ * transfer_settled - the verdict on a transit is there: should its message be one
+ * of these, nothing more of it is wanted.
+ */
 void transfer_forget(struct session *s);
+void transfer_settled(struct session *s, struct transit *t);
 
 /*
  * settle_due - send DELE for what is due, and, without pipelining, read the
