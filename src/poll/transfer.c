@@ -521,7 +521,7 @@ is_taking(const struct session *s)
 {
 	return !s->give_up &&
 	    (s->next_take < s->plan.take_count ||
-		s->coming + s->parked_count > 0);
+		s->coming + s->parked_count > 0 || s->identifying);
 }
 
 static int

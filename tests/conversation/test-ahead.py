@@ -577,8 +577,8 @@ def test_a_verdict_before_it_is_known_which_message_that_was_is_heeded():
     box, sink, rider = scene(messages, Slow, sink=sink, after_delivery="delete")
     rider.fetch(status=LATER)
     all_once(sink, [m.content for m in messages[1:]])
-    equal((box.messages, rider.states()[messages[0].uid]),
-          ([messages[0]], "deferred"))
+    equal((box.messages, rider.states()[messages[0].uid], box.connections),
+          ([messages[0]], "deferred", 1))
     rider.fetch()
     all_once(sink, [m.content for m in messages])
 
