@@ -277,7 +277,7 @@ close_session(struct session *s)
 	listing_free(&s->listing);
 	s->deleted_count = s->refused_count = s->due_count = 0;
 	s->next_take = 0;
-	s->deletes = s->identifying = false;
+	s->deletes = s->identifying = s->in_step_unsure = false;
 }
 
 /* Nothing has changed since the last poll, which had nothing to do. */

@@ -69,6 +69,7 @@ struct session {
 	size_t parked_submitted; /* of these: deliveries wait for their ends */
 	uint64_t parked_octets;
 	bool identifying; /* UIDL n is outstanding for one of them */
+	bool in_step_unsure; /* a RETR was refused: was that one answer? */
 	size_t next_take; /* of the plan's, to be asked for */
 	const struct plan_entry *last_asked; /* of them */
 

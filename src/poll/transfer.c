@@ -229,7 +229,7 @@ transfer_forget(struct session *s)
 static bool
 is_unproven(const struct session *s, const struct intake *m)
 {
-	return m->doubtful && !s->sizes_are_estimates;
+	return s->in_step_unsure || (m->doubtful && !s->sizes_are_estimates);
 }
 
 void
@@ -274,7 +274,7 @@ hand_over(struct session *s, struct error *e)
 
 /* --- what the mailbox answers --- */
 
-/* One that is of another size than listed is not handed over before. */
+/* Until it is known which message that was, none is handed over. */
 static int
 ask_who(struct session *s, struct intake *m, struct error *e)
 {
@@ -337,7 +337,9 @@ identify(struct session *s, struct error *e)
 		    (unsigned long)listed->number);
 		return identify_failed(s, listed, e);
 	}
-	s->sizes_are_estimates = true;
+	s->in_step_unsure = false;
+	for (const struct intake *m = s->parked; m != NULL; m = m->next)
+		s->sizes_are_estimates = s->sizes_are_estimates || m->doubtful;
 	return 0;
 }
 
@@ -364,12 +366,15 @@ receive_message(struct session *s, struct error *e)
 
 	ahead_drop(s);
 	if (intake_receive(m, e) < 0) {
+		/* An answer too many would make the next one another's. */
+		s->in_step_unsure = s->in_step_unsure ||
+		    (e->kind == ERR_REFUSED && !m->begun && s->coming > 0);
 		suspect(s, m, e);
 		return fail(m, e);
 	}
 	recall_one_came(s);
 	park(s, m);
-	if (m->doubtful && !s->sizes_are_estimates && ask_who(s, m, e) < 0)
+	if (is_unproven(s, m) && ask_who(s, m, e) < 0)
 		return lose(s, e);
 	return hand_over(s, e);
 }

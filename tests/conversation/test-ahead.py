@@ -304,6 +304,38 @@ def test_an_answer_too_many_does_not_get_into_a_message():
     all_once(sink, contents)
 
 
+def test_a_refusal_too_many_makes_no_message_another():
+    messages = [Message(mail.simple(n)) for n in range(10, 30)]
+    equal(len({m.octets for m in messages}), 1)
+
+    class Stutterer(peers.Pop3Session):
+        def do_retr(self, argument):
+            if argument == b"12" and not self.server.stuttered:
+                self.server.stuttered = True
+                self.reply("-ERR no")
+                self.reply("-ERR I said no")
+                return True
+            return super().do_retr(argument)
+    box, sink, rider = scene(messages, Stutterer, after_delivery="delete")
+    box.stuttered = False
+    rider.fetch(status=LATER)
+    # The second refusal is taken for the answer to the command behind.
+    all_once(sink, [m.content for m in messages[:11] + messages[13:]])
+    equal(box.messages, messages[11:13])
+    rider.fetch()
+    all_once(sink, [m.content for m in messages])
+    equal(box.messages, [])
+
+
+def test_after_a_refusal_the_others_come_in_the_same_session():
+    contents = some(20)
+    box, sink, rider = scene(contents, replies={
+        "RETR": [None] * 11 + ["-ERR no", None]})
+    rider.fetch(status=LATER)
+    all_once(sink, contents[:11] + contents[12:])
+    equal(box.connections, 1)
+
+
 def test_sizes_that_are_estimates_are_believed_after_one_question():
     contents = some(20)
     box, sink, rider = scene([Message(c, octets=len(c) + 7) for c in contents],
