@@ -10,7 +10,8 @@
 struct asked {
 	enum pop3_verb verb; /* RETR, UID or DELE */
 	uint32_t number;
-	struct intake *intake; /* RETR: owned; UID: borrowed */
+	struct intake *intake; /* RETR: owned */
+	const struct listing_entry *listed; /* UID: borrowed */
 	int64_t message; /* DELE: the ledger's row */
 };
 

@@ -63,6 +63,37 @@ handover_refuse(struct handover *h, const char *words)
 	delivery_refuse(h->to, h->t, words);
 }
 
+/*
+ * The delivery may take it before those that it must not overtake, and wait for
+ * its end; or wait for the end of another, which waits for us, and we for room in
+ * this one's pipe.
+ */
+static bool
+may_begin(const struct handover *h)
+{
+	const struct session *s = h->s;
+
+	if (s->job->account->ordered && !h->t->report &&
+	    s->in_flight + s->parked_count > 0)
+		return false;
+	return s->parked_submitted == 0;
+}
+
+static int
+begin(struct handover *h, struct error *e)
+{
+	if (!may_begin(h)) {
+		h->untimely = true;
+		return error_set(e, ERR_PROTOCOL,
+		    "the mailbox gives more than it lists, too much to wait "
+		    "for the messages before it");
+	}
+	if (transit_open_end(h->t, e) < 0)
+		return -1;
+	submit(h);
+	return 0;
+}
+
 /* Into the pipe; the delivery learns of it when that is full. */
 int
 handover_pass(struct handover *h, struct slice content, struct error *e)
@@ -71,9 +102,8 @@ handover_pass(struct handover *h, struct slice content, struct error *e)
 		transit_try_write(h->t, &content);
 		if (content.len == 0)
 			return 0;
-		if (transit_open_end(h->t, e) < 0)
+		if (begin(h, e) < 0)
 			return -1;
-		submit(h);
 	}
 	if (transit_write(
 		h->t, content, deadline_never(), h->s->job->stop, e) == 0)
@@ -93,8 +123,6 @@ handover_end(struct handover *h)
 void
 handover_break(struct handover *h)
 {
-	if (h->t == NULL)
-		return;
 	if (!h->submitted) {
 		transit_free(&h->t);
 		return;

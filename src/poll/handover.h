@@ -10,9 +10,10 @@
 struct handover {
 	struct session *s; /* borrowed */
 	struct delivery *to; /* borrowed */
-	struct transit *t; /* ours until it is submitted; NULL: has come back */
+	struct transit *t; /* ours until it is submitted */
 	bool submitted;
 	bool unwanted; /* the delivery has given up on it */
+	bool untimely; /* too large to come behind others */
 };
 
 /*
@@ -31,7 +32,8 @@ int64_t handover_first_failed(const struct session *s, const struct row *row);
 
 /*
  * handover_pass - append content. Returns 0, or -1: ERR_REFUSED and `unwanted`
- * when the delivery has given up, ERR_STOPPED, ERR_SYSTEM.
+ * when the delivery has given up; ERR_PROTOCOL and `untimely` when it has to wait
+ * for others, and is too large for that; ERR_STOPPED, ERR_SYSTEM.
  */
 int handover_pass(struct handover *h, struct slice content, struct error *e);
 

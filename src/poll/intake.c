@@ -211,10 +211,8 @@ intake_receive(struct intake *m, struct error *e)
 int
 intake_end(struct intake **m, struct error *e)
 {
-	/* Without one, there is a verdict already. */
-	if ((*m)->out.t != NULL &&
-	    (listing_check_whole((*m)->listed, (*m)->read, e) < 0 ||
-		pass_end(*m, e) < 0))
+	if (listing_check_whole((*m)->listed, (*m)->read, e) < 0 ||
+	    pass_end(*m, e) < 0)
 		return -1;
 	intake_free(m);
 	return 0;

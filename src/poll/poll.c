@@ -271,14 +271,13 @@ recognise(struct session *s, struct plan_input *in, struct error *e)
 static void
 close_session(struct session *s)
 {
-	transfer_forget(s);
 	ahead_cancel(s);
 	plan_free(&s->plan);
 	rows_free(&s->rows);
 	listing_free(&s->listing);
 	s->deleted_count = s->refused_count = s->due_count = 0;
 	s->next_take = 0;
-	s->deletes = s->identifying = false;
+	s->deletes = s->identifying = s->in_step_unsure = false;
 }
 
 /* Nothing has changed since the last poll, which had nothing to do. */
@@ -338,6 +337,8 @@ run_session(struct session *s, struct error *e)
 	if (rc > 0) {
 		phase(s, POLL_MOVING);
 		rc = transfer_run(s, e);
+		/* A delivery may be waiting for the end of one of them. */
+		transfer_forget(s);
 		if (settle_all(s, e) < 0)
 			rc = -1;
 	}

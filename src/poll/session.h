@@ -49,6 +49,7 @@ struct session {
 	bool listed; /* the plan is made and recorded */
 
 	bool sizes_are_estimates; /* seen: a message of another size */
+	bool one_by_one; /* seen: one too large to come behind others */
 
 	struct pop3 *pop3; /* owned; NULL: closed while verdicts wait */
 	bool pipelining; /* commands are sent ahead in this session */
@@ -65,8 +66,10 @@ struct session {
 	/* Messages that have come and are not handed over yet; owned. */
 	struct intake *parked, **last_parked;
 	size_t parked_count;
+	size_t parked_submitted; /* of these: deliveries wait for their ends */
 	uint64_t parked_octets;
 	bool identifying; /* UIDL n is outstanding for one of them */
+	bool in_step_unsure; /* a RETR was refused: was that one answer? */
 	size_t next_take; /* of the plan's, to be asked for */
 	const struct plan_entry *last_asked; /* of them */
 
@@ -94,11 +97,11 @@ int transfer_run(struct session *s, struct error *e);
 
 /*
  * transfer_forget - what has come and was not handed over is not wanted.
- * transfer_came_back - a transit has come back, and is about to be freed: perhaps
- *	before its message was handed over to its end.
+ * transfer_settled - the verdict on a transit is there: should its message be one
+ * of these, nothing more of it is wanted.
  */
 void transfer_forget(struct session *s);
-void transfer_came_back(struct session *s, const struct transit *t);
+void transfer_settled(struct session *s, struct transit *t);
 
 /*
  * settle_due - send DELE for what is due, and, without pipelining, read the

@@ -302,7 +302,7 @@ settle(struct session *s, struct transit *t, struct error *e)
 
 	s->in_flight--;
 	s->in_flight_octets -= t->octets;
-	transfer_came_back(s, t);
+	transfer_settled(s, t);
 	if (t->job.rc < 0) {
 		*e = t->job.error;
 		s->give_up = true;

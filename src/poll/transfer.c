@@ -156,6 +156,10 @@ give_up_message(const struct intake *m, struct error *e)
 	error_clear(e);
 	if (m->out.unwanted)
 		return intake_skip_rest(s, e);
+	if (m->out.untimely) {
+		s->one_by_one = true;
+		return 1;
+	}
 	if (recall_retreat(s, &why))
 		return 1;
 	/* A message that breaks the session must not block those behind it. */
@@ -191,6 +195,7 @@ park(struct session *s, struct intake *m)
 	*s->last_parked = m;
 	s->last_parked = &m->next;
 	s->parked_count++;
+	s->parked_submitted += m->out.submitted;
 	s->parked_octets += m->listed->octets;
 }
 
@@ -205,6 +210,7 @@ unpark(struct session *s, struct intake *m)
 	if (*at == NULL)
 		s->last_parked = at;
 	s->parked_count--;
+	s->parked_submitted -= m->out.submitted;
 	s->parked_octets -= m->listed->octets;
 	return m;
 }
@@ -220,32 +226,34 @@ transfer_forget(struct session *s)
 	}
 }
 
-void
-transfer_came_back(struct session *s, const struct transit *t)
+static bool
+is_unproven(const struct session *s, const struct intake *m)
 {
-	for (struct intake *m = s->parked; m != NULL; m = m->next)
-		if (m->out.t == t)
-			m->out.t = NULL;
+	return s->in_step_unsure || (m->doubtful && !s->sizes_are_estimates);
 }
 
-/* Those that a transit could not hold are on their way, and wait for their end. */
-static size_t
-unfinished(const struct session *s)
+void
+transfer_settled(struct session *s, struct transit *t)
 {
-	size_t n = 0;
+	struct intake *m = s->parked;
 
-	for (const struct intake *m = s->parked; m != NULL; m = m->next)
-		n += m->out.submitted && m->out.t != NULL;
-	return n;
+	while (m != NULL && m->out.t != t)
+		m = m->next;
+	if (m == NULL)
+		return;
+	/* If it was another message, this number must not be deleted. */
+	if (is_unproven(s, m))
+		t->delete_after = false;
+	unpark(s, m);
+	intake_free(&m);
 }
 
 static bool
 may_hand_over(const struct session *s, const struct intake *m)
 {
-	if (m->doubtful && !s->sizes_are_estimates)
+	if (is_unproven(s, m))
 		return false;
-	return !s->job->account->ordered || m->out.submitted ||
-	    s->in_flight == unfinished(s);
+	return !s->job->account->ordered || s->in_flight == s->parked_submitted;
 }
 
 static int
@@ -266,13 +274,13 @@ hand_over(struct session *s, struct error *e)
 
 /* --- what the mailbox answers --- */
 
-/* One that is of another size than listed is not handed over before. */
+/* Until it is known which message that was, none is handed over. */
 static int
 ask_who(struct session *s, struct intake *m, struct error *e)
 {
-	struct asked a = {
-		.verb = POP3_UID, .number = m->listed->number, .intake = m
-	};
+	struct asked a = { .verb = POP3_UID,
+		.number = m->listed->number,
+		.listed = m->listed };
 
 	if (s->identifying)
 		return 0;
@@ -296,26 +304,42 @@ lose(struct session *s, struct error *e)
 	return again ? 1 : -1;
 }
 
+/* It is the message's fault, unless its verdict has come meanwhile. */
+static int
+identify_failed(
+    struct session *s, const struct listing_entry *listed, struct error *e)
+{
+	struct intake *m = s->parked;
+
+	while (m != NULL && m->listed != listed)
+		m = m->next;
+	return m != NULL ? fail(unpark(s, m), e) : lose(s, e);
+}
+
 static int
 identify(struct session *s, struct error *e)
 {
-	struct intake *m = ahead_first(s)->intake;
+	const struct listing_entry *listed = ahead_first(s)->listed;
 	struct slice uid;
 
 	ahead_drop(s);
 	s->identifying = false;
-	if (pop3_uid(s->pop3, m->listed->number, &uid, e) < 0) {
+	if (pop3_uid(s->pop3, listed->number, &uid, e) < 0) {
+		if (e->kind == ERR_STOPPED)
+			return -1;
 		if (e->kind != ERR_REFUSED)
-			return lose(s, e);
+			return identify_failed(s, listed, e);
 		error_clear(e);
-	} else if (!slice_equal(uid, m->listed->uid)) {
+	} else if (!slice_equal(uid, listed->uid)) {
 		error_set(e, ERR_PROTOCOL,
 		    "the mailbox has changed while it was being read: message "
 		    "%lu is another one now",
-		    (unsigned long)m->listed->number);
-		return fail(unpark(s, m), e);
+		    (unsigned long)listed->number);
+		return identify_failed(s, listed, e);
 	}
-	s->sizes_are_estimates = true;
+	s->in_step_unsure = false;
+	for (const struct intake *m = s->parked; m != NULL; m = m->next)
+		s->sizes_are_estimates = s->sizes_are_estimates || m->doubtful;
 	return 0;
 }
 
@@ -342,12 +366,15 @@ receive_message(struct session *s, struct error *e)
 
 	ahead_drop(s);
 	if (intake_receive(m, e) < 0) {
+		/* An answer too many would make the next one another's. */
+		s->in_step_unsure = s->in_step_unsure ||
+		    (e->kind == ERR_REFUSED && !m->begun && s->coming > 0);
 		suspect(s, m, e);
 		return fail(m, e);
 	}
 	recall_one_came(s);
 	park(s, m);
-	if (m->doubtful && !s->sizes_are_estimates && ask_who(s, m, e) < 0)
+	if (is_unproven(s, m) && ask_who(s, m, e) < 0)
 		return lose(s, e);
 	return hand_over(s, e);
 }
@@ -436,12 +463,16 @@ may_ask(const struct session *s, const struct plan_entry *next)
 {
 	const struct plan_entry *last = s->last_asked;
 
-	if (window_is_full(s, next) || ahead_room(s) == 0)
+	if (window_is_full(s, next) || ahead_room(s) == 0 ||
+	    s->parked_submitted > 0)
 		return false;
-	if (s->job->account->ordered && !is_small(next))
+	if (s->job->account->ordered && (s->one_by_one || !is_small(next)))
 		return s->in_flight + s->coming + s->parked_count == 0;
 	if (s->coming + s->parked_count == 0)
 		return true;
+	/* Sizes that are taken for estimates park no message. */
+	if (s->one_by_one && !s->sizes_are_estimates)
+		return false;
 	return s->coming < COMING_MAX && !s->identifying &&
 	    !s->recall.stepping && is_small(next) && is_small(last);
 }
@@ -495,7 +526,7 @@ is_taking(const struct session *s)
 {
 	return !s->give_up &&
 	    (s->next_take < s->plan.take_count ||
-		s->coming + s->parked_count > 0);
+		s->coming + s->parked_count > 0 || s->identifying);
 }
 
 static int

@@ -21,12 +21,12 @@ def some(count, start=0):
 
 
 def scene(contents, session=None, capabilities=OFFERED, sink=None, replies=None,
-          **account):
+          destination=None, **account):
     box = peers.Pop3Server(contents, capabilities=capabilities, replies=replies)
     if session:
         box.session = session
     sink = sink or peers.SmtpSink()
-    return box, sink, postrider.between(box, sink, **account)
+    return box, sink, postrider.between(box, sink, destination, **account)
 
 
 def all_once(sink, contents):
@@ -574,6 +574,38 @@ def test_a_cut_does_not_keep_the_question_of_sizes_from_being_asked_again(
     equal(box.connections, 2)
 
 
+def test_a_refusal_too_many_makes_no_message_another():
+    messages = [Message(mail.simple(n)) for n in range(10, 30)]
+    equal(len({m.octets for m in messages}), 1)
+
+    class Stutterer(peers.Pop3Session):
+        def do_retr(self, argument):
+            if argument == b"12" and not self.server.stuttered:
+                self.server.stuttered = True
+                self.reply("-ERR no")
+                self.reply("-ERR I said no")
+                return True
+            return super().do_retr(argument)
+    box, sink, rider = scene(messages, Stutterer, after_delivery="delete")
+    box.stuttered = False
+    rider.fetch(status=LATER)
+    # The second refusal is taken for the answer to the command behind.
+    all_once(sink, [m.content for m in messages[:11] + messages[13:]])
+    equal(box.messages, messages[11:13])
+    rider.fetch()
+    all_once(sink, [m.content for m in messages])
+    equal(box.messages, [])
+
+
+def test_after_a_refusal_the_others_come_in_the_same_session():
+    contents = some(20)
+    box, sink, rider = scene(contents, replies={
+        "RETR": [None] * 11 + ["-ERR no", None]})
+    rider.fetch(status=LATER)
+    all_once(sink, contents[:11] + contents[12:])
+    equal(box.connections, 1)
+
+
 def test_sizes_that_are_estimates_are_believed_after_one_question():
     contents = some(20)
     box, sink, rider = scene([Message(c, octets=len(c) + 7) for c in contents],
@@ -820,6 +852,83 @@ def test_the_answer_to_quit_is_awaited_only_if(_, after, deleted):
     rider.run("fetch")
     took = time.monotonic() - before
     equal(took > 1.9, deleted > 0)
+
+
+# --- messages that are handed over before they are whole --------------------------------
+
+LONG = (b"x" * 70 + b"\r\n") * 5000
+
+
+def long_ones(count, octets=100_000):
+    """None fits a transit, and all are listed as if they did."""
+    return [Message(mail.simple(n, LONG), octets=octets) for n in range(count)]
+
+
+@each(("in order, ahead", True, "auto"), ("in order, one by one", True, "no"),
+      ("in any order, ahead", False, "auto"),
+      ("in any order, one by one", False, "no"))
+def test_long_messages_that_are_listed_as_short_come_through_one_connection(
+        _, ordered, pipelining):
+    messages = [Message(mail.simple(9)), *long_ones(4), Message(mail.simple(8))]
+    box, sink, rider = scene(messages, destination={"connections": 1},
+                             ordered=ordered, pipelining=pipelining)
+    rider.fetch()
+    arrived = [a.digest() for a in sink.accepted]
+    sent = [mail.digest(m.content) for m in messages]
+    equal(arrived if ordered else sorted(arrived),
+          sent if ordered else sorted(sent))
+
+
+@each(("ahead", "auto"), ("one by one", "no"))
+def test_in_order_a_long_message_comes_through(_, pipelining):
+    contents = [mail.simple(0), mail.simple(1, LONG), mail.simple(2)]
+    box, sink, rider = scene(contents, ordered=True, pipelining=pipelining)
+    rider.fetch()
+    equal([a.digest() for a in sink.accepted], list(map(mail.digest, contents)))
+
+
+@each(("ahead", "auto"), ("one by one", "no"))
+def test_a_session_that_ends_at_the_question_which_message_that_was_keeps_no_other(
+        _, pipelining):
+    messages = [Message(mail.simple(0)), *long_ones(1), Message(mail.simple(2))]
+
+    class Secretive(peers.Pop3Session):
+        def do_uidl(self, argument):
+            if argument:
+                raise peers.Closed
+            return super().do_uidl(argument)
+    box, sink, rider = scene(messages, Secretive, pipelining=pipelining)
+    rider.fetch(status=LATER)
+    all_once(sink, [messages[0].content, messages[2].content])
+    equal(rider.states()[messages[1].uid], "deferred")
+
+
+def test_a_verdict_before_it_is_known_which_message_that_was_is_heeded():
+    messages = long_ones(1) + [Message(mail.simple(n)) for n in range(1, 30)]
+
+    class Slow(peers.Pop3Session):
+        def do_retr(self, argument):
+            if int(argument) > 10:
+                time.sleep(0.03)
+            return super().do_retr(argument)
+
+    class Tired(peers.SmtpSession):
+        def content(self):
+            if not self.server.tired:
+                self.server.tired = True
+                self.file.read(200_000)
+                self.reply("451 4.3.0 tired")
+                raise peers.Closed
+            return super().content()
+    sink = peers.SmtpSink()
+    sink.session, sink.tired = Tired, False
+    box, sink, rider = scene(messages, Slow, sink=sink, after_delivery="delete")
+    rider.fetch(status=LATER)
+    all_once(sink, [m.content for m in messages[1:]])
+    equal((box.messages, rider.states()[messages[0].uid], box.connections),
+          ([messages[0]], "deferred", 1))
+    rider.fetch()
+    all_once(sink, [m.content for m in messages])
 
 
 # --- order ----------------------------------------------------------------------------
