@@ -57,12 +57,12 @@ struct flight {
 	bool chunked; /* BDAT, not DATA */
 	bool reset; /* RSET went before its MAIL */
 	bool mail_refused;
-	bool stopped; /* every message would fare the same */
+	bool stopped; /* a reply said that every message would fare the same */
 	bool ignored; /* its verdict means nothing */
 	bool granted; /* 354 has come, and the content has not been sent */
-	bool dismissed; /* 421 was the answer to it */
 	struct smtp_reply suspicion; /* the reply to MAIL, if to be looked at */
 	size_t replies; /* read so far */
+	size_t dismissed; /* the last of them that was 421, or 0 */
 	size_t accepted; /* recipients */
 	size_t verdicts; /* of them that have been read */
 };

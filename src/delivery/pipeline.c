@@ -219,7 +219,7 @@ flight_done(struct pipeline *p)
 		await_intents(p);
 	f = unlink_first(p);
 	p->wire.used = true;
-	if (f->stopped) {
+	if (f->stopped && f->verdicts == 0) {
 		if (!p->down) {
 			p->down = true;
 			p->why = f->t->error;
@@ -229,7 +229,10 @@ flight_done(struct pipeline *p)
 		f->next = p->suspects;
 		p->suspects = f;
 	} else {
-		if (f->dismissed) {
+		/* Others were accepted: nothing is wrong with the server. */
+		if (f->stopped)
+			error_clear(&f->t->error);
+		if (f->dismissed > 0) {
 			f->t->error = p->wire.farewell;
 			verdict_set_rest(
 			    f->t, STATE_DEFERRED, p->wire.farewell.text);
@@ -496,8 +499,8 @@ was_idle(const struct pipeline *p, const struct flight *f)
 {
 	if (!p->wire.used)
 		return false;
-	return f->dismissed ? f->replies == 1
-			    : f->replies == 0 && f->stage == FLIGHT_ASKED;
+	return f->dismissed > 0 ? f->replies == 1
+				: f->replies == 0 && f->stage == FLIGHT_ASKED;
 }
 
 /* What a server says in the middle of the content is its verdict. */
@@ -542,7 +545,7 @@ static bool
 was_untouched(
     const struct pipeline *p, const struct flight *f, const struct error *why)
 {
-	return p->wire.farewell.kind != ERR_NONE && !f->dismissed &&
+	return p->wire.farewell.kind != ERR_NONE && f->dismissed == 0 &&
 	    f->replies == 0 && (why->kind == ERR_IO || why->kind == ERR_BUSY);
 }
 
@@ -574,7 +577,7 @@ pipeline_lost(struct pipeline *p, const struct error *why)
 		    (first && was_idle(p, f)) || was_untouched(p, f, why);
 
 		if (!spared && asked &&
-		    (flight_in_doubt(f) || f->dismissed ||
+		    (flight_in_doubt(f) || f->dismissed > 0 ||
 			!judge_is_open(f->t) || (first && !blameless))) {
 			settle_lost(p, f, said, first);
 		} else {
