@@ -59,17 +59,21 @@ pipeline_connected(struct pipeline *p)
 }
 
 bool
-pipeline_fits(const struct pipeline *p, struct transit *t)
+pipeline_suits(const struct pipeline *p)
 {
 	const struct smtp_ehlo *ehlo = smtp_ehlo(p->wire.x->smtp);
 
-	if (!ehlo->pipelining || !transit_whole(t) ||
-	    atomic_load(&p->wire.manners->lockstep))
-		return false;
-	/* Whether it is to be held only its octets can tell. */
+	/* Whether a message is to be held only its octets can tell. */
 	if (p->wire.to->hold_eightbit && !ehlo->eightbitmime)
 		return false;
-	return p->replies + flight_replies(&p->wire, t) <= REPLIES_MAX;
+	return ehlo->pipelining && !atomic_load(&p->wire.manners->lockstep);
+}
+
+bool
+pipeline_fits(const struct pipeline *p, struct transit *t)
+{
+	return pipeline_suits(p) && transit_whole(t) &&
+	    p->replies + flight_replies(&p->wire, t) <= REPLIES_MAX;
 }
 
 static size_t

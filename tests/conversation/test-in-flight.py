@@ -385,6 +385,35 @@ def test_a_server_without_the_chunking_that_it_offers_still_has_pipelining():
     are_envelopes(behind[1:-1])
 
 
+class Lesser(Watched):
+    """Behind one name are several servers. The first one leaves with messages on
+    their way, the others offer nothing."""
+
+    def do_ehlo(self, argument):
+        if self.server.connections > 1:
+            self.server.keywords = ("SIZE",)
+        return super().do_ehlo(argument)
+
+    def do_mail(self, argument):
+        if self.server.connections == 1 and self.server.accepted:
+            raise peers.Closed
+        if self.server.connections > 1:
+            self.server.behind.append(self.file.waiting(0))
+        return super().do_mail(argument)
+
+
+@each(("pipelining", PIPELINING), ("chunking", CHUNKING))
+def test_nothing_is_sent_ahead_to_the_next_server_that_does_not_offer_it(_, words):
+    box = peers.Pop3Server(some())
+    sink = peers.SmtpSink(keywords=words)
+    sink.session, sink.behind = Lesser, []
+    rider = postrider.between(box, sink, {"connections": 1},
+                              after_delivery="delete")
+    rider.run("fetch")
+    assert set(sink.behind) == {b""}, sink.behind
+    all_arrive(box, sink, rider, COUNT)
+
+
 def test_the_next_message_follows_a_chunk_whole():
     behind = watched(CHUNKING)
     equal(behind[0], b"")
