@@ -7,7 +7,8 @@ import tap
 from postrider import LATER, UNAVAILABLE
 from tap import each, equal
 
-WAYS = {"pipelining": ("PIPELINING", "8BITMIME", "SIZE"),
+WAYS = {"lockstep": ("8BITMIME", "SIZE"),
+        "pipelining": ("PIPELINING", "8BITMIME", "SIZE"),
         "chunking": ("PIPELINING", "8BITMIME", "SIZE", "CHUNKING")}
 ANN, BOB = TWO = ["ann@kit.test", "bob@kit.test"]
 COUNT = 6
