@@ -30,7 +30,10 @@ flight_new(struct wire *w, struct transit *t)
 	return f;
 }
 
-/* RSET, MAIL, RCPTs, DATA or BDAT, its verdict; and in LMTP a verdict for each recipient. */
+/*
+ * RSET, MAIL, RCPTs, DATA or BDAT, its verdict; and in LMTP a verdict for each
+ * recipient.
+ */
 size_t
 flight_replies(const struct wire *w, const struct transit *t)
 {

@@ -53,6 +53,7 @@ pipeline_connected(struct pipeline *p)
 	w->chunking = smtp_ehlo(w->x->smtp)->chunking &&
 	    !atomic_load(&w->manners->no_chunking);
 	w->proven = w->open = w->used = w->no_bdat = p->down = false;
+	w->goes_on = false;
 	error_clear(&w->farewell);
 	w->ends = 0;
 	p->since = w->idle_since = clock_monotonic_ms();
@@ -549,8 +550,9 @@ static bool
 was_untouched(
     const struct pipeline *p, const struct flight *f, const struct error *why)
 {
-	return p->wire.farewell.kind != ERR_NONE && f->dismissed == 0 &&
-	    f->replies == 0 && (why->kind == ERR_IO || why->kind == ERR_BUSY);
+	return p->wire.farewell.kind != ERR_NONE && !p->wire.goes_on &&
+	    f->dismissed == 0 && f->replies == 0 &&
+	    (why->kind == ERR_IO || why->kind == ERR_BUSY);
 }
 
 /* Whom their refusals concern cannot be asked any more: them. */

@@ -286,6 +286,8 @@ replies_take(struct wire *w, struct flight *f, const struct smtp_reply *reply,
 	bool verdict = replies_await_verdict(f);
 	size_t n = f->replies++;
 
+	if (reply->code != 421 && w->farewell.kind != ERR_NONE)
+		w->goes_on = true;
 	if (reply->code == 421 && !(smtp_is_lmtp(w->x->smtp) && verdict))
 		return take_farewell(w, f, n, reply, e);
 	if (f->reset && n == 0)

@@ -165,6 +165,22 @@ def test_a_server_that_says_421_and_goes_on_is_heard_out():
     equal(len(sink.accepted), COUNT - 1)
 
 
+def test_a_server_that_goes_on_after_421_may_have_read_what_it_does_not_answer():
+    def waver(session):
+        lines = session.answers[2].split(b"\r\n")
+        lines[3] = b"421 4.3.2 perhaps"
+        session.answers[2] = b"\r\n".join(lines)
+        del session.server.accepted[3]
+        session.release(5)
+        raise peers.Closed
+    box, sink, rider = scene(waver)
+    rider.fetch(status=LATER)
+    equal(rider.counts(), {"deferred": 1, "in_doubt": HELD - 5,
+                           "delete_owed": COUNT - 1 - (HELD - 5)})
+    rider.fetch(probe=True, shift=120)
+    all_arrive(box, sink, rider, HELD - 5)
+
+
 @each(0, 3)
 def test_a_farewell_in_the_middle_of_lmtp_is_one_recipients_verdict(which):
     """The next recipient's verdict follows. Nothing more is sent there, whether
