@@ -83,6 +83,20 @@ note_streaming(struct carrier *c, bool streaming)
 
 /* --- several at once --- */
 
+/* Not sent ahead any more, or not to this server. */
+static void
+one_by_one(struct carrier *c)
+{
+	struct transit *t;
+
+	while ((t = pipeline_pull(&c->pipeline)) != NULL) {
+		if (link_is_down(c->d, &t->error))
+			alone_untried(c, t, false, true);
+		else
+			alone_carry(c, t);
+	}
+}
+
 static void
 lost(struct carrier *c, struct error *why)
 {
@@ -99,14 +113,14 @@ lost(struct carrier *c, struct error *why)
 	}
 	if (!pipeline_busy(p))
 		return;
-	/* One after the other, then, in another way. */
-	if (atomic_load(&c->d->manners.lockstep)) {
-		while ((t = pipeline_pull(p)) != NULL)
-			alone_carry(c, t);
+	if (!link_is_down(c->d, why) && link_renew(c, why) == 0) {
+		/* It need not be the same server. */
+		if (!pipeline_suits(p))
+			one_by_one(c);
+		else
+			c->carried = p->count;
 		return;
 	}
-	if (!link_is_down(c->d, why) && link_renew(c, why) == 0)
-		return;
 	if (link_one_too_many(c, why)) {
 		while ((t = pipeline_pull(p)) != NULL)
 			pool_put_back(c->d, t);
@@ -148,6 +162,15 @@ look_at_pool(struct carrier *c)
 	pthread_mutex_unlock(&d->lock);
 }
 
+/* The server wants no mail. Who tries it again does so on a new connection. */
+static void
+stand_down(struct carrier *c)
+{
+	link_set_down(c->d, &c->pipeline.why);
+	if (!pipeline_busy(&c->pipeline))
+		link_close(c);
+}
+
 /* One round of the conversation with what is on its way. */
 static void
 converse(struct carrier *c, bool room)
@@ -160,7 +183,7 @@ converse(struct carrier *c, bool room)
 	if (pipeline_round(p, c->wake_fd, c->look, &e) < 0)
 		lost(c, &e);
 	else if (p->down)
-		link_set_down(c->d, &p->why);
+		stand_down(c);
 	if (p->count < before) {
 		atomic_fetch_add(&c->d->done, before - p->count);
 		c->passed = true;
@@ -212,11 +235,11 @@ carry(struct carrier *c, struct transit *t)
 {
 	struct pipeline *p = &c->pipeline;
 
-	if (link_is_down(c->d, &t->error)) {
-		alone_untried(c, t, false, true);
-		return;
-	}
 	for (;;) {
+		if (link_is_down(c->d, &t->error)) {
+			alone_untried(c, t, false, true);
+			return;
+		}
 		if (!pipeline_busy(p) && link_ready(c, &t->error) < 0) {
 			link_failed(c, t, false);
 			return;
@@ -305,13 +328,14 @@ await_mail(struct carrier *c)
 	t = taken(c, t);
 	if (t != NULL)
 		carry(c, t);
-	else if (deadline_passed(until))
-		c->leaving = true;
+	else
+		c->spare = deadline_passed(until);
 }
 
 /*
  * Whoever submits looks for a thread after it has queued: so either it sees
- * that this one is gone, or this one sees what it has queued.
+ * that this one is gone, or this one sees what it has queued. Others that are
+ * there may be busy for long: mail is left to them only if it has to be.
  */
 static bool
 may_end(struct carrier *c)
@@ -319,14 +343,14 @@ may_end(struct carrier *c)
 	struct delivery *d = c->d;
 
 	pthread_mutex_lock(&d->lock);
-	if (c->told_to_end || d->all.working > 1 ||
+	if (c->told_to_end || (c->leaving && d->all.working > 1) ||
 	    d->waiting + d->streams_waiting == 0) {
 		count(&d->all, &c->own, false);
 		c->own = (struct pool_numbers){ 0 };
 		atomic_store(&c->ended, true);
 	}
 	pthread_mutex_unlock(&d->lock);
-	c->leaving = false;
+	c->leaving = c->spare = false;
 	return atomic_load(&c->ended);
 }
 
@@ -354,7 +378,8 @@ carrier_thread(void *arg)
 	for (;;) {
 		if (pipeline_busy(&c->pipeline))
 			go_on(c);
-		else if ((c->told_to_end || c->leaving) && may_end(c))
+		else if ((c->told_to_end || c->leaving || c->spare) &&
+		    may_end(c))
 			break;
 		else
 			await_mail(c);

@@ -28,8 +28,8 @@ struct carrier {
 	struct deadline look; /* when to see whether another one is due */
 	bool passed; /* one of them has had its verdict */
 	bool streamed; /* the one before came while it was sent */
-	bool
-	    leaving; /* no more mail: nothing came for a while, or others do it */
+	bool leaving; /* no more mail: others do it */
+	bool spare; /* nothing came for a while */
 	bool told_to_end; /* there will be no more mail */
 };
 

@@ -30,7 +30,10 @@ flight_new(struct wire *w, struct transit *t)
 	return f;
 }
 
-/* RSET, MAIL, RCPTs, DATA or BDAT, its verdict; and in LMTP a verdict for each recipient. */
+/*
+ * RSET, MAIL, RCPTs, DATA or BDAT, its verdict; and in LMTP a verdict for each
+ * recipient.
+ */
 size_t
 flight_replies(const struct wire *w, const struct transit *t)
 {
@@ -190,12 +193,17 @@ flight_put(struct wire *w, struct flight *f, bool alone)
 
 /* --- how it ends --- */
 
-/* A MAIL that was refused, or each recipient, is a verdict; so is 421. */
+/*
+ * A MAIL that was refused, or each recipient, is a verdict; so is 421, unless
+ * the server has gone on after it.
+ */
 bool
 flight_in_doubt(const struct flight *f)
 {
-	return f->stage == FLIGHT_ENDED && !f->ignored && judge_is_open(f->t) &&
-	    f->suspicion.code == 0 && !f->stopped && !f->dismissed;
+	bool left = f->dismissed > 0 && f->dismissed == f->replies;
+
+	return f->stage == FLIGHT_ENDED && !f->ignored && !f->mail_refused &&
+	    !left && judge_is_open(f->t);
 }
 
 void
@@ -208,8 +216,9 @@ flight_start_over(struct flight *f)
 	}
 	f->stage = FLIGHT_WAITS;
 	f->mail_refused = f->stopped = f->ignored = false;
-	f->granted = f->dismissed = false;
-	f->replies = f->accepted = f->verdicts = 0;
+	f->granted = false;
+	f->suspicion = (struct smtp_reply){ 0 };
+	f->replies = f->dismissed = f->accepted = f->verdicts = 0;
 	error_clear(&f->t->error);
 }
 

@@ -36,6 +36,7 @@ struct wire {
 	bool open; /* a transaction may be open at the server */
 	bool no_bdat; /* a BDAT was not known: again without CHUNKING */
 	struct error farewell; /* 421: no more is sent, and why */
+	bool goes_on; /* it has answered all the same after that */
 	size_t ends; /* of data that are queued, not sent */
 };
 
@@ -58,12 +59,12 @@ struct flight {
 	bool chunked; /* BDAT, not DATA */
 	bool reset; /* RSET went before its MAIL */
 	bool mail_refused;
-	bool stopped; /* every message would fare the same */
+	bool stopped; /* a reply said that every message would fare the same */
 	bool ignored; /* its verdict means nothing */
 	bool granted; /* 354 has come, and the content has not been sent */
-	bool dismissed; /* 421 was the answer to it */
 	struct smtp_reply suspicion; /* the reply to MAIL, if to be looked at */
 	size_t replies; /* read so far */
+	size_t dismissed; /* the last of them that was 421, or 0 */
 	size_t accepted; /* recipients */
 	size_t verdicts; /* of them that have been read */
 };
@@ -82,9 +83,10 @@ size_t flight_replies(const struct wire *w, const struct transit *t);
 
 /*
  * flight_put - queue it: without CHUNKING the envelope; with it, and once the
- *	intent is on disk, all of it in one piece, unless the connection may be gone without our knowing, or the server may have more
- *	replies than we have commands; then the content waits until the
- *	recipients have been accepted. alone: nothing is unanswered before it.
+ *	intent is on disk, all of it in one piece, unless the connection may be
+ *	gone without our knowing, or the server may have more replies than we
+ *	have commands; then the content waits until the recipients have been
+ *	accepted. alone: nothing is unanswered before it.
  * flight_put_chunk - queue the content with its BDAT.
  * flight_put_data - queue the content and its end, after 354.
  * flight_put_lone_dot - after a 354 with nobody to take it (RFC 2920, 3.1).

@@ -51,23 +51,28 @@ pipeline_connected(struct pipeline *p)
 	w->chunking = smtp_ehlo(w->x->smtp)->chunking &&
 	    !atomic_load(&w->manners->no_chunking);
 	w->proven = w->open = w->used = w->no_bdat = p->down = false;
+	w->goes_on = false;
 	error_clear(&w->farewell);
 	w->ends = 0;
 	p->since = w->idle_since = clock_monotonic_ms();
 }
 
 bool
-pipeline_fits(const struct pipeline *p, struct transit *t)
+pipeline_suits(const struct pipeline *p)
 {
 	const struct smtp_ehlo *ehlo = smtp_ehlo(p->wire.x->smtp);
 
-	if (!ehlo->pipelining || !transit_whole(t) ||
-	    atomic_load(&p->wire.manners->lockstep))
-		return false;
-	/* Whether it is to be held only its octets can tell. */
+	/* Whether a message is to be held only its octets can tell. */
 	if (p->wire.to->hold_eightbit && !ehlo->eightbitmime)
 		return false;
-	return p->replies + flight_replies(&p->wire, t) <= REPLIES_MAX;
+	return ehlo->pipelining && !atomic_load(&p->wire.manners->lockstep);
+}
+
+bool
+pipeline_fits(const struct pipeline *p, struct transit *t)
+{
+	return pipeline_suits(p) && transit_whole(t) &&
+	    p->replies + flight_replies(&p->wire, t) <= REPLIES_MAX;
 }
 
 size_t
@@ -183,8 +188,8 @@ was_idle(const struct pipeline *p, const struct flight *f)
 {
 	if (!p->wire.used)
 		return false;
-	return f->dismissed ? f->replies == 1
-			    : f->replies == 0 && f->stage == FLIGHT_ASKED;
+	return f->dismissed > 0 ? f->replies == 1
+				: f->replies == 0 && f->stage == FLIGHT_ASKED;
 }
 
 /* What a server says in the middle of the content is its verdict. */
@@ -229,8 +234,9 @@ static bool
 was_untouched(
     const struct pipeline *p, const struct flight *f, const struct error *why)
 {
-	return p->wire.farewell.kind != ERR_NONE && !f->dismissed &&
-	    f->replies == 0 && (why->kind == ERR_IO || why->kind == ERR_BUSY);
+	return p->wire.farewell.kind != ERR_NONE && !p->wire.goes_on &&
+	    f->dismissed == 0 && f->replies == 0 &&
+	    (why->kind == ERR_IO || why->kind == ERR_BUSY);
 }
 
 /* Whom their refusals concern cannot be asked any more: them. */
@@ -261,7 +267,7 @@ pipeline_lost(struct pipeline *p, const struct error *why)
 		    (first && was_idle(p, f)) || was_untouched(p, f, why);
 
 		if (!spared && asked &&
-		    (flight_in_doubt(f) || f->dismissed ||
+		    (flight_in_doubt(f) || f->dismissed > 0 ||
 			!judge_is_open(f->t) || (first && !blameless))) {
 			settle_lost(p, f, said, first);
 		} else {

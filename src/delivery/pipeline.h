@@ -44,7 +44,11 @@ void pipeline_init(struct pipeline *p, struct transaction *x,
     const struct stop *stop, struct queue *recorded);
 void pipeline_connected(struct pipeline *p);
 
-/* pipeline_fits - is this a message, and this a server, for it, now? */
+/*
+ * pipeline_suits - is this a server to which anything may be sent ahead?
+ * pipeline_fits - and is this a message for that, now?
+ */
+bool pipeline_suits(const struct pipeline *p);
 bool pipeline_fits(const struct pipeline *p, struct transit *t);
 
 /*

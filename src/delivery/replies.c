@@ -41,9 +41,13 @@ void
 replies_judge(struct wire *w, struct flight *f, enum policy_stage stage,
     struct transit_recipient *r, const struct smtp_reply *reply)
 {
-	if (judge_reply(f->t, stage, r, reply, w->x->destination) ==
+	if (judge_reply(f->t, stage, r, reply, w->x->destination) !=
 	    ATTEMPT_STOP)
-		f->stopped = true;
+		return;
+	f->stopped = true;
+	/* The others may have been accepted: what they get is not for it. */
+	if (r != NULL)
+		verdict_set(r, STATE_DEFERRED, f->t->error.text);
 }
 
 /* Refused, it leaves what is open: this one is for another connection. */
@@ -187,21 +191,47 @@ accepted_recipient(struct flight *f, size_t n)
 	return &f->t->recipients[i];
 }
 
+/*
+ * It has not been taken, and goes again in another way. In LMTP it may be one
+ * recipient's verdict all the same, and then others have taken it.
+ */
+static int
+give_up_bdat(struct wire *w, struct flight *f, const struct smtp_reply *reply,
+    struct error *e)
+{
+	atomic_store(&w->manners->no_chunking, true);
+	w->no_bdat = true;
+	if (!smtp_is_lmtp(w->x->smtp) || f->accepted <= 1)
+		f->stage = FLIGHT_WAITS;
+	return out_of_place(w, "BDAT", reply, e);
+}
+
+/* In LMTP that of one recipient, otherwise of all that were accepted. */
+static void
+judge_end(struct wire *w, struct flight *f, const struct smtp_reply *reply)
+{
+	struct transit *t = f->t;
+
+	if (smtp_is_lmtp(w->x->smtp)) {
+		replies_judge(
+		    w, f, STAGE_END, accepted_recipient(f, f->verdicts), reply);
+		return;
+	}
+	for (size_t i = 0; i < t->recipient_count; i++)
+		if (t->recipients[i].accepted)
+			replies_judge(
+			    w, f, STAGE_END, &t->recipients[i], reply);
+}
+
 static int
 take_verdict(struct wire *w, struct flight *f, const struct smtp_reply *reply,
     struct error *e)
 {
 	bool nobody = f->mail_refused || f->accepted == 0;
 	bool lmtp = smtp_is_lmtp(w->x->smtp);
-	struct transit_recipient *r = NULL;
 
-	if (f->chunked && knows_no_bdat(reply)) {
-		atomic_store(&w->manners->no_chunking, true);
-		w->no_bdat = true;
-		/* It has not been taken, and goes again in another way. */
-		f->stage = FLIGHT_WAITS;
-		return out_of_place(w, "BDAT", reply, e);
-	}
+	if (f->chunked && !w->proven && knows_no_bdat(reply))
+		return give_up_bdat(w, f, reply, e);
 	if (nobody || f->ignored)
 		return 1;
 	w->proven = true;
@@ -210,14 +240,13 @@ take_verdict(struct wire *w, struct flight *f, const struct smtp_reply *reply,
 		return out_of_place(w, "the message", reply, e);
 	if (reply->code == 250 && f->chunked && f->next == NULL)
 		w->open = false;
-	if (lmtp)
-		r = accepted_recipient(f, f->verdicts);
-	if (reply->code == 421) {
+	if (reply->code == 421) { /* of one recipient: see replies_take() */
 		say_farewell(w, reply);
 		f->t->error = w->farewell;
-		verdict_set(r, STATE_DEFERRED, w->farewell.text);
+		verdict_set(accepted_recipient(f, f->verdicts), STATE_DEFERRED,
+		    w->farewell.text);
 	} else {
-		replies_judge(w, f, STAGE_END, r, reply);
+		judge_end(w, f, reply);
 	}
 	return ++f->verdicts == (lmtp ? f->accepted : 1);
 }
@@ -237,12 +266,15 @@ take_farewell(struct wire *w, struct flight *f, size_t n,
 	size_t recipients = f->t->recipient_count;
 
 	say_farewell(w, reply);
-	f->dismissed = true;
+	f->dismissed = f->replies;
 	if (f->reset && n == 0)
 		return 0;
 	n -= f->reset;
 	if (n == 0)
 		f->mail_refused = true;
+	else if (n <= recipients)
+		verdict_set(
+		    &f->t->recipients[n - 1], STATE_DEFERRED, w->farewell.text);
 	if (n == recipients)
 		return take_last_rcpt(w, f, e);
 	return n > recipients;
@@ -255,6 +287,8 @@ replies_take(struct wire *w, struct flight *f, const struct smtp_reply *reply,
 	bool verdict = replies_await_verdict(f);
 	size_t n = f->replies++;
 
+	if (reply->code != 421 && w->farewell.kind != ERR_NONE)
+		w->goes_on = true;
 	if (reply->code == 421 && !(smtp_is_lmtp(w->x->smtp) && verdict))
 		return take_farewell(w, f, n, reply, e);
 	if (f->reset && n == 0)

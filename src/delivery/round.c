@@ -51,7 +51,7 @@ flight_done(struct pipeline *p)
 		pipeline_await_intents(p);
 	f = pipeline_unlink_first(p);
 	p->wire.used = true;
-	if (f->stopped) {
+	if (f->stopped && f->verdicts == 0) {
 		if (!p->down) {
 			p->down = true;
 			p->why = f->t->error;
@@ -61,7 +61,10 @@ flight_done(struct pipeline *p)
 		f->next = p->suspects;
 		p->suspects = f;
 	} else {
-		if (f->dismissed) {
+		/* Others were accepted: nothing is wrong with the server. */
+		if (f->stopped)
+			error_clear(&f->t->error);
+		if (f->dismissed > 0) {
 			f->t->error = p->wire.farewell;
 			verdict_set_rest(
 			    f->t, STATE_DEFERRED, p->wire.farewell.text);

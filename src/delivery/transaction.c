@@ -83,12 +83,45 @@ intent_wait(
 
 /* --- the conversation --- */
 
+/*
+ * A reply by which no message would be taken stands for one recipient only, if
+ * another one is accepted.
+ */
+static enum attempt
+send_recipients(struct transaction *x, struct transit *t, size_t *accepted)
+{
+	enum attempt a, all = ATTEMPT_DONE;
+	struct smtp_reply reply = { 0 };
+
+	for (size_t i = 0; i < t->recipient_count; i++) {
+		struct transit_recipient *r = &t->recipients[i];
+
+		if (smtp_rcpt(x->smtp, r->address, &reply, &t->error) < 0)
+			return ATTEMPT_AGAIN;
+		if (reply.code < 300) {
+			r->accepted = true;
+			(*accepted)++;
+			continue;
+		}
+		a = judge(x, t, STAGE_RCPT, r, &reply);
+		if (a == ATTEMPT_STOP) {
+			verdict_set(r, STATE_DEFERRED, t->error.text);
+			all = ATTEMPT_STOP;
+		} else if (a != ATTEMPT_DONE) {
+			return a;
+		}
+	}
+	if (*accepted == 0)
+		return all;
+	error_clear(&t->error);
+	return ATTEMPT_DONE;
+}
+
 static enum attempt
 send_envelope(struct transaction *x, struct transit *t, size_t *accepted)
 {
 	struct smtp_mail mail;
 	struct smtp_reply reply = { 0 };
-	enum attempt a;
 
 	*accepted = 0;
 	if (!judge_envelope(t, smtp_ehlo(x->smtp), x->destination, &mail))
@@ -98,20 +131,7 @@ send_envelope(struct transaction *x, struct transit *t, size_t *accepted)
 	if (reply.code >= 300)
 		return judge(x, t, STAGE_MAIL, NULL, &reply);
 	atomic_store(x->senders_refused, 0);
-	for (size_t i = 0; i < t->recipient_count; i++) {
-		struct transit_recipient *r = &t->recipients[i];
-
-		if (smtp_rcpt(x->smtp, r->address, &reply, &t->error) < 0)
-			return ATTEMPT_AGAIN;
-		if (reply.code < 300) {
-			r->accepted = true;
-			(*accepted)++;
-		} else if ((a = judge(x, t, STAGE_RCPT, r, &reply)) !=
-		    ATTEMPT_DONE) {
-			return a;
-		}
-	}
-	return ATTEMPT_DONE;
+	return send_recipients(x, t, accepted);
 }
 
 /* May this go to a server that has not offered to take it (RFC 6152)? */

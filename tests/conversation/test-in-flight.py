@@ -165,6 +165,22 @@ def test_a_server_that_says_421_and_goes_on_is_heard_out():
     equal(len(sink.accepted), COUNT - 1)
 
 
+def test_a_server_that_goes_on_after_421_may_have_read_what_it_does_not_answer():
+    def waver(session):
+        lines = session.answers[2].split(b"\r\n")
+        lines[3] = b"421 4.3.2 perhaps"
+        session.answers[2] = b"\r\n".join(lines)
+        del session.server.accepted[3]
+        session.release(5)
+        raise peers.Closed
+    box, sink, rider = scene(waver)
+    rider.fetch(status=LATER)
+    equal(rider.counts(), {"deferred": 1, "in_doubt": HELD - 5,
+                           "delete_owed": COUNT - 1 - (HELD - 5)})
+    rider.fetch(probe=True, shift=120)
+    all_arrive(box, sink, rider, HELD - 5)
+
+
 @each(0, 3)
 def test_a_farewell_in_the_middle_of_lmtp_is_one_recipients_verdict(which):
     """The next recipient's verdict follows. Nothing more is sent there, whether
@@ -398,6 +414,35 @@ class Ignorant(Watched):
 def test_a_server_without_the_chunking_that_it_offers_still_has_pipelining():
     behind = watched(CHUNKING, Ignorant)
     are_envelopes(behind[1:-1])
+
+
+class Lesser(Watched):
+    """Behind one name are several servers. The first one leaves with messages on
+    their way, the others offer nothing."""
+
+    def do_ehlo(self, argument):
+        if self.server.connections > 1:
+            self.server.keywords = ("SIZE",)
+        return super().do_ehlo(argument)
+
+    def do_mail(self, argument):
+        if self.server.connections == 1 and self.server.accepted:
+            raise peers.Closed
+        if self.server.connections > 1:
+            self.server.behind.append(self.file.waiting(0))
+        return super().do_mail(argument)
+
+
+@each(("pipelining", PIPELINING), ("chunking", CHUNKING))
+def test_nothing_is_sent_ahead_to_the_next_server_that_does_not_offer_it(_, words):
+    box = peers.Pop3Server(some())
+    sink = peers.SmtpSink(keywords=words)
+    sink.session, sink.behind = Lesser, []
+    rider = postrider.between(box, sink, {"connections": 1},
+                              after_delivery="delete")
+    rider.run("fetch")
+    assert set(sink.behind) == {b""}, sink.behind
+    all_arrive(box, sink, rider, COUNT)
 
 
 def test_the_next_message_follows_a_chunk_whole():

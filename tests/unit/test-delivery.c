@@ -47,6 +47,7 @@ struct sink {
 	int64_t quit_ms; /* and the answer to QUIT */
 	unsigned welcome; /* connections at once; 0: any number */
 	atomic_bool holds; /* nothing is answered any more, but read */
+	atomic_bool refuses; /* whoever they are from */
 
 	int listener;
 	struct endpoint at;
@@ -120,9 +121,12 @@ serve(struct guest *g, const char *line)
 		if (!read_chunk(g, line + 5))
 			return false;
 		say_verdict(g);
+	} else if (strncmp(line, "MAIL", 4) == 0) {
+		atomic_fetch_add(&g->sink->mails, 1);
+		say(g,
+		    atomic_load(&g->sink->refuses) ? "530 5.7.0 no\r\n"
+						   : "250 2.1.0 ok\r\n");
 	} else {
-		if (strncmp(line, "MAIL", 4) == 0)
-			atomic_fetch_add(&g->sink->mails, 1);
 		say(g, "250 2.0.0 ok\r\n");
 	}
 	return true;
@@ -445,6 +449,35 @@ mail_that_comes_just_when_an_idle_connection_ends_is_not_forgotten(void **state)
 }
 
 static void
+a_server_that_wanted_no_mail_is_asked_again_after_a_while(void **state)
+{
+	static const char *const ways[] = { LOCKSTEP, PIPELINING, CHUNKING };
+	struct transit *t;
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		struct scene s = { .sink = {
+				       .keywords = ways[i], .refuses = true } };
+
+		scene_begin(&s, 1);
+		submit(&s, 3);
+		for (int n = 0; n < 3; n++) {
+			t = next_back(&s);
+			assert_int_equal(t->end, TRANSIT_UNTRIED);
+			assert_true(t->destination_down);
+			transit_free(&t);
+		}
+		atomic_store(&s.sink.refuses, false);
+		pthread_mutex_lock(&s.d->lock);
+		s.d->down_until = deadline_in(0);
+		pthread_mutex_unlock(&s.d->lock);
+		submit(&s, 3);
+		all_delivered(&s, 3);
+		scene_end(&s);
+	}
+}
+
+static void
 nobody_waits_for_the_answers_to_quit(void **state)
 {
 	struct scene s = { .sink = { .keywords = PIPELINING,
@@ -638,6 +671,8 @@ main(void)
 		    an_idle_connection_is_given_back_and_found_again),
 		cmocka_unit_test(
 		    mail_that_comes_just_when_an_idle_connection_ends_is_not_forgotten),
+		cmocka_unit_test(
+		    a_server_that_wanted_no_mail_is_asked_again_after_a_while),
 		cmocka_unit_test(nobody_waits_for_the_answers_to_quit),
 		cmocka_unit_test(no_more_than_sixteen_are_unanswered),
 		cmocka_unit_test(without_chunking_few_are_begun),
