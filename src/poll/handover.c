@@ -65,8 +65,8 @@ handover_refuse(struct handover *h, const char *words)
 
 /*
  * The delivery may take it before those that it must not overtake, and wait for
- * its end; or wait for the end of another, which waits for us, and we for room in
- * this one's pipe.
+ * its end; or wait for the end of another, which waits for us, and we for room
+ * in this one's pipe.
  */
 static bool
 may_begin(const struct handover *h)

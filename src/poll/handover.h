@@ -32,8 +32,8 @@ int64_t handover_first_failed(const struct session *s, const struct row *row);
 
 /*
  * handover_pass - append content. Returns 0, or -1: ERR_REFUSED and `unwanted`
- * when the delivery has given up; ERR_PROTOCOL and `untimely` when it has to wait
- * for others, and is too large for that; ERR_STOPPED, ERR_SYSTEM.
+ * when the delivery has given up; ERR_PROTOCOL and `untimely` when it has to
+ * wait for others, and is too large for that; ERR_STOPPED, ERR_SYSTEM.
  */
 int handover_pass(struct handover *h, struct slice content, struct error *e);
 

@@ -28,7 +28,8 @@ struct intake {
  * intake_new - for a message that is to be taken; out is the caller's to begin.
  * intake_receive - RETR, and its content into the transit. Returns 0, or -1: with
  *	ERR_REFUSED the session goes on, in the middle of the message if
- *	`out.unwanted` or `hold` is set; else with an error of the session.
+ *	`out.unwanted` or `hold` is set; else with an error of the session,
+ *	which is nobody's fault if `out.untimely` is set.
  * intake_end - it is whole, and the one that was asked for: hand it over.
  *	Returns 0, or -1 as above; the intake is freed after 0.
  * intake_break - it will not be, and the transit is to know; and free it.

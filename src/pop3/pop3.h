@@ -138,8 +138,9 @@ int
 pop3_uid(struct pop3 *p, uint32_t number, struct slice *uid, struct error *e);
 
 /*
- * pop3_top (with no lines of the body), pop3_retr - ask for a message; 0 means that content follows and
- * pop3_content() must be called until it says that the message has ended.
+ * pop3_top (with no lines of the body), pop3_retr - ask for a message; 0 means
+ * that content follows and pop3_content() must be called until it says that the
+ * message has ended.
  */
 int pop3_top(struct pop3 *p, uint32_t number, struct error *e);
 int pop3_retr(struct pop3 *p, uint32_t number, struct error *e);

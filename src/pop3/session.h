@@ -90,7 +90,7 @@ int pop3_receive_ok(struct pop3 *p, struct error *e);
 
 /*
  * pop3_ask - send a command and read its reply: 0 for +OK, ERR_REFUSED for
- * -ERR. 
+ * -ERR.
  * pop3_send_secret - the first half of it for a verb with an argument that nobody
  * is to see; the caller clears p->secret when it has been answered.
  */
