@@ -244,8 +244,7 @@ may_hand_over(const struct session *s, const struct intake *m)
 {
 	if (m->doubtful && !s->sizes_are_estimates)
 		return false;
-	return !s->job->account->ordered || m->out.submitted ||
-	    s->in_flight == unfinished(s);
+	return !s->job->account->ordered || s->in_flight == unfinished(s);
 }
 
 static int
