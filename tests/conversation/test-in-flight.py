@@ -286,12 +286,13 @@ def states(rider):
 
 def test_no_end_of_data_goes_out_whose_intent_is_not_on_disk():
     """The disk fails under the ledger with many on their way."""
-    def slowly(session, _):
-        time.sleep(SOON / 10)
+    def gather(session, _):
+        if len(session.server.accepted) == 1:
+            time.sleep(SOON / 2)
     most = 0
-    for write in range(1, 400, 9):
+    for write in range(1, 400, 4):
         box = peers.Pop3Server(some())
-        sink = peers.SmtpSink(keywords=CHUNKING, replies={"END": slowly})
+        sink = peers.SmtpSink(keywords=CHUNKING, replies={"END": gather})
         rider = postrider.between(box, sink, {"connections": 1},
                                   after_delivery="delete")
         uids = {mail.digest(m.content): m.uid for m in box.messages}
@@ -306,7 +307,7 @@ def test_no_end_of_data_goes_out_whose_intent_is_not_on_disk():
         most = max(most, doubt)
         all_arrive(box, sink, rider, doubt)
         tap.undo()
-    assert most > 1, most
+    assert most > 0, "the disk failed where nothing was sent"
 
 
 def test_every_message_is_in_the_ledger_before_it_is_sent():
