@@ -49,18 +49,8 @@ flight_submit(struct wire *w, struct flight *f)
 
 	for (size_t i = 0; i < t->recipient_count; i++)
 		t->outcomes[i].recipient = t->recipients[i].address;
-	f->change = (struct ledger_change){
-		.kind = CHANGE_INTENT,
-		.message = t->message,
-		.uid = t->uid,
-		.copy = t->copy,
-		.octets = t->octets,
-		.header = transit_header(t),
-		.fresh = t->fresh,
-		.destination = w->x->destination,
-		.outcomes = t->outcomes,
-		.outcome_count = t->recipient_count,
-	};
+	f->change = transit_change(t, CHANGE_INTENT, w->x->destination);
+	f->change.outcome_count = t->recipient_count;
 	f->intent = (struct ledger_job){
 		.account = t->account,
 		.changes = &f->change,

@@ -33,18 +33,8 @@ intent_submit(struct transaction *x, struct transit *t)
 	for (size_t i = 0; i < t->recipient_count; i++)
 		if (t->recipients[i].accepted)
 			t->outcomes[n++].recipient = t->recipients[i].address;
-	x->change = (struct ledger_change){
-		.kind = CHANGE_INTENT,
-		.message = t->message,
-		.uid = t->uid,
-		.copy = t->copy,
-		.octets = t->octets,
-		.header = transit_header(t),
-		.fresh = t->fresh,
-		.destination = x->destination,
-		.outcomes = t->outcomes,
-		.outcome_count = n,
-	};
+	x->change = transit_change(t, CHANGE_INTENT, x->destination);
+	x->change.outcome_count = n;
 	x->intent = (struct ledger_job){
 		.account = t->account,
 		.changes = &x->change,

@@ -333,10 +333,22 @@ transit_break(struct transit *t)
 	pthread_mutex_unlock(&p->lock);
 }
 
-struct slice
-transit_header(const struct transit *t)
+struct ledger_change
+transit_change(
+    struct transit *t, enum change_kind kind, const char *destination)
 {
-	return slice_make(t->header, t->has_header ? sizeof(t->header) : 0);
+	return (struct ledger_change){
+		.kind = kind,
+		.message = t->message,
+		.uid = t->uid,
+		.copy = t->copy,
+		.octets = t->octets,
+		.header = slice_make(
+		    t->header, t->has_header ? sizeof(t->header) : 0),
+		.fresh = t->fresh,
+		.destination = destination,
+		.outcomes = t->outcomes,
+	};
 }
 
 /* A complete message stays until it has its verdict: it may go out again. */

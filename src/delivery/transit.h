@@ -131,8 +131,12 @@ int transit_write(struct transit *t, struct slice in, struct deadline until,
 void transit_complete(struct transit *t);
 void transit_break(struct transit *t);
 
-/* transit_header - the header's digest, empty when it is not known. */
-struct slice transit_header(const struct transit *t);
+/*
+ * transit_change - what the ledger is to be told of it, without the outcomes'
+ * number: borrows from the transit, and the destination's name.
+ */
+struct ledger_change transit_change(
+    struct transit *t, enum change_kind kind, const char *destination);
 
 /*
  * The delivery's side.

@@ -122,7 +122,6 @@ copy_outcomes(struct transit *t)
 			.state = t->recipients[i].state,
 			.reply = t->recipients[i].reply,
 		};
-	t->change.outcomes = t->outcomes;
 	t->change.outcome_count = t->recipient_count;
 }
 
@@ -147,20 +146,11 @@ verdict_conclude(struct transit *t, const char *destination)
 		? "the report of its refusal: "
 		: "",
 	    words);
-	t->change = (struct ledger_change){
-		.kind = CHANGE_VERDICT,
-		.message = t->message,
-		.uid = t->uid,
-		.copy = t->copy,
-		.octets = t->octets,
-		.header = transit_header(t),
-		.fresh = t->fresh,
-		.state = state_to_record(t, worst),
-		.reply = t->reply,
-		.next_try = next_try,
-		.refused_anew = t->failed_anew,
-		.destination = destination,
-	};
+	t->change = transit_change(t, CHANGE_VERDICT, destination);
+	t->change.state = state_to_record(t, worst);
+	t->change.reply = t->reply;
+	t->change.next_try = next_try;
+	t->change.refused_anew = t->failed_anew;
 	t->change.rejected =
 	    t->end == TRANSIT_REJECTED && t->change.state == STATE_REPORT_OWED;
 	copy_outcomes(t);
