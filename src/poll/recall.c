@@ -4,7 +4,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "message/digest.h"
-#include "poll/maildrop.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -190,6 +189,19 @@ set_pipelining(struct recall *r, enum ledger_pipelining p)
 	r->changed = true;
 }
 
+static void
+warn_of_breaking(const struct account *a)
+{
+	const char *then = a->pipelining == PIPELINING_YES
+	    ? "pipelining = \"yes\" makes every poll try that first: set it to "
+	      "\"no\""
+	    : "this is not done again for 30 days, though it offers PIPELINING";
+
+	log_warning("%s: the mailbox stops answering when commands are sent "
+		    "ahead; %s",
+	    a->name, then);
+}
+
 void
 recall_went_well(struct session *s)
 {
@@ -198,10 +210,7 @@ recall_went_well(struct session *s)
 	recall_note(s);
 	if (r->suspect && !s->pipelining) {
 		set_pipelining(r, PIPELINING_BROKEN);
-		log_warning("%s: the mailbox stops answering when commands are "
-			    "sent ahead, though it offers PIPELINING; this is "
-			    "not done again for 30 days",
-		    s->job->account->name);
+		warn_of_breaking(s->job->account);
 	} else if (s->pipelining && r->proven) {
 		set_pipelining(r, PIPELINING_PROVEN);
 	}

@@ -433,6 +433,16 @@ def test_a_cut_after_the_listing_is_no_reason_to_doubt_what_is_known():
     equal(seen, [b"3"])
 
 
+def test_who_insists_on_what_breaks_a_server_is_told_what_to_do():
+    contents = some(8)
+    box, sink, rider = scene(contents, Loser, OFFERED[:-1], timeout="1s",
+                             pipelining="yes")
+    result = rider.fetch()
+    all_once(sink, contents)
+    tap.contains(result.err, 'set it to "no"')
+    assert "30 days" not in result.err
+
+
 def test_a_cut_with_many_asked_for_loses_nothing_and_blames_none():
     contents = some(40)
     seen = []
