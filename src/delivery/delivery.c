@@ -72,7 +72,7 @@ load_of(const struct delivery *d)
 		.waits = d->waiting > 0 ||
 		    (d->streams_waiting > 0 && pool_may_stream(d)) ||
 		    (carriers > 0 && all->full >= carriers),
-		.many = d->waiting >= PLENTY * (carriers + 1),
+		.many = d->waiting + d->expected >= PLENTY * (carriers + 1),
 		.changing = all->idle > 0 || all->connected < all->working,
 		.settled = all->fresh == 0,
 		.done = atomic_load(&d->done),
@@ -149,11 +149,23 @@ give_back(struct delivery *d, const struct error *why)
 void
 delivery_expect(struct delivery *d)
 {
+	struct deadline again;
 	struct error ignored = { 0 };
 
 	pthread_mutex_lock(&d->lock);
+	d->expected++;
 	if (d->all.working == 0)
 		(void)add_carriers(d, 1, &ignored);
+	else
+		(void)pool_grow(d, &again, &ignored);
+	pthread_mutex_unlock(&d->lock);
+}
+
+void
+delivery_expect_no_more(struct delivery *d)
+{
+	pthread_mutex_lock(&d->lock);
+	d->expected--;
 	pthread_mutex_unlock(&d->lock);
 }
 

@@ -45,6 +45,7 @@ struct delivery {
 
 	pthread_mutex_t lock; /* guards what follows */
 	unsigned waiting, streams_waiting; /* on the queues */
+	unsigned expected; /* so many are going to submit mail */
 	struct carrier **carriers; /* owned; to->connections places */
 	struct pool_numbers all;
 	unsigned superfluous; /* so many of them are to leave */

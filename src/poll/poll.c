@@ -277,7 +277,8 @@ close_session(struct session *s)
 	listing_free(&s->listing);
 	s->deleted_count = s->refused_count = s->due_count = 0;
 	s->next_take = 0;
-	s->deletes = s->identifying = s->in_step_unsure = false;
+	s->window_full = s->deletes = s->identifying = s->in_step_unsure =
+	    false;
 }
 
 /* Nothing has changed since the last poll, which had nothing to do. */
@@ -323,8 +324,6 @@ look(struct session *s, struct error *e)
 		return -1;
 	recall_plan(s);
 	report_plan(s);
-	if (s->plan.take_count > 0)
-		delivery_expect(job->delivery);
 	return 1;
 }
 
@@ -336,7 +335,11 @@ run_session(struct session *s, struct error *e)
 
 	if (rc > 0) {
 		phase(s, POLL_MOVING);
+		if (s->plan.take_count > 0)
+			delivery_expect(s->job->delivery);
 		rc = transfer_run(s, e);
+		if (s->plan.take_count > 0)
+			delivery_expect_no_more(s->job->delivery);
 		/* A delivery may be waiting for the end of one of them. */
 		transfer_forget(s);
 		if (settle_all(s, e) < 0)

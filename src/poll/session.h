@@ -70,6 +70,7 @@ struct session {
 	uint64_t parked_octets;
 	bool identifying; /* UIDL n is outstanding for one of them */
 	bool in_step_unsure; /* a RETR was refused: was that one answer? */
+	bool window_full; /* of messages under way */
 	size_t next_take; /* of the plan's, to be asked for */
 	const struct plan_entry *last_asked; /* of them */
 

@@ -444,22 +444,30 @@ is_small(const struct plan_entry *entry)
 	    entry->listed->octets <= SMALL_OCTETS;
 }
 
+/*
+ * Once it is full, a quarter has to be through: what is asked for together comes
+ * together, and is sent and recorded together.
+ */
 static bool
-window_is_full(const struct session *s, const struct plan_entry *next)
+window_is_full(struct session *s, const struct plan_entry *next)
 {
 	size_t messages = s->in_flight + s->coming + s->parked_count;
 	uint64_t octets =
 	    s->in_flight_octets + s->coming_octets + s->parked_octets;
 
+	if (messages >= WINDOW)
+		s->window_full = true;
+	else if (messages <= WINDOW - WINDOW / 4)
+		s->window_full = false;
 	if (messages == 0)
 		return false;
-	return messages >= WINDOW ||
+	return s->window_full ||
 	    octets + next->listed->octets > WINDOW_OCTETS ||
 	    transit_pool_is_low(s->job->pool);
 }
 
 static bool
-may_ask(const struct session *s, const struct plan_entry *next)
+may_ask(struct session *s, const struct plan_entry *next)
 {
 	const struct plan_entry *last = s->last_asked;
 

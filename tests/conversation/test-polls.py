@@ -315,6 +315,19 @@ def test_mailboxes_of_one_destination_share_its_connections():
     equal(sink.connections, 1)
 
 
+def test_what_many_mailboxes_will_bring_finds_several_connections():
+    """No message comes before there are two of them."""
+    count, sink = 60, peers.SmtpSink(keywords=CHUNKING)
+
+    def when_two_are_there(_session, _argument):
+        wait_until(lambda: sink.connections >= 2, PATIENCE)
+
+    house = House(count, replies={"UIDL": gate(count),
+                                  "RETR": when_two_are_there})
+    settled([house], sink, max_polls=count, max_polls_per_server=count).fetch()
+    equal(recipients(sink), everybody(house))
+
+
 def test_destinations_are_left_at_the_same_time():
     """No server answers QUIT before it has come to all of them."""
     house = House(4)
