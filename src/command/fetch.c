@@ -238,33 +238,18 @@ polls_at_once(const struct fetch *f)
 	return (unsigned)polls;
 }
 
-static struct turns *
-make_turns(const struct fetch *f)
-{
-	const struct endpoint **at = xcalloc(f->count, sizeof(*at));
-	struct turns *turns;
-
-	for (size_t i = 0; i < f->count; i++)
-		at[i] = &f->accounts[i]->at;
-	turns_new(&turns, at, f->count, polls_at_once(f),
-	    f->settings->max_polls_per_server);
-	free(at);
-	return turns;
-}
-
 static int
 poll_all(struct fetch *f, struct error *e)
 {
 	struct crew_task task = { .poll = poll_account, .arg = f };
-	struct turns *turns = make_turns(f);
 	struct crew *crew;
 	int rc = 0;
 
-	crew_new(&crew, turns, &task, f->stop);
+	crew_new(&crew, polls_at_once(f), f->settings->max_polls_per_server,
+	    &task, f->stop);
 	for (size_t i = 0; rc == 0 && i < f->count; i++)
-		rc = crew_poll(crew, i, e);
+		rc = crew_poll(crew, crew_add(crew, &f->accounts[i]->at), e);
 	crew_free(&crew);
-	turns_free(&turns);
 	progress_clear();
 	return rc;
 }

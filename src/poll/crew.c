@@ -15,6 +15,7 @@
 #define STACK ((size_t)256 * 1024)
 
 struct member {
+	struct member *next;
 	struct crew *crew; /* borrowed */
 	pthread_t thread;
 	size_t mailbox; /* that it polls */
@@ -30,26 +31,47 @@ struct crew {
 	const struct stop *stop; /* borrowed */
 	pthread_mutex_t lock; /* guards what follows */
 	pthread_cond_t ended; /* a thread has */
-	struct turns *turns; /* borrowed */
-	struct member *members; /* owned */
-	size_t count;
+	struct turns *turns; /* owned */
+	struct member *members; /* owned; as many as there ever were at once */
 	bool halted; /* no poll begins any more */
 };
 
 void
-crew_new(struct crew **out, struct turns *turns, const struct crew_task *task,
-    const struct stop *stop)
+crew_new(struct crew **out, unsigned polls, unsigned polls_per_server,
+    const struct crew_task *task, const struct stop *stop)
 {
 	struct crew *c = xcalloc(1, sizeof(*c));
 
 	c->task = *task;
 	c->stop = stop;
-	c->turns = turns;
-	c->count = turns_most(turns);
-	c->members = xcalloc(c->count, sizeof(*c->members));
+	turns_new(&c->turns, polls, polls_per_server);
 	pthread_mutex_init(&c->lock, NULL);
 	pthread_cond_init(&c->ended, NULL);
 	*out = c;
+}
+
+size_t
+crew_add(struct crew *c, const struct endpoint *at)
+{
+	size_t mailbox;
+
+	pthread_mutex_lock(&c->lock);
+	mailbox = turns_add(c->turns, at);
+	pthread_mutex_unlock(&c->lock);
+	return mailbox;
+}
+
+bool
+crew_remove(struct crew *c, size_t mailbox)
+{
+	bool polled;
+
+	pthread_mutex_lock(&c->lock);
+	polled = turns_is_polled(c->turns, mailbox);
+	if (!polled)
+		turns_remove(c->turns, mailbox);
+	pthread_mutex_unlock(&c->lock);
+	return !polled;
 }
 
 /* With the lock held: the next, if it is anybody's turn. */
@@ -65,6 +87,7 @@ static bool
 next(struct member *m, int rc)
 {
 	struct crew *c = m->crew;
+	size_t polled = m->mailbox;
 	bool more;
 
 	pthread_mutex_lock(&c->lock);
@@ -76,6 +99,8 @@ next(struct member *m, int rc)
 		m->stage = MEMBER_DONE;
 		pthread_cond_signal(&c->ended);
 	}
+	if (c->task.polled != NULL)
+		c->task.polled(c->task.arg, polled);
 	pthread_mutex_unlock(&c->lock);
 	return more;
 }
@@ -115,8 +140,14 @@ free_member(struct crew *c)
 {
 	struct member *m = c->members;
 
-	while (m->stage == MEMBER_POLLS)
-		m++;
+	while (m != NULL && m->stage == MEMBER_POLLS)
+		m = m->next;
+	if (m == NULL) {
+		m = xcalloc(1, sizeof(*m));
+		m->crew = c;
+		m->next = c->members;
+		c->members = m;
+	}
 	if (m->stage == MEMBER_DONE)
 		pthread_join(m->thread, NULL);
 	m->stage = MEMBER_NONE;
@@ -130,7 +161,6 @@ start(struct crew *c, size_t mailbox, struct error *e)
 	struct member *m = free_member(c);
 	int rc;
 
-	m->crew = c;
 	m->mailbox = mailbox;
 	m->stage = MEMBER_POLLS;
 	rc = start_thread(m);
@@ -160,6 +190,31 @@ crew_poll(struct crew *c, size_t mailbox, struct error *e)
 }
 
 void
+crew_limit(struct crew *c, unsigned polls, unsigned polls_per_server)
+{
+	struct error ignored = { 0 };
+	size_t mailbox, waiting;
+
+	pthread_mutex_lock(&c->lock);
+	turns_limit(c->turns, polls, polls_per_server);
+	waiting = turns_waiting(c->turns);
+	while (waiting-- > 0 && take(c, &mailbox))
+		(void)start(c, mailbox, &ignored);
+	pthread_mutex_unlock(&c->lock);
+}
+
+size_t
+crew_under_way(struct crew *c)
+{
+	size_t polls;
+
+	pthread_mutex_lock(&c->lock);
+	polls = turns_polled(c->turns);
+	pthread_mutex_unlock(&c->lock);
+	return polls;
+}
+
+void
 crew_wait(struct crew *c)
 {
 	pthread_mutex_lock(&c->lock);
@@ -172,16 +227,20 @@ void
 crew_free(struct crew **out)
 {
 	struct crew *c = *out;
+	struct member *m;
 
 	if (c == NULL)
 		return;
 	crew_wait(c);
-	for (size_t i = 0; i < c->count; i++)
-		if (c->members[i].stage != MEMBER_NONE)
-			pthread_join(c->members[i].thread, NULL);
+	while ((m = c->members) != NULL) {
+		if (m->stage != MEMBER_NONE)
+			pthread_join(m->thread, NULL);
+		c->members = m->next;
+		free(m);
+	}
+	turns_free(&c->turns);
 	pthread_cond_destroy(&c->ended);
 	pthread_mutex_destroy(&c->lock);
-	free(c->members);
 	free(c);
 	*out = NULL;
 }

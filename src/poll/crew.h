@@ -1,7 +1,8 @@
 /*
  * crew.h - the threads that poll, one for each poll that is under way: when it
  * is done with one mailbox a thread takes the next whose turn it is (turns.h),
- * and when it is nobody's turn it ends. Who waits costs no thread.
+ * and when it is nobody's turn it ends. Who waits costs no thread. Any thread
+ * may call all of it.
  */
 #ifndef POLL_CREW_H
 #define POLL_CREW_H
@@ -19,22 +20,39 @@ struct crew_task {
 	 * mailbox. Returns 0, or -1: nobody's poll is to begin any more.
 	 */
 	int (*poll)(void *arg, size_t mailbox);
+	/*
+	 * It was polled, and could be again; must not call back. NULL: nobody
+	 * wants to know.
+	 */
+	void (*polled)(void *arg, size_t mailbox);
 	void *arg;
 };
 
 /*
- * crew_new - with no thread yet. turns: the crew's from now on, but freed by
- * the caller after it; stop: no poll begins after STOP_SOON. Both are borrowed.
+ * crew_new - with no mailbox and no thread yet. polls, polls_per_server: at most
+ * so many at once. stop: no poll begins after STOP_SOON; borrowed.
+ * crew_limit - others from now on.
  */
-void crew_new(struct crew **c, struct turns *turns,
+void crew_new(struct crew **c, unsigned polls, unsigned polls_per_server,
     const struct crew_task *task, const struct stop *stop);
+void crew_limit(struct crew *c, unsigned polls, unsigned polls_per_server);
 
 /*
- * crew_poll - have a mailbox polled, when it is its turn. Any thread. Returns 0,
- * or -1 with ERR_SYSTEM: no thread can be had, and none is there already; the
- * mailbox waits, and another call may do better.
+ * crew_add, crew_remove - of a mailbox: see turns.h. False: it is being polled,
+ * and stays.
+ */
+size_t crew_add(struct crew *c, const struct endpoint *at);
+bool crew_remove(struct crew *c, size_t mailbox);
+
+/*
+ * crew_poll - have a mailbox polled, when it is its turn. Returns 0, or -1 with
+ * ERR_SYSTEM: no thread can be had, and none is there already; the mailbox
+ * waits, and another call may do better.
  */
 int crew_poll(struct crew *c, size_t mailbox, struct error *e);
+
+/* crew_under_way - so many polls. */
+size_t crew_under_way(struct crew *c);
 
 /* crew_wait - until no poll is under way, and none will begin by itself. */
 void crew_wait(struct crew *c);

@@ -3,10 +3,15 @@
 
 #include "base/alloc.h"
 
+#include <search.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <strings.h>
 
 struct server {
+	char *host; /* owned */
+	uint16_t port;
+	size_t mailboxes; /* that are there; without any, it goes */
 	struct server *next; /* in the queue of those that may go on */
 	struct mailbox *first, **last; /* that wait */
 	unsigned polls; /* under way */
@@ -14,91 +19,77 @@ struct server {
 };
 
 enum stage {
+	STAGE_NONE, /* the number is free */
 	STAGE_IDLE,
 	STAGE_WAITS,
 	STAGE_POLLED
 };
 
 struct mailbox {
+	size_t number;
 	struct mailbox *next; /* in the queue of its server */
 	struct server *server;
 	enum stage stage;
 };
 
 struct turns {
-	struct mailbox *mailboxes; /* owned, as is the next */
-	struct server *servers;
+	struct mailbox *
+	    *mailboxes; /* owned, each by itself: others point to it */
+	size_t count, room;
+	size_t free; /* no number below is free */
+	void *servers; /* tsearch(3) */
 	struct server *first, **last; /* somebody waits, and there is room */
-	size_t count;
 	unsigned most, most_per_server;
 	size_t waiting, polled;
 };
 
-/* --- which are of one server --- */
+void
+turns_new(struct turns **out, unsigned polls, unsigned polls_per_server)
+{
+	struct turns *t = xcalloc(1, sizeof(*t));
 
-/* A mailbox on its way to its server. */
-struct place {
-	const struct endpoint *at;
-	struct mailbox *mailbox;
-};
+	t->last = &t->first;
+	turns_limit(t, polls, polls_per_server);
+	*out = t;
+}
+
+/* --- servers --- */
 
 static int
 compare(const void *one, const void *other)
 {
-	const struct endpoint *a = ((const struct place *)one)->at;
-	const struct endpoint *b = ((const struct place *)other)->at;
+	const struct server *a = one;
+	const struct server *b = other;
 
 	return a->port != b->port ? (a->port > b->port) - (a->port < b->port)
 				  : strcasecmp(a->host, b->host);
 }
 
-static void
-assign_servers(struct turns *t, const struct endpoint *const *at)
+static struct server *
+find_server(struct turns *t, const struct endpoint *at)
 {
-	struct place *places = xcalloc(t->count, sizeof(*places));
-	struct server *server = t->servers;
+	struct server *made = xcalloc(1, sizeof(*made));
+	struct server **found;
 
-	for (size_t i = 0; i < t->count; i++)
-		places[i] = (struct place){ at[i], &t->mailboxes[i] };
-	if (t->count > 0)
-		qsort(places, t->count, sizeof(*places), compare);
-	for (size_t i = 0; i < t->count; i++) {
-		if (i > 0 && compare(&places[i - 1], &places[i]) != 0)
-			server++;
-		places[i].mailbox->server = server;
-		server->last = &server->first;
+	made->host = xstrdup(at->host);
+	made->port = at->port;
+	made->last = &made->first;
+	found = tsearch(made, &t->servers, compare);
+	if (found == NULL)
+		abort(); /* out of memory, as in alloc.h */
+	if (*found != made) {
+		free(made->host);
+		free(made);
 	}
-	free(places);
+	return *found;
 }
 
-void
-turns_new(struct turns **out, const struct endpoint *const *at, size_t count,
-    unsigned polls, unsigned polls_per_server)
+static void
+free_server(void *server)
 {
-	struct turns *t = xcalloc(1, sizeof(*t));
-
-	t->mailboxes = xcalloc(count, sizeof(*t->mailboxes));
-	t->servers = xcalloc(count, sizeof(*t->servers));
-	t->last = &t->first;
-	t->count = count;
-	t->most = polls;
-	t->most_per_server = polls_per_server;
-	assign_servers(t, at);
-	*out = t;
+	free(((struct server *)server)->host);
+	free(server);
 }
-
-void
-turns_free(struct turns **t)
-{
-	if (*t == NULL)
-		return;
-	free((*t)->mailboxes);
-	free((*t)->servers);
-	free(*t);
-	*t = NULL;
-}
-
-/* --- whose turn it is --- */
 
 /* Queue a server, at the end, if it has somebody and room for a poll. */
 static void
@@ -112,10 +103,126 @@ queue_server(struct turns *t, struct server *s)
 	t->last = &s->next;
 }
 
+static void
+unqueue_server(struct turns *t, struct server *s)
+{
+	struct server **link = &t->first;
+
+	if (!s->queued)
+		return;
+	while (*link != s)
+		link = &(*link)->next;
+	*link = s->next;
+	if (t->last == &s->next)
+		t->last = link;
+	s->queued = false;
+}
+
+static void
+requeue(const void *node, VISIT order, void *turns)
+{
+	struct turns *t = turns;
+	struct server *s = *(struct server *const *)node;
+
+	if (order != postorder && order != leaf)
+		return;
+	if (s->polls >= t->most_per_server)
+		unqueue_server(t, s);
+	else
+		queue_server(t, s);
+}
+
+void
+turns_limit(struct turns *t, unsigned polls, unsigned polls_per_server)
+{
+	t->most = polls;
+	t->most_per_server = polls_per_server;
+	twalk_r(t->servers, requeue, t);
+}
+
+void
+turns_free(struct turns **t)
+{
+	if (*t == NULL)
+		return;
+	for (size_t i = 0; i < (*t)->count; i++)
+		free((*t)->mailboxes[i]);
+	free((*t)->mailboxes);
+	tdestroy((*t)->servers, free_server);
+	free(*t);
+	*t = NULL;
+}
+
+/* --- mailboxes --- */
+
+static struct mailbox *
+free_number(struct turns *t)
+{
+	while (t->free < t->count && t->mailboxes[t->free]->stage != STAGE_NONE)
+		t->free++;
+	if (t->free < t->count)
+		return t->mailboxes[t->free];
+	if (t->count == t->room) {
+		t->room = t->room * 2 + 16;
+		t->mailboxes =
+		    xrealloc(t->mailboxes, t->room, sizeof(*t->mailboxes));
+	}
+	t->mailboxes[t->count] = xcalloc(1, sizeof(struct mailbox));
+	t->mailboxes[t->count]->number = t->count;
+	return t->mailboxes[t->count++];
+}
+
+size_t
+turns_add(struct turns *t, const struct endpoint *at)
+{
+	struct mailbox *m = free_number(t);
+
+	m->server = find_server(t, at);
+	m->server->mailboxes++;
+	m->stage = STAGE_IDLE;
+	return m->number;
+}
+
+static void
+stop_waiting(struct turns *t, struct mailbox *m)
+{
+	struct server *s = m->server;
+	struct mailbox **link = &s->first;
+
+	while (*link != m)
+		link = &(*link)->next;
+	*link = m->next;
+	if (s->last == &m->next)
+		s->last = link;
+	t->waiting--;
+	if (s->first == NULL)
+		unqueue_server(t, s);
+}
+
+void
+turns_remove(struct turns *t, size_t mailbox)
+{
+	struct mailbox *m = t->mailboxes[mailbox];
+	struct server *s = m->server;
+
+	if (m->stage == STAGE_WAITS)
+		stop_waiting(t, m);
+	m->stage = STAGE_NONE;
+	m->server = NULL;
+	if (mailbox < t->free)
+		t->free = mailbox;
+	if (--s->mailboxes == 0) {
+		tdelete(s, &t->servers, compare);
+		free_server(s);
+	}
+}
+
+/* --- whose turn it is --- */
+
 void
 turns_wait(struct turns *t, size_t mailbox)
 {
-	struct mailbox *m = &t->mailboxes[mailbox];
+	struct mailbox *m = t->mailboxes[mailbox];
 	struct server *s = m->server;
 
 	if (m->stage != STAGE_IDLE)
@@ -136,10 +243,7 @@ turns_take(struct turns *t, size_t *mailbox)
 
 	if (s == NULL || t->polled >= t->most)
 		return false;
-	t->first = s->next;
-	if (t->first == NULL)
-		t->last = &t->first;
-	s->queued = false;
+	unqueue_server(t, s);
 	m = s->first;
 	s->first = m->next;
 	if (s->first == NULL)
@@ -149,14 +253,14 @@ turns_take(struct turns *t, size_t *mailbox)
 	t->polled++;
 	t->waiting--;
 	queue_server(t, s);
-	*mailbox = (size_t)(m - t->mailboxes);
+	*mailbox = m->number;
 	return true;
 }
 
 void
 turns_end(struct turns *t, size_t mailbox)
 {
-	struct mailbox *m = &t->mailboxes[mailbox];
+	struct mailbox *m = t->mailboxes[mailbox];
 
 	m->stage = STAGE_IDLE;
 	m->server->polls--;
@@ -164,10 +268,10 @@ turns_end(struct turns *t, size_t mailbox)
 	queue_server(t, m->server);
 }
 
-size_t
-turns_most(const struct turns *t)
+bool
+turns_is_polled(const struct turns *t, size_t mailbox)
 {
-	return t->most < t->count ? t->most : t->count;
+	return t->mailboxes[mailbox]->stage == STAGE_POLLED;
 }
 
 size_t

@@ -18,14 +18,21 @@
 struct turns;
 
 /*
- * turns_new - at: the server of each mailbox, which is known from then on by its
- * place in that list; one server are those of the same host (in whatever case)
- * and port. polls, polls_per_server: how many at once, at least 1. Nobody waits
- * yet. The list is borrowed for the call, what it points to until turns_free().
+ * turns_new - polls, polls_per_server: how many at once, at least 1.
+ * turns_limit - others from now on; what is under way is not disturbed.
  */
-void turns_new(struct turns **t, const struct endpoint *const *at, size_t count,
-    unsigned polls, unsigned polls_per_server);
+void turns_new(struct turns **t, unsigned polls, unsigned polls_per_server);
 void turns_free(struct turns **t);
+void turns_limit(struct turns *t, unsigned polls, unsigned polls_per_server);
+
+/*
+ * turns_add - there is a mailbox at that server, known from now on by the number
+ * that is returned: the smallest that is free. One server are those of the same
+ * host (in whatever case) and port. Nothing is borrowed.
+ * turns_remove - there is not any more. It may wait, but is not being polled.
+ */
+size_t turns_add(struct turns *t, const struct endpoint *at);
+void turns_remove(struct turns *t, size_t mailbox);
 
 /* turns_wait - it is to be polled. Nothing is new if it waits or is polled. */
 void turns_wait(struct turns *t, size_t mailbox);
@@ -36,9 +43,7 @@ bool turns_take(struct turns *t, size_t *mailbox);
 /* turns_end - it was polled. */
 void turns_end(struct turns *t, size_t mailbox);
 
-/* turns_most - never are more than that polled at once. */
-size_t turns_most(const struct turns *t);
-
+bool turns_is_polled(const struct turns *t, size_t mailbox);
 size_t turns_waiting(const struct turns *t);
 size_t turns_polled(const struct turns *t);
 

@@ -20,7 +20,6 @@
 
 /* What the polls of a test do, and what is seen of them. */
 struct scene {
-	struct turns *turns;
 	struct crew *crew;
 	struct stop *stop;
 	pthread_mutex_t lock; /* guards what follows */
@@ -29,6 +28,7 @@ struct scene {
 	bool open; /* or until this */
 	size_t failing; /* returns -1 */
 	size_t again; /* is polled once more, from within */
+	unsigned told; /* a bit for each that was polled */
 	size_t under_way, most, polled[MOST], polls;
 };
 
@@ -68,21 +68,31 @@ poll_one(void *arg, size_t mailbox)
 }
 
 static void
+note_polled(void *arg, size_t mailbox)
+{
+	struct scene *s = arg;
+
+	pthread_mutex_lock(&s->lock);
+	s->told |= 1u << mailbox;
+	pthread_mutex_unlock(&s->lock);
+}
+
+static void
 begin(struct scene *s, size_t count, unsigned polls, unsigned polls_per_server)
 {
 	static const struct endpoint server = { .host = "a", .port = 995 };
-	const struct endpoint *at[MOST];
-	struct crew_task task = { .poll = poll_one, .arg = s };
+	struct crew_task task = {
+		.poll = poll_one, .polled = note_polled, .arg = s
+	};
 	struct error e = { 0 };
 
 	*s = (struct scene){ .failing = SIZE_MAX, .again = SIZE_MAX };
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->changed, NULL);
-	for (size_t i = 0; i < count; i++)
-		at[i] = &server;
-	turns_new(&s->turns, at, count, polls, polls_per_server);
 	assert_int_equal(stop_new(&s->stop, &e), 0);
-	crew_new(&s->crew, s->turns, &task, s->stop);
+	crew_new(&s->crew, polls, polls_per_server, &task, s->stop);
+	for (size_t i = 0; i < count; i++)
+		assert_int_equal(crew_add(s->crew, &server), i);
 }
 
 static void
@@ -99,7 +109,6 @@ end(struct scene *s)
 {
 	crew_free(&s->crew);
 	assert_null(s->crew);
-	turns_free(&s->turns);
 	stop_free(&s->stop);
 	pthread_cond_destroy(&s->changed);
 	pthread_mutex_destroy(&s->lock);
@@ -227,6 +236,63 @@ freed_it_waits_for_those_under_way(void **state)
 	end(&s);
 }
 
+/* --- mailboxes that come and go --- */
+
+static void
+it_is_told_when_one_was_polled(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	begin(&s, 4, 2, 2);
+	poll_all(&s, 4);
+	crew_wait(s.crew);
+	assert_int_equal(s.told, 0xf);
+	end(&s);
+}
+
+static void
+one_that_is_polled_cannot_be_removed(void **state)
+{
+	struct error e = { 0 };
+	struct scene s;
+
+	(void)state;
+	begin(&s, 2, 1, 1);
+	s.together = 2; /* which is never */
+	poll_all(&s, 2);
+	assert_false(crew_remove(s.crew, 0));
+	assert_true(crew_remove(s.crew, 1));
+	assert_int_equal(crew_under_way(s.crew), 1);
+	pthread_mutex_lock(&s.lock);
+	s.open = true;
+	pthread_cond_broadcast(&s.changed);
+	pthread_mutex_unlock(&s.lock);
+	crew_wait(s.crew);
+	assert_int_equal(s.polls, 1);
+	assert_int_equal(crew_poll(s.crew, 0, &e), 0);
+	crew_wait(s.crew);
+	assert_true(crew_remove(s.crew, 0));
+	assert_int_equal(s.polls, 2);
+	end(&s);
+}
+
+static void
+more_may_be_polled_at_once_from_now_on(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	begin(&s, 8, 1, 1);
+	s.together = 8;
+	poll_all(&s, 8);
+	crew_limit(s.crew, 8, 8);
+	crew_wait(s.crew);
+	assert_int_equal(s.most, 8);
+	expect_each_polled_once(&s, 8);
+	end(&s);
+}
+
 int
 main(void)
 {
@@ -239,6 +305,9 @@ main(void)
 		cmocka_unit_test(
 		    asked_to_stop_it_lets_those_end_that_have_begun),
 		cmocka_unit_test(freed_it_waits_for_those_under_way),
+		cmocka_unit_test(it_is_told_when_one_was_polled),
+		cmocka_unit_test(one_that_is_polled_cannot_be_removed),
+		cmocka_unit_test(more_may_be_polled_at_once_from_now_on),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

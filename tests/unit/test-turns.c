@@ -19,23 +19,16 @@
 static struct turns *
 turns_of(const char *servers, unsigned polls, unsigned polls_per_server)
 {
-	size_t count = strlen(servers);
-	struct endpoint *list = xcalloc(count, sizeof(*list));
-	const struct endpoint **at = xcalloc(count, sizeof(*at));
-	char(*hosts)[2] = xcalloc(count, sizeof(*hosts));
+	char host[2] = "";
+	struct endpoint at = { .host = host, .port = 995 };
 	struct turns *t;
 
-	for (size_t i = 0; i < count; i++) {
-		hosts[i][0] = servers[i];
-		list[i] = (struct endpoint){ .host = hosts[i], .port = 995 };
-		at[i] = &list[i];
-	}
-	turns_new(&t, at, count, polls, polls_per_server);
-	for (size_t i = 0; i < count; i++)
+	turns_new(&t, polls, polls_per_server);
+	for (size_t i = 0; servers[i] != '\0'; i++) {
+		host[0] = servers[i];
+		assert_int_equal(turns_add(t, &at), i);
 		turns_wait(t, i);
-	free(hosts);
-	free(at);
-	free(list);
+	}
 	return t;
 }
 
@@ -63,7 +56,6 @@ nobody_is_next_where_nobody_waits(void **state)
 
 	(void)state;
 	expect_nobody(t);
-	assert_int_equal(turns_most(t), 0);
 	turns_free(&t);
 	assert_null(t);
 	turns_free(&t);
@@ -87,7 +79,6 @@ never_are_more_polled_than_allowed(void **state)
 	struct turns *t = turns_of("abcd", 2, 4);
 
 	(void)state;
-	assert_int_equal(turns_most(t), 2);
 	expect_next(t, 0);
 	expect_next(t, 1);
 	expect_nobody(t);
@@ -172,9 +163,11 @@ another_port_is_another_server(void **state)
 	struct turns *t;
 
 	(void)state;
-	turns_new(&t, at, 3, 3, 1);
-	for (size_t i = 0; i < 3; i++)
+	turns_new(&t, 3, 1);
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(turns_add(t, at[i]), i);
 		turns_wait(t, i);
+	}
 	expect_next(t, 0);
 	expect_next(t, 1);
 	expect_nobody(t);
@@ -235,6 +228,92 @@ limits_hold_and_nobody_is_forgotten(void **state)
 	turns_free(&t);
 }
 
+/* A mailbox that waits between two others, of its server, and of the servers. */
+static void
+one_that_is_removed_waits_no_more(void **state)
+{
+	struct turns *t = turns_of("aaabc", 8, 1);
+
+	(void)state;
+	turns_remove(t, 1);
+	turns_remove(t, 3);
+	assert_int_equal(turns_waiting(t), 3);
+	expect_next(t, 0);
+	expect_next(t, 4);
+	expect_nobody(t);
+	turns_end(t, 0);
+	expect_next(t, 2);
+	expect_nobody(t);
+	turns_free(&t);
+}
+
+static void
+the_last_one_that_waits_can_be_removed(void **state)
+{
+	struct turns *t = turns_of("aab", 8, 1);
+
+	(void)state;
+	turns_remove(t, 1);
+	turns_remove(t, 2);
+	expect_next(t, 0);
+	turns_end(t, 0);
+	turns_wait(t, 0);
+	expect_next(t, 0);
+	expect_nobody(t);
+	turns_free(&t);
+}
+
+static void
+a_number_is_given_again_when_it_is_free(void **state)
+{
+	struct endpoint other = { .host = "b", .port = 995 };
+	struct turns *t = turns_of("aaa", 8, 1);
+
+	(void)state;
+	turns_remove(t, 1);
+	assert_int_equal(turns_add(t, &other), 1);
+	assert_int_equal(turns_add(t, &other), 3);
+	turns_wait(t, 1);
+	expect_next(t, 0);
+	expect_next(t, 1);
+	expect_nobody(t);
+	turns_free(&t);
+}
+
+static void
+more_may_be_polled_from_now_on(void **state)
+{
+	struct turns *t = turns_of("aaab", 1, 1);
+
+	(void)state;
+	expect_next(t, 0);
+	expect_nobody(t);
+	turns_limit(t, 3, 2);
+	expect_next(t, 3);
+	expect_next(t, 1);
+	expect_nobody(t);
+	turns_free(&t);
+}
+
+static void
+fewer_may_be_polled_from_now_on(void **state)
+{
+	struct turns *t = turns_of("aaaab", 8, 3);
+
+	(void)state;
+	expect_next(t, 0);
+	expect_next(t, 4);
+	expect_next(t, 1);
+	turns_limit(t, 8, 1);
+	expect_nobody(t);
+	turns_end(t, 0);
+	expect_nobody(t);
+	turns_end(t, 1);
+	expect_next(t, 2);
+	expect_nobody(t);
+	turns_free(&t);
+}
+
 int
 main(void)
 {
@@ -245,6 +324,11 @@ main(void)
 		cmocka_unit_test(never_are_more_polled_than_allowed),
 		cmocka_unit_test(who_waits_for_a_full_server_is_passed_over),
 		cmocka_unit_test(servers_take_turns),
+		cmocka_unit_test(one_that_is_removed_waits_no_more),
+		cmocka_unit_test(the_last_one_that_waits_can_be_removed),
+		cmocka_unit_test(a_number_is_given_again_when_it_is_free),
+		cmocka_unit_test(more_may_be_polled_from_now_on),
+		cmocka_unit_test(fewer_may_be_polled_from_now_on),
 		cmocka_unit_test(
 		    a_server_that_was_full_waits_behind_the_others),
 		cmocka_unit_test(a_server_is_the_same_in_whatever_case),
