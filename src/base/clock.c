@@ -5,14 +5,26 @@
 #include <stdio.h>
 #include <time.h>
 
-int64_t
-clock_monotonic_ms(void)
+static int64_t
+read_ms(clockid_t clock)
 {
 	struct timespec now;
 
-	/* Cannot fail with this clock and a valid address. */
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	/* Cannot fail with these clocks and a valid address. */
+	(void)clock_gettime(clock, &now);
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int64_t
+clock_monotonic_ms(void)
+{
+	return read_ms(CLOCK_MONOTONIC);
+}
+
+int64_t
+clock_boot_ms(void)
+{
+	return read_ms(CLOCK_BOOTTIME);
 }
 
 struct deadline

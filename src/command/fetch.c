@@ -1,25 +1,20 @@
 /* postrider fetch: one poll of every account, or of those named. */
 #include "base/alloc.h"
-#include "base/descriptors.h"
 #include "base/log.h"
-#include "base/text.h"
 #include "command/command.h"
 #include "command/progress.h"
 #include "command/session.h"
 #include "delivery/delivery.h"
 #include "ledger/ledger.h"
 #include "poll/crew.h"
+#include "poll/outcome.h"
 #include "poll/poll.h"
+#include "poll/room.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 #include <sysexits.h>
 #include <unistd.h>
-
-/* Files and connections: of a poll, of a connection to a destination, ours. */
-#define DESCRIPTORS_POLL 10
-#define DESCRIPTORS_CONNECTION 6
-#define DESCRIPTORS_OURS 32
 
 struct fetch {
 	const struct invocation *in;
@@ -41,54 +36,15 @@ struct fetch {
 /* --- what is said of an account --- */
 
 static void
-say_count(struct buffer *out, uint64_t n, const char *what)
-{
-	if (n > 0)
-		buffer_addf(out, "; %llu %s", (unsigned long long)n, what);
-}
-
-static bool
-something_happened(const struct poll_report *r)
-{
-	return r->delivered + r->deleted + r->deferred + r->held + r->seen +
-	    r->in_doubt + r->reported + r->dropped + r->recognised >
-	    0;
-}
-
-static void
 say(const struct fetch *f, const struct account *a, const struct poll_report *r,
     bool ok)
 {
+	bool news = outcome_is_news(r);
 	struct buffer line = { 0 };
-	char octets[TEXT_UNIT];
 
-	if (f->in->quiet || (!f->terminal && !something_happened(r)) ||
-	    (!ok && !something_happened(r)))
+	if (f->in->quiet || (!f->terminal && !news) || (!ok && !news))
 		return;
-	buffer_addf(&line, "%s: ", a->name);
-	if (r->delivered > 0)
-		buffer_addf(&line,
-		    "%llu message%s (%s) delivered to %s in "
-		    "%.1f s",
-		    (unsigned long long)r->delivered,
-		    r->delivered == 1 ? "" : "s",
-		    text_octets(r->octets, octets), a->destination,
-		    (double)r->took_ms / 1000);
-	else
-		buffer_add_text(&line, "no new mail");
-	say_count(&line, r->recognised, "recognised under new unique ids");
-	say_count(&line, r->unrecognised, "not recognised");
-	say_count(&line, r->resent, "sent again after being in doubt");
-	say_count(&line, r->deleted, "deleted");
-	say_count(&line, r->seen, "marked as seen");
-	say_count(&line, r->deferred, "deferred");
-	say_count(&line, r->held, "held");
-	say_count(&line, r->reported, "refused and reported");
-	say_count(&line, r->dropped, "refused and dropped");
-	say_count(&line, r->in_doubt, "in doubt");
-	say_count(&line, r->left_for_later, "left for the next time");
-	if (!something_happened(r) && r->waiting_held > 0)
-		say_count(&line, r->waiting_held, "still held");
+	outcome_write(a, r, &line);
 	progress_print(line.data);
 	buffer_free(&line);
 }
@@ -218,24 +174,17 @@ poll_account(void *arg, size_t i)
 	return conclude(f, a, &report, rc, &e);
 }
 
-/* As many as the settings say, or fewer where the system gives us less. */
 static unsigned
 polls_at_once(const struct fetch *f)
 {
 	const struct settings *s = f->settings;
 	size_t polls = s->max_polls < f->count ? s->max_polls : f->count;
-	size_t others = DESCRIPTORS_OURS, there;
+	size_t connections = 0;
 
 	for (size_t i = 0; i < s->destination_count; i++)
 		if (f->deliveries[i] != NULL)
-			others += DESCRIPTORS_CONNECTION *
-			    (s->destinations[i].connections + 1);
-	there = descriptors_want(others + polls * DESCRIPTORS_POLL);
-	if (there < others + polls * DESCRIPTORS_POLL)
-		polls = there < others + DESCRIPTORS_POLL
-		    ? 1
-		    : (there - others) / DESCRIPTORS_POLL;
-	return (unsigned)polls;
+			connections += s->destinations[i].connections + 1;
+	return room_for_polls(polls, connections);
 }
 
 static int

@@ -10,6 +10,7 @@
 #include "delivery/destination.h"
 #include "poll/account.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Everything in it is owned by it and lives until settings_free(). */
@@ -46,6 +47,16 @@ settings_account(const struct settings *s, const char *name);
 const char **settings_names(const struct settings *s);
 const struct destination *
 settings_destination(const struct settings *s, const char *name);
+
+/*
+ * settings_same_account, settings_same_destination - is what two readings say of
+ * it the same in every setting, those inherited and by default included?
+ */
+bool settings_same_account(const struct settings *a, const struct account *of_a,
+    const struct settings *b, const struct account *of_b);
+bool settings_same_destination(const struct settings *a,
+    const struct destination *of_a, const struct settings *b,
+    const struct destination *of_b);
 
 /*
  * settings_print - every setting with the value in force, in the syntax of

@@ -61,17 +61,23 @@ crew_add(struct crew *c, const struct endpoint *at)
 	return mailbox;
 }
 
-bool
+void
 crew_remove(struct crew *c, size_t mailbox)
 {
-	bool polled;
+	pthread_mutex_lock(&c->lock);
+	turns_remove(c->turns, mailbox);
+	pthread_mutex_unlock(&c->lock);
+}
+
+bool
+crew_recall(struct crew *c, size_t mailbox)
+{
+	bool waited;
 
 	pthread_mutex_lock(&c->lock);
-	polled = turns_is_polled(c->turns, mailbox);
-	if (!polled)
-		turns_remove(c->turns, mailbox);
+	waited = turns_recall(c->turns, mailbox);
 	pthread_mutex_unlock(&c->lock);
-	return !polled;
+	return waited;
 }
 
 /* With the lock held: the next, if it is anybody's turn. */
@@ -99,9 +105,9 @@ next(struct member *m, int rc)
 		m->stage = MEMBER_DONE;
 		pthread_cond_signal(&c->ended);
 	}
+	pthread_mutex_unlock(&c->lock);
 	if (c->task.polled != NULL)
 		c->task.polled(c->task.arg, polled);
-	pthread_mutex_unlock(&c->lock);
 	return more;
 }
 
@@ -201,17 +207,6 @@ crew_limit(struct crew *c, unsigned polls, unsigned polls_per_server)
 	while (waiting-- > 0 && take(c, &mailbox))
 		(void)start(c, mailbox, &ignored);
 	pthread_mutex_unlock(&c->lock);
-}
-
-size_t
-crew_under_way(struct crew *c)
-{
-	size_t polls;
-
-	pthread_mutex_lock(&c->lock);
-	polls = turns_polled(c->turns);
-	pthread_mutex_unlock(&c->lock);
-	return polls;
 }
 
 void

@@ -20,10 +20,7 @@ struct crew_task {
 	 * mailbox. Returns 0, or -1: nobody's poll is to begin any more.
 	 */
 	int (*poll)(void *arg, size_t mailbox);
-	/*
-	 * It was polled, and could be again; must not call back. NULL: nobody
-	 * wants to know.
-	 */
+	/* It was polled, and could be again. NULL: nobody wants to know. */
 	void (*polled)(void *arg, size_t mailbox);
 	void *arg;
 };
@@ -38,11 +35,11 @@ void crew_new(struct crew **c, unsigned polls, unsigned polls_per_server,
 void crew_limit(struct crew *c, unsigned polls, unsigned polls_per_server);
 
 /*
- * crew_add, crew_remove - of a mailbox: see turns.h. False: it is being polled,
- * and stays.
+ * crew_add, crew_remove, crew_recall - as turns_add() and its like.
  */
 size_t crew_add(struct crew *c, const struct endpoint *at);
-bool crew_remove(struct crew *c, size_t mailbox);
+void crew_remove(struct crew *c, size_t mailbox);
+bool crew_recall(struct crew *c, size_t mailbox);
 
 /*
  * crew_poll - have a mailbox polled, when it is its turn. Returns 0, or -1 with
@@ -50,9 +47,6 @@ bool crew_remove(struct crew *c, size_t mailbox);
  * waits, and another call may do better.
  */
 int crew_poll(struct crew *c, size_t mailbox, struct error *e);
-
-/* crew_under_way - so many polls. */
-size_t crew_under_way(struct crew *c);
 
 /* crew_wait - until no poll is under way, and none will begin by itself. */
 void crew_wait(struct crew *c);

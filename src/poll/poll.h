@@ -46,6 +46,8 @@ struct poll_report {
 	uint64_t unrecognised; /* listed and unknown at that time */
 	uint64_t waiting_held; /* held before and still there */
 	uint64_t left_out; /* the server contradicts itself about them */
+	/* It ended since the destination, or that of reports, took nothing. */
+	bool destination_down, reports_down;
 	int64_t took_ms;
 	/* First message that was held or deferred, and the server's words. */
 	char trouble[600];

@@ -252,6 +252,10 @@ count_failure(struct session *s, const struct transit *t)
 		return;
 	s->trouble = t->error;
 	s->give_up = true;
+	if (t->report)
+		s->report->reports_down = true;
+	else
+		s->report->destination_down = true;
 }
 
 static void

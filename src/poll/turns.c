@@ -183,30 +183,12 @@ turns_add(struct turns *t, const struct endpoint *at)
 	return m->number;
 }
 
-static void
-stop_waiting(struct turns *t, struct mailbox *m)
-{
-	struct server *s = m->server;
-	struct mailbox **link = &s->first;
-
-	while (*link != m)
-		link = &(*link)->next;
-	*link = m->next;
-	if (s->last == &m->next)
-		s->last = link;
-	t->waiting--;
-	if (s->first == NULL)
-		unqueue_server(t, s);
-}
-
 void
 turns_remove(struct turns *t, size_t mailbox)
 {
 	struct mailbox *m = t->mailboxes[mailbox];
 	struct server *s = m->server;
 
-	if (m->stage == STAGE_WAITS)
-		stop_waiting(t, m);
 	m->stage = STAGE_NONE;
 	m->server = NULL;
 	if (mailbox < t->free)
@@ -233,6 +215,27 @@ turns_wait(struct turns *t, size_t mailbox)
 	s->last = &m->next;
 	t->waiting++;
 	queue_server(t, s);
+}
+
+bool
+turns_recall(struct turns *t, size_t mailbox)
+{
+	struct mailbox *m = t->mailboxes[mailbox];
+	struct server *s = m->server;
+	struct mailbox **link = &s->first;
+
+	if (m->stage != STAGE_WAITS)
+		return false;
+	m->stage = STAGE_IDLE;
+	while (*link != m)
+		link = &(*link)->next;
+	*link = m->next;
+	if (s->last == &m->next)
+		s->last = link;
+	t->waiting--;
+	if (s->first == NULL)
+		unqueue_server(t, s);
+	return true;
 }
 
 bool
@@ -266,12 +269,6 @@ turns_end(struct turns *t, size_t mailbox)
 	m->server->polls--;
 	t->polled--;
 	queue_server(t, m->server);
-}
-
-bool
-turns_is_polled(const struct turns *t, size_t mailbox)
-{
-	return t->mailboxes[mailbox]->stage == STAGE_POLLED;
 }
 
 size_t

@@ -29,7 +29,7 @@ void turns_limit(struct turns *t, unsigned polls, unsigned polls_per_server);
  * turns_add - there is a mailbox at that server, known from now on by the number
  * that is returned: the smallest that is free. One server are those of the same
  * host (in whatever case) and port. Nothing is borrowed.
- * turns_remove - there is not any more. It may wait, but is not being polled.
+ * turns_remove - there is not any more. It neither waits nor is polled.
  */
 size_t turns_add(struct turns *t, const struct endpoint *at);
 void turns_remove(struct turns *t, size_t mailbox);
@@ -37,13 +37,15 @@ void turns_remove(struct turns *t, size_t mailbox);
 /* turns_wait - it is to be polled. Nothing is new if it waits or is polled. */
 void turns_wait(struct turns *t, size_t mailbox);
 
+/* turns_recall - it is not to be polled after all. False: it does not wait. */
+bool turns_recall(struct turns *t, size_t mailbox);
+
 /* turns_take - *mailbox is polled from now on. False: none may be. */
 bool turns_take(struct turns *t, size_t *mailbox);
 
 /* turns_end - it was polled. */
 void turns_end(struct turns *t, size_t mailbox);
 
-bool turns_is_polled(const struct turns *t, size_t mailbox);
 size_t turns_waiting(const struct turns *t);
 size_t turns_polled(const struct turns *t);
 

@@ -228,15 +228,15 @@ limits_hold_and_nobody_is_forgotten(void **state)
 	turns_free(&t);
 }
 
-/* A mailbox that waits between two others, of its server, and of the servers. */
+/* One that waits between two others, of its server, and of the servers. */
 static void
-one_that_is_removed_waits_no_more(void **state)
+one_that_is_recalled_waits_no_more(void **state)
 {
 	struct turns *t = turns_of("aaabc", 8, 1);
 
 	(void)state;
-	turns_remove(t, 1);
-	turns_remove(t, 3);
+	assert_true(turns_recall(t, 1));
+	assert_true(turns_recall(t, 3));
 	assert_int_equal(turns_waiting(t), 3);
 	expect_next(t, 0);
 	expect_next(t, 4);
@@ -248,14 +248,15 @@ one_that_is_removed_waits_no_more(void **state)
 }
 
 static void
-the_last_one_that_waits_can_be_removed(void **state)
+the_last_one_that_waits_can_be_recalled(void **state)
 {
 	struct turns *t = turns_of("aab", 8, 1);
 
 	(void)state;
-	turns_remove(t, 1);
-	turns_remove(t, 2);
+	assert_true(turns_recall(t, 1));
+	assert_true(turns_recall(t, 2));
 	expect_next(t, 0);
+	assert_false(turns_recall(t, 0));
 	turns_end(t, 0);
 	turns_wait(t, 0);
 	expect_next(t, 0);
@@ -270,6 +271,7 @@ a_number_is_given_again_when_it_is_free(void **state)
 	struct turns *t = turns_of("aaa", 8, 1);
 
 	(void)state;
+	assert_true(turns_recall(t, 1));
 	turns_remove(t, 1);
 	assert_int_equal(turns_add(t, &other), 1);
 	assert_int_equal(turns_add(t, &other), 3);
@@ -324,8 +326,8 @@ main(void)
 		cmocka_unit_test(never_are_more_polled_than_allowed),
 		cmocka_unit_test(who_waits_for_a_full_server_is_passed_over),
 		cmocka_unit_test(servers_take_turns),
-		cmocka_unit_test(one_that_is_removed_waits_no_more),
-		cmocka_unit_test(the_last_one_that_waits_can_be_removed),
+		cmocka_unit_test(one_that_is_recalled_waits_no_more),
+		cmocka_unit_test(the_last_one_that_waits_can_be_recalled),
 		cmocka_unit_test(a_number_is_given_again_when_it_is_free),
 		cmocka_unit_test(more_may_be_polled_from_now_on),
 		cmocka_unit_test(fewer_may_be_polled_from_now_on),

@@ -1,0 +1,73 @@
+/*
+ * daemon-private.h - what the files of the daemon's main thread share. Nobody
+ * else includes it.
+ */
+#ifndef DAEMON_DAEMON_PRIVATE_H
+#define DAEMON_DAEMON_PRIVATE_H
+
+#include "base/queue.h"
+#include "base/stop.h"
+#include "daemon/daemon.h"
+#include "daemon/due.h"
+#include "daemon/mailbox.h"
+#include "daemon/outlet.h"
+#include "delivery/transit.h"
+#include "ledger/ledger.h"
+#include "poll/crew.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+struct daemon {
+	const struct daemon_options *options; /* borrowed */
+	struct generation *now; /* the settings in force; used */
+	struct stop *stop; /* owned, as is all that follows */
+	struct ledger *ledger; /* NULL while it cannot be written */
+	struct transit_pool *pool;
+	struct crew *crew;
+	struct due *due; /* by turn */
+	struct queue *polled; /* mailbox_poll */
+	struct queue *probed; /* outlet */
+	int signal_fd, timer_fd;
+	sigset_t signals, signals_before;
+
+	/* What polls look at when they begin. */
+	pthread_mutex_t lock;
+	struct mailbox **by_turn; /* NULL where there is none */
+	size_t turns;
+	struct outlet *outlets;
+
+	struct outlet *retired; /* still in use */
+	void *by_name; /* tsearch(3) of mailboxes, which it owns */
+	size_t mailbox_count;
+	size_t called; /* of them: wait for their turn, or are polled */
+	bool stopping;
+	int64_t stop_at; /* clock_boot_ms: then at once; INT64_MAX */
+	bool ledger_failed;
+	int64_t ledger_at; /* clock_boot_ms: then it is opened again */
+};
+
+/* rounds.c: who is polled when, and what comes of it. */
+void rounds_admit(struct daemon *d, struct mailbox *m, size_t place, size_t of);
+void rounds_start(struct daemon *d, int64_t now);
+void rounds_end(struct daemon *d, struct mailbox_poll *poll);
+void rounds_probed(struct daemon *d, struct outlet *o);
+void rounds_now(struct daemon *d, struct mailbox *m);
+bool rounds_recall(struct daemon *d, struct mailbox *m);
+unsigned rounds_at_once(const struct daemon *d);
+int rounds_poll(void *daemon, size_t turn); /* of the crew's threads */
+void rounds_polled(void *daemon, size_t turn);
+
+/* roster.c: which accounts and destinations there are. */
+void roster_admit(struct daemon *d);
+int roster_open(struct daemon *d, struct error *e);
+void roster_close(struct daemon *d);
+int roster_change(struct daemon *d, struct settings *settings, struct error *e);
+void roster_remove(struct daemon *d, struct mailbox *m);
+void roster_move(struct daemon *d, struct mailbox *m);
+void roster_sweep(struct daemon *d);
+void roster_end(struct daemon *d);
+struct mailbox *roster_find(struct daemon *d, const char *name);
+void roster_each(struct daemon *d, void (*each)(struct daemon *d, struct mailbox *m));
+
+#endif

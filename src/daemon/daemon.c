@@ -1,0 +1,304 @@
+/* daemon.c - begins, waits for what happens, and ends in order. */
+#include "daemon/daemon.h"
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "daemon/daemon-private.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+/* A ledger that could not be written is tried again after so long. */
+#define LEDGER_PAUSE_MS ((int64_t)60 * 1000)
+/* Who was let go and is still in use is looked after so often. */
+#define SWEEP_MS 1000
+
+/* --- begin and end --- */
+
+static int
+failed(struct error *e, const char *what, int number)
+{
+	return error_set(e, ERR_SYSTEM, "%s: %s", what, strerror(number));
+}
+
+/* Blocked before any thread is there, they are blocked in every thread. */
+static int
+open_signals(struct daemon *d, struct error *e)
+{
+	int number;
+
+	sigemptyset(&d->signals);
+	sigaddset(&d->signals, SIGTERM);
+	sigaddset(&d->signals, SIGINT);
+	sigaddset(&d->signals, SIGHUP);
+	sigaddset(&d->signals, SIGUSR1);
+	number = pthread_sigmask(SIG_BLOCK, &d->signals, &d->signals_before);
+	if (number != 0)
+		return failed(e, "signals", number);
+	d->signal_fd = signalfd(-1, &d->signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	return d->signal_fd < 0 ? failed(e, "signals", errno) : 0;
+}
+
+static int
+open_ledger(struct daemon *d, bool may_be_new, struct error *e)
+{
+	if (ledger_open(&d->ledger, d->now->settings->state, may_be_new, e) < 0)
+		return -1;
+	if (roster_open(d, e) == 0)
+		return 0;
+	roster_close(d);
+	ledger_close(&d->ledger);
+	return -1;
+}
+
+static int
+begin(struct daemon *d, struct error *e)
+{
+	const struct settings *s = d->now->settings;
+	struct crew_task task = { .poll = rounds_poll,
+		.polled = rounds_polled,
+		.arg = d };
+
+	if (open_signals(d, e) < 0 || stop_new(&d->stop, e) < 0 ||
+	    queue_new(&d->polled, e) < 0 || queue_new(&d->probed, e) < 0)
+		return -1;
+	d->timer_fd =
+	    timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (d->timer_fd < 0)
+		return failed(e, "timer", errno);
+	if (open_ledger(d, d->options->new_ledger, e) < 0)
+		return -1;
+	transit_pool_new(&d->pool, TRANSIT_POOL);
+	due_new(&d->due);
+	crew_new(&d->crew, rounds_at_once(d), s->max_polls_per_server, &task,
+	    d->stop);
+	roster_admit(d);
+	return 0;
+}
+
+static void
+end(struct daemon *d)
+{
+	crew_free(&d->crew);
+	roster_end(d);
+	ledger_close(&d->ledger);
+	transit_pool_free(&d->pool);
+	due_free(&d->due);
+	queue_free(&d->polled);
+	queue_free(&d->probed);
+	if (d->stop != NULL)
+		stop_free(&d->stop);
+	if (d->timer_fd >= 0)
+		close(d->timer_fd);
+	if (d->signal_fd >= 0) {
+		close(d->signal_fd);
+		pthread_sigmask(SIG_SETMASK, &d->signals_before, NULL);
+	}
+	pthread_mutex_destroy(&d->lock);
+}
+
+/* --- what happens --- */
+
+void
+daemon_stop(struct daemon *d)
+{
+	if (d->stopping) {
+		stop_request(d->stop, STOP_NOW);
+		return;
+	}
+	d->stopping = true;
+	d->stop_at = clock_boot_ms() + d->now->settings->stop_timeout_ms;
+	stop_request(d->stop, STOP_SOON);
+	log_info("stopping; %zu polls are under way", d->called);
+}
+
+int
+daemon_reload(struct daemon *d, struct buffer *problems, struct error *e)
+{
+	const struct daemon_options *o = d->options;
+	struct settings *settings;
+
+	if (settings_read(&settings, o->config, o->state, problems, e) < 0)
+		return -1;
+	if (strcmp(settings->state, d->now->settings->state) != 0) {
+		error_set(e, ERR_CONFIG,
+		    "the state directory is %s now: for that, stop postrider "
+		    "and start it again",
+		    settings->state);
+		settings_free(&settings);
+		return -1;
+	}
+	return roster_change(d, settings, e);
+}
+
+static void
+reload(struct daemon *d)
+{
+	struct buffer problems = { 0 };
+	struct error e = { 0 };
+	char *line, *rest = NULL;
+
+	if (daemon_reload(d, &problems, &e) == 0) {
+		log_info("the settings were read anew: %zu accounts",
+		    d->mailbox_count);
+		buffer_free(&problems);
+		return;
+	}
+	if (problems.len > 0)
+		for (line = strtok_r(problems.data, "\n", &rest); line != NULL;
+		     line = strtok_r(NULL, "\n", &rest))
+			log_error("%s", line);
+	log_error("%s; the settings before stay in force", e.text);
+	buffer_free(&problems);
+}
+
+static void
+take_signals(struct daemon *d)
+{
+	struct signalfd_siginfo info;
+
+	while (read(d->signal_fd, &info, sizeof(info)) ==
+	    (ssize_t)sizeof(info)) {
+		if (info.ssi_signo == SIGHUP)
+			reload(d);
+		else if (info.ssi_signo == SIGUSR1)
+			roster_each(d, rounds_now);
+		else
+			daemon_stop(d);
+	}
+}
+
+static void
+take_news(struct daemon *d)
+{
+	struct mailbox_poll *poll;
+	struct outlet *o;
+
+	while ((poll = queue_pop(d->polled)) != NULL)
+		rounds_end(d, poll);
+	while ((o = queue_pop(d->probed)) != NULL)
+		rounds_probed(d, o);
+	roster_sweep(d);
+}
+
+/*
+ * What could not be written stays undone, and the ledger takes nothing more. When
+ * nobody is at work with it, it is closed; a minute later it is opened again.
+ */
+static void
+mind_ledger(struct daemon *d, int64_t now)
+{
+	struct error e = { 0 };
+
+	if (d->ledger_failed && d->called == 0 && d->ledger != NULL) {
+		roster_close(d);
+		ledger_close(&d->ledger);
+		d->ledger_at = now + LEDGER_PAUSE_MS;
+	}
+	if (d->ledger != NULL || now < d->ledger_at || d->stopping)
+		return;
+	if (open_ledger(d, false, &e) == 0) {
+		log_info("the ledger can be written again");
+		d->ledger_failed = false;
+		return;
+	}
+	log_event("event=ledger_failed reason=\"%s\"", e.text);
+	d->ledger_at = now + LEDGER_PAUSE_MS;
+}
+
+/* --- waiting --- */
+
+static int64_t
+sooner(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* When something is due, whatever happens until then. */
+static int64_t
+next_time(const struct daemon *d, int64_t now)
+{
+	int64_t when = INT64_MAX, due;
+	size_t turn;
+
+	if (d->stopping)
+		return d->stop_at;
+	if (d->retired != NULL)
+		when = now + SWEEP_MS;
+	if (d->ledger == NULL)
+		return sooner(when, d->ledger_at);
+	for (const struct outlet *o = d->outlets; o != NULL; o = o->next)
+		when = sooner(when, o->probe_at);
+	if (!d->ledger_failed && due_first(d->due, &turn, &due))
+		when = sooner(when, due);
+	return when;
+}
+
+/* A time in the past would disarm the timer if it were 0, and fires at once. */
+static void
+set_timer(struct daemon *d, int64_t when)
+{
+	struct itimerspec at = { 0 };
+
+	if (when != INT64_MAX) {
+		at.it_value.tv_sec = (time_t)(when / 1000);
+		at.it_value.tv_nsec = (long)(when % 1000) * 1000000 + 1;
+	}
+	timerfd_settime(d->timer_fd, TFD_TIMER_ABSTIME, &at, NULL);
+}
+
+static void
+wait_for_something(struct daemon *d)
+{
+	struct pollfd fds[] = {
+		{ .fd = d->signal_fd, .events = POLLIN },
+		{ .fd = d->timer_fd, .events = POLLIN },
+		{ .fd = queue_fd(d->polled), .events = POLLIN },
+		{ .fd = queue_fd(d->probed), .events = POLLIN },
+	};
+
+	set_timer(d, next_time(d, clock_boot_ms()));
+	(void)poll(fds, sizeof(fds) / sizeof(fds[0]), -1);
+}
+
+static bool
+has_ended(struct daemon *d)
+{
+	return d->stopping && d->called == 0;
+}
+
+int
+daemon_run(const struct daemon_options *options, struct settings *settings,
+    struct error *e)
+{
+	struct daemon d = { .options = options,
+		.signal_fd = -1,
+		.timer_fd = -1,
+		.stop_at = INT64_MAX };
+	int rc;
+
+	pthread_mutex_init(&d.lock, NULL);
+	d.now = generation_new(settings);
+	rc = begin(&d, e);
+	while (rc == 0 && !has_ended(&d)) {
+		int64_t now;
+
+		wait_for_something(&d);
+		take_signals(&d);
+		take_news(&d);
+		now = clock_boot_ms();
+		if (now >= d.stop_at)
+			stop_request(d.stop, STOP_NOW);
+		mind_ledger(&d, now);
+		rounds_start(&d, now);
+	}
+	end(&d);
+	return rc;
+}

@@ -1,0 +1,52 @@
+/*
+ * mailbox.h - an account in the daemon: by which settings it is polled, when, and
+ * how its last poll ended.
+ */
+#ifndef DAEMON_MAILBOX_H
+#define DAEMON_MAILBOX_H
+
+#include "base/error.h"
+#include "base/queue.h"
+#include "daemon/generation.h"
+#include "daemon/schedule.h"
+#include "poll/poll.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* How a poll ended: its thread's, until it is on the daemon's queue. */
+struct mailbox_poll {
+	struct queue_item item;
+	struct mailbox *mailbox;
+	struct poll_report report;
+	int rc;
+	struct error error; /* -1 */
+	bool postponed; /* it did not begin, since a destination is down */
+	int64_t began; /* clock_boot_ms */
+};
+
+struct mailbox {
+	char *name; /* owned */
+	size_t turn; /* its number in the crew */
+	/* By these it is polled next; guarded by the daemon's lock. */
+	const struct account *account;
+	struct generation *generation; /* used */
+
+	struct mailbox_poll poll;
+	_Atomic bool polling; /* its poll has begun */
+
+	/* The main thread's. */
+	struct schedule schedule;
+	int64_t due; /* clock_boot_ms; INT64_MAX: when it is told to */
+	bool called; /* it waits for its turn, or is being polled */
+	bool again; /* and is to be polled once more after that */
+	bool postponed; /* a destination is down */
+	bool leaving; /* the settings know it no more */
+	bool moving; /* it has another server now */
+	struct error wrong; /* why its last poll failed; ERR_NONE */
+	int64_t wrong_since; /* wall clock, */
+	uint64_t failures; /* and so often in a row */
+};
+
+#endif
