@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Everything in it is owned by it and lives until settings_free(). */
 struct settings {
@@ -23,6 +24,7 @@ struct settings {
 	size_t destination_count;
 	/* At most so many polls at once: in all, and of one server. */
 	unsigned max_polls, max_polls_per_server;
+	int64_t stop_timeout_ms;
 	struct settings_memory *memory; /* private */
 };
 

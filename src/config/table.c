@@ -101,6 +101,19 @@ const struct setting settings_table[] = {
 	},
 	{
 	    .section = SECTION_GLOBAL,
+	    .name = "stop_timeout",
+	    .type = TYPE_DURATION,
+	    .min = 1,
+	    .max = HOUR,
+	    .initial = "30s",
+	    .help = "How long the daemon may take to stop.",
+	    .more = "Asked to stop, it begins nothing new, hears the answers "
+		    "to what it has sent, and ends its sessions in order. "
+		    "What has not ended by then is broken off; nothing is "
+		    "lost by that.",
+	},
+	{
+	    .section = SECTION_GLOBAL,
 	    .name = "destinations",
 	    .type = TYPE_SETTINGS,
 	    .flags = SETTING_REQUIRED,
