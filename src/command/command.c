@@ -10,11 +10,11 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#define COMMANDS 8
+#define COMMANDS 9
 
-const struct command *const commands[] = { &command_fetch, &command_check,
-	&command_list, &command_plan, &command_status, &command_held,
-	&command_config, &command_help, NULL };
+const struct command *const commands[] = { &command_run, &command_fetch,
+	&command_check, &command_list, &command_plan, &command_status,
+	&command_held, &command_config, &command_help, NULL };
 
 _Static_assert(sizeof(commands) / sizeof(commands[0]) == COMMANDS + 1,
     "COMMANDS counts them");

@@ -117,8 +117,7 @@ fill_settings(struct settings *s)
 	s->max_polls = (unsigned)number_of(&m->global, "max_polls");
 	s->max_polls_per_server =
 	    (unsigned)number_of(&m->global, "max_polls_per_server");
-	s->stop_timeout_ms =
-	    number_of(&m->global, "stop_timeout") * MS_PER_S;
+	s->stop_timeout_ms = number_of(&m->global, "stop_timeout") * MS_PER_S;
 	s->account_count = m->account_count;
 	s->accounts = xcalloc(m->account_count, sizeof *s->accounts);
 	for (size_t i = 0; i < m->account_count; i++)

@@ -15,6 +15,8 @@
 #include "ledger/ledger.h"
 #include "poll/crew.h"
 
+#define log_info log_warning
+
 #include <pthread.h>
 #include <signal.h>
 
@@ -47,12 +49,18 @@ struct daemon {
 	int64_t ledger_at; /* clock_boot_ms: then it is opened again */
 };
 
+/* daemon.c: asked to stop, and once more; new settings. */
+void daemon_stop(struct daemon *d);
+int daemon_reload(struct daemon *d, struct buffer *problems, struct error *e);
+
 /* rounds.c: who is polled when, and what comes of it. */
 void rounds_admit(struct daemon *d, struct mailbox *m, size_t place, size_t of);
 void rounds_start(struct daemon *d, int64_t now);
 void rounds_end(struct daemon *d, struct mailbox_poll *poll);
 void rounds_probed(struct daemon *d, struct outlet *o);
 void rounds_now(struct daemon *d, struct mailbox *m);
+void rounds_resume(struct daemon *d, struct mailbox *m);
+void rounds_give_up(struct daemon *d, struct mailbox *m);
 bool rounds_recall(struct daemon *d, struct mailbox *m);
 unsigned rounds_at_once(const struct daemon *d);
 int rounds_poll(void *daemon, size_t turn); /* of the crew's threads */
@@ -68,6 +76,7 @@ void roster_move(struct daemon *d, struct mailbox *m);
 void roster_sweep(struct daemon *d);
 void roster_end(struct daemon *d);
 struct mailbox *roster_find(struct daemon *d, const char *name);
-void roster_each(struct daemon *d, void (*each)(struct daemon *d, struct mailbox *m));
+void roster_each(
+    struct daemon *d, void (*each)(struct daemon *d, struct mailbox *m));
 
 #endif

@@ -62,9 +62,9 @@ static int
 begin(struct daemon *d, struct error *e)
 {
 	const struct settings *s = d->now->settings;
-	struct crew_task task = { .poll = rounds_poll,
-		.polled = rounds_polled,
-		.arg = d };
+	struct crew_task task = {
+		.poll = rounds_poll, .polled = rounds_polled, .arg = d
+	};
 
 	if (open_signals(d, e) < 0 || stop_new(&d->stop, e) < 0 ||
 	    queue_new(&d->polled, e) < 0 || queue_new(&d->probed, e) < 0)
@@ -116,6 +116,7 @@ daemon_stop(struct daemon *d)
 	d->stopping = true;
 	d->stop_at = clock_boot_ms() + d->now->settings->stop_timeout_ms;
 	stop_request(d->stop, STOP_SOON);
+	roster_each(d, rounds_give_up);
 	log_info("stopping; %zu polls are under way", d->called);
 }
 
@@ -164,8 +165,8 @@ take_signals(struct daemon *d)
 {
 	struct signalfd_siginfo info;
 
-	while (read(d->signal_fd, &info, sizeof(info)) ==
-	    (ssize_t)sizeof(info)) {
+	while (
+	    read(d->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
 		if (info.ssi_signo == SIGHUP)
 			reload(d);
 		else if (info.ssi_signo == SIGUSR1)

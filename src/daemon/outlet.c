@@ -83,8 +83,8 @@ prober_thread(void *arg)
 	struct delivery_report report = { .step = hear };
 	struct outlet *o = arg;
 
-	o->probe_rc = delivery_probe(
-	    o->to, nobody, o->stop, &report, &o->probe_error);
+	o->probe_rc =
+	    delivery_probe(o->to, nobody, o->stop, &report, &o->probe_error);
 	queue_push(o->probed, &o->item);
 	return NULL;
 }

@@ -6,6 +6,7 @@
 #include <search.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* --- destinations --- */
 
@@ -98,7 +99,8 @@ roster_close(struct daemon *d)
 
 /* Those that serve go on, others begin, the rest retires. */
 static void
-exchange_outlets(struct daemon *d, const struct settings *s, struct outlet *made)
+exchange_outlets(
+    struct daemon *d, const struct settings *s, struct outlet *made)
 {
 	bool *needed = needed_destinations(s);
 	struct outlet *serve = made, *o, **found;
@@ -165,8 +167,8 @@ take_turn(struct daemon *d, struct mailbox *m)
 {
 	m->turn = crew_add(d->crew, &m->account->at);
 	if (m->turn >= d->turns) {
-		d->by_turn = xrealloc(
-		    d->by_turn, m->turn + 1, sizeof(struct mailbox *));
+		d->by_turn =
+		    xrealloc(d->by_turn, m->turn + 1, sizeof(struct mailbox *));
 		d->turns = m->turn + 1;
 	}
 	d->by_turn[m->turn] = m;
@@ -240,8 +242,7 @@ is_elsewhere(const struct endpoint *a, const struct endpoint *b)
 
 /* True: it is polled by other settings from now on. */
 static bool
-update_mailbox(
-    struct daemon *d, struct mailbox *m, const struct account *a)
+update_mailbox(struct daemon *d, struct mailbox *m, const struct account *a)
 {
 	struct generation *before = m->generation;
 	bool same = settings_same_account(
@@ -272,8 +273,7 @@ note_parting(const void *node, VISIT order, void *parting)
 	struct parting *p = parting;
 
 	/* Those that stay have been given the new generation. */
-	if ((order == postorder || order == leaf) &&
-	    m->generation != p->d->now)
+	if ((order == postorder || order == leaf) && m->generation != p->d->now)
 		p->list[p->count++] = m;
 }
 
@@ -305,8 +305,7 @@ call_each(const void *node, VISIT order, void *arg)
 }
 
 void
-roster_each(
-    struct daemon *d, void (*each)(struct daemon *d, struct mailbox *m))
+roster_each(struct daemon *d, void (*each)(struct daemon *d, struct mailbox *m))
 {
 	struct each call = { d, each };
 
@@ -317,8 +316,7 @@ void
 roster_admit(struct daemon *d)
 {
 	const struct settings *s = d->now->settings;
-	struct mailbox **fresh =
-	    xcalloc(s->account_count + 1, sizeof(*fresh));
+	struct mailbox **fresh = xcalloc(s->account_count + 1, sizeof(*fresh));
 	size_t count = 0;
 
 	for (size_t i = 0; i < s->account_count; i++)
@@ -329,8 +327,7 @@ roster_admit(struct daemon *d)
 }
 
 int
-roster_change(
-    struct daemon *d, struct settings *settings, struct error *e)
+roster_change(struct daemon *d, struct settings *settings, struct error *e)
 {
 	struct generation *g = generation_new(settings), *before = d->now;
 	struct mailbox **changed =
@@ -361,6 +358,7 @@ roster_change(
 		rounds_admit(d, changed[i], i, count);
 	generation_leave(&before);
 	crew_limit(d->crew, rounds_at_once(d), settings->max_polls_per_server);
+	roster_each(d, rounds_resume);
 	free(changed);
 	return 0;
 }

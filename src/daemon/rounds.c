@@ -1,17 +1,19 @@
 /* rounds.c - who is polled when, and what comes of it. */
 #include "base/alloc.h"
 #include "base/clock.h"
-#include "base/descriptors.h"
 #include "base/log.h"
 #include "daemon/daemon-private.h"
 #include "poll/outcome.h"
+#include "poll/room.h"
+#include "sasl/password.h"
 
+#include <inttypes.h>
 #include <openssl/rand.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* A reason to poll, or the next time, comes as often as this at most. */
-#define SOON_MS 1000
+/* What waited for a destination begins within so long when it is there. */
+#define RESUME_MS 5000
 
 /* --- in a thread of the crew --- */
 
@@ -183,9 +185,231 @@ rounds_recall(struct daemon *d, struct mailbox *m)
 }
 
 void
+rounds_give_up(struct daemon *d, struct mailbox *m)
+{
+	(void)rounds_recall(d, m);
+}
+
+void
 rounds_now(struct daemon *d, struct mailbox *m)
 {
 	m->again = m->called;
 	if (!m->called)
 		set_due(d, m, clock_boot_ms());
+}
+
+/* --- what a poll came to --- */
+
+/* What is held waits for its owner, who must hear of it. */
+static void
+say_trouble(const struct mailbox *m, const struct poll_report *r)
+{
+	if (r->trouble[0] == '\0')
+		return;
+	if (r->held > 0)
+		log_error("%s: %s (see: postrider held)", m->name, r->trouble);
+	else
+		log_warning("%s: %s", m->name, r->trouble);
+}
+
+static void
+say_success(struct mailbox *m, const struct poll_report *r)
+{
+	struct buffer line = { 0 };
+	char since[CLOCK_TEXT];
+
+	if (m->failures > 0)
+		log_info("%s: well again, after %" PRIu64
+			 " poll%s that failed since %s",
+		    m->name, m->failures, m->failures == 1 ? "" : "s",
+		    clock_text(m->wrong_since, since));
+	if (outcome_is_news(r)) {
+		outcome_write(m->account, r, &line);
+		log_info("%s", line.data);
+		buffer_free(&line);
+	} else {
+		log_event(
+		    "account=%s event=polled ms=%" PRId64, m->name, r->took_ms);
+	}
+}
+
+/* The same trouble is told once. */
+static void
+say_failure(struct mailbox *m, const struct error *e)
+{
+	if (m->failures > 0 && m->wrong.kind == e->kind)
+		log_event(
+		    "account=%s event=failed reason=\"%s\"", m->name, e->text);
+	else
+		log_error("%s: %s", m->name, e->text);
+}
+
+static struct outlet *
+outlet_named(struct daemon *d, const char *name)
+{
+	struct outlet *o = d->outlets;
+
+	while (o != NULL && strcmp(o->to->name, name) != 0)
+		o = o->next;
+	return o;
+}
+
+/* A destination that takes nothing is not the account's trouble. */
+static void
+note_outlet(struct daemon *d, const struct mailbox *m)
+{
+	const struct mailbox_poll *p = &m->poll;
+	struct outlet *o = outlet_named(d,
+	    p->report.destination_down ? m->account->destination
+				       : m->account->report_via);
+
+	if (o == NULL || atomic_load(&o->down))
+		return;
+	outlet_failed(o, &p->error, clock_boot_ms());
+	log_error("%s; no mail is fetched for it until it takes mail again",
+	    p->error.text);
+}
+
+void
+rounds_probed(struct daemon *d, struct outlet *o)
+{
+	char since[CLOCK_TEXT];
+
+	if (!outlet_probed(o, clock_boot_ms())) {
+		log_event("destination=%s event=down reason=\"%s\"",
+		    o->to->name, o->words.text);
+		return;
+	}
+	log_info("destination %s: takes mail again, after it did not since %s",
+	    o->to->name, clock_text(o->down_since, since));
+	roster_each(d, rounds_resume);
+}
+
+static bool
+needs_what_is_down(struct daemon *d, const struct mailbox *m)
+{
+	const struct outlet *o = outlet_named(d, m->account->destination);
+	const struct outlet *reports = outlet_named(d, m->account->report_via);
+
+	return atomic_load(&o->down) || atomic_load(&reports->down);
+}
+
+static void
+postpone(struct daemon *d, struct mailbox *m)
+{
+	m->postponed = true;
+	set_due(d, m, INT64_MAX);
+}
+
+/* It may be that what it waited for is there. */
+void
+rounds_resume(struct daemon *d, struct mailbox *m)
+{
+	if (!m->postponed)
+		return;
+	m->postponed = false;
+	set_due(d, m, clock_boot_ms() + (int64_t)(chance() * RESUME_MS));
+}
+
+static void
+start_one(struct daemon *d, struct mailbox *m)
+{
+	if (needs_what_is_down(d, m))
+		postpone(d, m);
+	else
+		call(d, m);
+}
+
+void
+rounds_start(struct daemon *d, int64_t now)
+{
+	int64_t when;
+	size_t turn;
+
+	if (d->stopping || d->ledger == NULL || d->ledger_failed)
+		return;
+	for (struct outlet *o = d->outlets; o != NULL; o = o->next)
+		if (o->probe_at <= now)
+			outlet_probe(o);
+	while (due_first(d->due, &turn, &when) && when <= now)
+		start_one(d, d->by_turn[turn]);
+}
+
+static int64_t
+next_time(struct mailbox *m)
+{
+	return m->poll.began + m->account->every_s * 1000;
+}
+
+void
+rounds_admit(struct daemon *d, struct mailbox *m, size_t place, size_t of)
+{
+	set_due(
+	    d, m, clock_boot_ms() + (int64_t)(200 * place) + 0 * (int64_t)of);
+}
+
+static void
+note_success(struct mailbox *m)
+{
+	say_success(m, &m->poll.report);
+	m->failures = 0;
+	error_clear(&m->wrong);
+}
+
+static void
+note_failure(struct daemon *d, struct mailbox *m)
+{
+	const struct mailbox_poll *p = &m->poll;
+
+	if (p->error.kind == ERR_LEDGER) {
+		if (!d->ledger_failed)
+			log_error("%s; nothing is fetched until it can be "
+				  "written again",
+			    p->error.text);
+		d->ledger_failed = true;
+		return;
+	}
+	say_failure(m, &p->error);
+	if (m->failures == 0)
+		m->wrong_since = clock_wall();
+	m->failures++;
+	m->wrong = p->error;
+}
+
+static void
+conclude(struct daemon *d, struct mailbox *m)
+{
+	const struct mailbox_poll *p = &m->poll;
+	const struct poll_report *r = &p->report;
+
+	say_trouble(m, r);
+	if (p->rc == 0) {
+		note_success(m);
+	} else if (r->destination_down || r->reports_down) {
+		note_outlet(d, m);
+	} else if (p->error.kind != ERR_STOPPED) {
+		note_failure(d, m);
+	}
+}
+
+void
+rounds_end(struct daemon *d, struct mailbox_poll *p)
+{
+	struct mailbox *m = p->mailbox;
+
+	m->called = false;
+	d->called--;
+	if (!p->postponed)
+		conclude(d, m);
+	if (m->leaving) {
+		roster_remove(d, m);
+		return;
+	}
+	if (m->moving)
+		roster_move(d, m);
+	if (p->postponed)
+		postpone(d, m);
+	else
+		set_due(d, m, m->again ? clock_boot_ms() : next_time(m));
+	m->again = false;
 }

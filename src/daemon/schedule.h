@@ -1,0 +1,6 @@
+#ifndef DAEMON_SCHEDULE_H
+#define DAEMON_SCHEDULE_H
+struct schedule {
+	int x;
+};
+#endif
