@@ -105,20 +105,6 @@ end_deliveries(struct fetch *f)
 		delivery_free(&f->deliveries[i]);
 }
 
-static int
-status_of(const struct poll_report *r, int rc, const struct error *e)
-{
-	int status = rc < 0 ? error_exit_status(e->kind) : EX_OK;
-
-	if (r->held + r->waiting_held + r->stubborn > 0)
-		status = command_worse(status, EX_UNAVAILABLE);
-	if (r->left_out > 0)
-		status = command_worse(status, EX_PROTOCOL);
-	if (r->deferred + r->in_doubt > 0)
-		status = command_worse(status, EX_TEMPFAIL);
-	return status;
-}
-
 /* Returns 0, or -1: it makes no sense to go on with other accounts. */
 static int
 conclude(struct fetch *f, const struct account *a, const struct poll_report *r,
@@ -129,7 +115,7 @@ conclude(struct fetch *f, const struct account *a, const struct poll_report *r,
 	pthread_mutex_lock(&f->lock);
 	say(f, a, r, rc == 0);
 	say_trouble(a, r);
-	f->status = command_worse(f->status, status_of(r, rc, e));
+	f->status = command_worse(f->status, outcome_status(r, rc, e));
 	/* The same for all polls that it ends. */
 	if (rc < 0 && e->kind != ERR_STOPPED &&
 	    !(ledger_failed && f->ledger_failed))

@@ -24,7 +24,7 @@ struct daemon {
 	const struct daemon_options *options; /* borrowed */
 	struct generation *now; /* the settings in force; used */
 	struct stop *stop; /* owned, as is all that follows */
-	struct ledger *ledger; /* NULL while it cannot be written */
+	struct ledger *ledger;
 	struct transit_pool *pool;
 	struct crew *crew;
 	struct due *due; /* by turn */
@@ -45,8 +45,8 @@ struct daemon {
 	size_t called; /* of them: wait for their turn, or are polled */
 	bool stopping;
 	int64_t stop_at; /* clock_boot_ms: then at once; INT64_MAX */
-	bool ledger_failed;
-	int64_t ledger_at; /* clock_boot_ms: then it is opened again */
+	bool ledger_failed; /* nothing begins; it is opened anew */
+	int64_t ledger_at; /* at this time, clock_boot_ms, unless in use */
 };
 
 /* daemon.c: asked to stop, and once more; new settings. */
@@ -69,7 +69,6 @@ void rounds_polled(void *daemon, size_t turn);
 /* roster.c: which accounts and destinations there are. */
 void roster_admit(struct daemon *d);
 int roster_open(struct daemon *d, struct error *e);
-void roster_close(struct daemon *d);
 int roster_change(struct daemon *d, struct settings *settings, struct error *e);
 void roster_remove(struct daemon *d, struct mailbox *m);
 void roster_move(struct daemon *d, struct mailbox *m);

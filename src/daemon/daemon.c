@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 /* A ledger that could not be written is tried again after so long. */
-#define LEDGER_PAUSE_MS ((int64_t)60 * 1000)
+#define LEDGER_PAUSE_MS ((int64_t)30 * 1000)
 /* Who was let go and is still in use is looked after so often. */
 #define SWEEP_MS 1000
 
@@ -47,18 +47,6 @@ open_signals(struct daemon *d, struct error *e)
 }
 
 static int
-open_ledger(struct daemon *d, bool may_be_new, struct error *e)
-{
-	if (ledger_open(&d->ledger, d->now->settings->state, may_be_new, e) < 0)
-		return -1;
-	if (roster_open(d, e) == 0)
-		return 0;
-	roster_close(d);
-	ledger_close(&d->ledger);
-	return -1;
-}
-
-static int
 begin(struct daemon *d, struct error *e)
 {
 	const struct settings *s = d->now->settings;
@@ -73,7 +61,8 @@ begin(struct daemon *d, struct error *e)
 	    timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (d->timer_fd < 0)
 		return failed(e, "timer", errno);
-	if (open_ledger(d, d->options->new_ledger, e) < 0)
+	if (ledger_open(&d->ledger, s->state, d->options->new_ledger, e) < 0 ||
+	    roster_open(d, e) < 0)
 		return -1;
 	transit_pool_new(&d->pool, TRANSIT_POOL);
 	due_new(&d->due);
@@ -191,21 +180,16 @@ take_news(struct daemon *d)
 
 /*
  * What could not be written stays undone, and the ledger takes nothing more. When
- * nobody is at work with it, it is closed; a minute later it is opened again.
+ * nobody is at work with it any more, it is opened anew, time after time.
  */
 static void
 mind_ledger(struct daemon *d, int64_t now)
 {
 	struct error e = { 0 };
 
-	if (d->ledger_failed && d->called == 0 && d->ledger != NULL) {
-		roster_close(d);
-		ledger_close(&d->ledger);
-		d->ledger_at = now + LEDGER_PAUSE_MS;
-	}
-	if (d->ledger != NULL || now < d->ledger_at || d->stopping)
+	if (!d->ledger_failed || d->called > 0 || now < d->ledger_at)
 		return;
-	if (open_ledger(d, false, &e) == 0) {
+	if (ledger_reopen(d->ledger, &e) == 0) {
 		log_info("the ledger can be written again");
 		d->ledger_failed = false;
 		return;
@@ -233,11 +217,11 @@ next_time(const struct daemon *d, int64_t now)
 		return d->stop_at;
 	if (d->retired != NULL)
 		when = now + SWEEP_MS;
-	if (d->ledger == NULL)
-		return sooner(when, d->ledger_at);
+	if (d->ledger_failed)
+		return d->called > 0 ? when : sooner(when, d->ledger_at);
 	for (const struct outlet *o = d->outlets; o != NULL; o = o->next)
 		when = sooner(when, o->probe_at);
-	if (!d->ledger_failed && due_first(d->due, &turn, &due))
+	if (due_first(d->due, &turn, &due))
 		when = sooner(when, due);
 	return when;
 }

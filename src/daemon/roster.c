@@ -85,8 +85,8 @@ roster_open(struct daemon *d, struct error *e)
 }
 
 /* They take their leave of their servers at the same time. */
-void
-roster_close(struct daemon *d)
+static void
+close_outlets(struct daemon *d)
 {
 	struct outlet *o;
 
@@ -336,14 +336,13 @@ roster_change(struct daemon *d, struct settings *settings, struct error *e)
 	struct mailbox *m;
 	size_t count = 0;
 
-	if (d->ledger != NULL && make_outlets(d, g, &made, e) < 0) {
+	if (make_outlets(d, g, &made, e) < 0) {
 		generation_leave(&g);
 		free(changed);
 		return -1;
 	}
 	d->now = g;
-	if (d->ledger != NULL)
-		exchange_outlets(d, settings, made);
+	exchange_outlets(d, settings, made);
 	for (size_t i = 0; i < settings->account_count; i++) {
 		const struct account *a = &settings->accounts[i];
 
@@ -369,6 +368,6 @@ roster_end(struct daemon *d)
 	tdestroy(d->by_name, free_mailbox);
 	d->by_name = NULL;
 	free(d->by_turn);
-	roster_close(d);
+	close_outlets(d);
 	generation_leave(&d->now);
 }

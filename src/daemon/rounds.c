@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A ledger that could not be written is opened anew for the first time then. */
+#define LEDGER_FIRST_MS 5000
 /* What waited for a destination begins within so long when it is there. */
 #define RESUME_MS 5000
 
@@ -326,7 +328,7 @@ rounds_start(struct daemon *d, int64_t now)
 	int64_t when;
 	size_t turn;
 
-	if (d->stopping || d->ledger == NULL || d->ledger_failed)
+	if (d->stopping || d->ledger_failed)
 		return;
 	for (struct outlet *o = d->outlets; o != NULL; o = o->next)
 		if (o->probe_at <= now)
@@ -367,6 +369,7 @@ note_failure(struct daemon *d, struct mailbox *m)
 				  "written again",
 			    p->error.text);
 		d->ledger_failed = true;
+		d->ledger_at = clock_boot_ms() + LEDGER_FIRST_MS;
 		return;
 	}
 	say_failure(m, &p->error);

@@ -32,6 +32,7 @@ struct ledger {
 	int lock_fd;
 	struct error broken; /* the thread's: the first error of the book */
 	struct ledger_job last; /* ends the thread */
+	char *dir; /* owned */
 };
 
 static int
@@ -75,6 +76,24 @@ rollback:
 	return -1;
 }
 
+/* Nothing is written: that there is such a job says all. */
+static int
+reopen_work(struct book *book, struct ledger_job *job)
+{
+	(void)book;
+	(void)job;
+	return 0;
+}
+
+/* The book is opened anew; what does not work is what all jobs are told. */
+static void
+reopen(struct ledger *l)
+{
+	error_clear(&l->broken);
+	book_close(&l->book, false);
+	(void)book_open(&l->book, l->dir, false, &l->broken);
+}
+
 static void
 answer_batch(struct ledger *l, struct ledger_job **jobs, size_t n)
 {
@@ -104,9 +123,11 @@ ledger_thread(void *arg)
 				last = true;
 			else
 				jobs[n++] = job;
-			if (n == BATCH || last)
+			if (n == BATCH || last || job->work == reopen_work)
 				break;
 		}
+		if (n > 0 && jobs[n - 1]->work == reopen_work)
+			reopen(l);
 		if (n > 0 && l->broken.kind == ERR_NONE)
 			write_batch(l, jobs, n, &l->broken);
 		answer_batch(l, jobs, n);
@@ -122,6 +143,7 @@ ledger_open(
 	int rc;
 
 	*out = NULL;
+	l->dir = xstrdup(dir);
 	l->lock_fd = lock_take(dir, e);
 	if (l->lock_fd < 0 || marker_check(dir, may_be_new, e) < 0 ||
 	    book_open(&l->book, dir, may_be_new, e) < 0 ||
@@ -140,6 +162,7 @@ fail:
 	book_close(&l->book, false);
 	if (l->lock_fd >= 0)
 		close(l->lock_fd);
+	free(l->dir);
 	free(l);
 	return -1;
 }
@@ -156,6 +179,7 @@ ledger_close(struct ledger **out)
 	queue_free(&l->queue);
 	book_close(&l->book, l->broken.kind == ERR_NONE);
 	close(l->lock_fd);
+	free(l->dir);
 	free(l);
 	*out = NULL;
 }
@@ -196,6 +220,14 @@ ledger_change(struct ledger *l, int64_t account, struct ledger_change *changes,
 	};
 
 	return count == 0 ? 0 : run(l, &job, e);
+}
+
+int
+ledger_reopen(struct ledger *l, struct error *e)
+{
+	struct ledger_job job = { .work = reopen_work };
+
+	return run(l, &job, e);
 }
 
 /* --- accounts and polls --- */

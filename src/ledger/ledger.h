@@ -34,6 +34,12 @@ struct ledger;
 int ledger_open(
     struct ledger **l, const char *dir, bool may_be_new, struct error *e);
 
+/*
+ * ledger_reopen - after a failure, when nobody is at work with it: from now on
+ * jobs are carried out again. Returns 0, or -1 with why it still cannot be.
+ */
+int ledger_reopen(struct ledger *l, struct error *e);
+
 /* ledger_close - write what waits, end the thread, release the lock. */
 void ledger_close(struct ledger **l);
 

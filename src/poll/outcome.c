@@ -3,6 +3,8 @@
 
 #include "base/text.h"
 
+#include <sysexits.h>
+
 static void
 count(struct buffer *out, uint64_t n, const char *what)
 {
@@ -48,4 +50,18 @@ outcome_write(
 	count(out, r->left_for_later, "left for the next time");
 	if (!outcome_is_news(r) && r->waiting_held > 0)
 		count(out, r->waiting_held, "still held");
+}
+
+int
+outcome_status(const struct poll_report *r, int rc, const struct error *e)
+{
+	int status = rc < 0 ? error_exit_status(e->kind) : EX_OK;
+
+	if (r->held + r->waiting_held + r->stubborn > 0)
+		status = error_worse_status(status, EX_UNAVAILABLE);
+	if (r->left_out > 0)
+		status = error_worse_status(status, EX_PROTOCOL);
+	if (r->deferred + r->in_doubt > 0)
+		status = error_worse_status(status, EX_TEMPFAIL);
+	return status;
 }

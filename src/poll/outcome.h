@@ -16,4 +16,7 @@ bool outcome_is_news(const struct poll_report *r);
 void outcome_write(const struct account *account, const struct poll_report *r,
     struct buffer *out);
 
+/* outcome_status - the exit status (sysexits(3)) that says how it went. */
+int outcome_status(const struct poll_report *r, int rc, const struct error *e);
+
 #endif
