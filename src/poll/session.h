@@ -80,6 +80,7 @@ struct session {
 	unsigned failed; /* messages in a row that a connection failed under */
 	bool give_up; /* the destination takes nothing more */
 	struct error trouble; /* why */
+	bool trouble_with_reports; /* it is their destination */
 
 	struct refused *refused; /* owned */
 	size_t refused_count;

@@ -252,10 +252,7 @@ count_failure(struct session *s, const struct transit *t)
 		return;
 	s->trouble = t->error;
 	s->give_up = true;
-	if (t->report)
-		s->report->reports_down = true;
-	else
-		s->report->destination_down = true;
+	s->trouble_with_reports = t->report;
 }
 
 static void
