@@ -93,6 +93,10 @@ deadline_left(struct deadline d)
 	return d.ms - now < INT_MAX ? (int)(d.ms - now) : INT_MAX;
 }
 
+/* The RFCs' names are English whatever the locale is. */
+static const char months[][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun",
+	"Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
+
 /* A time that no calendar has is shown as what it is. */
 static void
 broken_time(int64_t wall, char *out, size_t room)
@@ -125,13 +129,25 @@ clock_rfc3339(int64_t wall, char out[CLOCK_TEXT])
 }
 
 const char *
+clock_rfc3164(int64_t wall, char out[CLOCK_TEXT])
+{
+	time_t t = (time_t)wall;
+	struct tm tm;
+
+	if (localtime_r(&t, &tm) == NULL) {
+		broken_time(wall, out, CLOCK_TEXT);
+		return out;
+	}
+	(void)snprintf(out, CLOCK_TEXT, "%s %2d %02d:%02d:%02d",
+	    months[tm.tm_mon], tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
+	return out;
+}
+
+const char *
 clock_rfc5322(int64_t wall, char out[CLOCK_RFC5322])
 {
-	/* The RFC's names are English whatever the locale is. */
 	static const char days[][4] = { "Sun", "Mon", "Tue", "Wed", "Thu",
 		"Fri", "Sat" };
-	static const char months[][4] = { "Jan", "Feb", "Mar", "Apr", "May",
-		"Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
 	time_t t = (time_t)wall;
 	struct tm tm;
 	char zone[8];

@@ -48,6 +48,9 @@ const char *clock_text(int64_t wall, char out[CLOCK_TEXT]);
 /* clock_rfc3339 - "2026-11-21T22:15:42Z", into out. Returns out. */
 const char *clock_rfc3339(int64_t wall, char out[CLOCK_TEXT]);
 
+/* clock_rfc3164 - "Nov 21 22:15:42" in local time, into out. Returns out. */
+const char *clock_rfc3164(int64_t wall, char out[CLOCK_TEXT]);
+
 /* clock_rfc5322 - "Sat, 21 Nov 2026 22:15:42 +0000" in local time. */
 #define CLOCK_RFC5322 40
 const char *clock_rfc5322(int64_t wall, char out[CLOCK_RFC5322]);

@@ -1,20 +1,25 @@
 /*
- * log.h - what the program says while it works, to standard error.
+ * log.h - what the program says while it works: to standard error, or where
+ * log_open() says.
  *
  * log_event() writes one line an event, made to be searched:
  *	account=isp uid=Ab12 event=delivered octets=5120 ms=41
  * Errors for a person are written by log_error(): "postrider: isp: …".
  * Every line goes out by one write(2); octets of a peer are made harmless.
- * Threads may call all of it at once.
+ * Threads may call all of it at once. A line that cannot be written keeps
+ * nobody waiting (sink.h).
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
+
+#include "base/error.h"
 
 #include <stdbool.h>
 
 enum log_level {
 	LOG_QUIET, /* errors only (-q) */
 	LOG_NORMAL, /* and warnings */
+	LOG_INFORMED, /* and what a daemon tells without being asked */
 	LOG_EVENTS, /* and a line for each event (-v) */
 	LOG_TRACE /* and both conversations (-vv) */
 };
@@ -24,6 +29,7 @@ enum log_level log_get_level(void);
 
 void log_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_warning(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_event(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /*
@@ -32,6 +38,26 @@ void log_event(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
  */
 void log_trace(const char *who, bool towards_peer, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+
+/*
+ * log_open - from now on lines go to `target`: "stderr", "syslog", or the path
+ * of a file (sink.h). Errors go to standard error too, until log_detach().
+ * Returns 0, or -1 with ERR_CONFIG; then all goes on where it went before.
+ */
+int log_open(const char *target, struct error *e);
+
+/*
+ * log_reopen - open by its name again what log_open() opened, since somebody
+ * may have renamed it. Returns 0, or -1 with ERR_CONFIG; then all goes on
+ * into what was open.
+ */
+int log_reopen(struct error *e);
+
+/* log_detach - errors go where all else does, and nowhere else. */
+void log_detach(void);
+
+/* log_close - back to standard error. */
+void log_close(void);
 
 /*
  * log_claim_terminal - the terminal is wanted for a question: no line is
@@ -43,7 +69,7 @@ void log_release_terminal(void);
 
 /*
  * log_set_line_hook - called with true before and false after each line is
- * written, so that a progress line can be taken away and drawn again. NULL
+ * written to standard error, so that a progress line can be taken away and drawn again. NULL
  * for none. Set before threads start.
  */
 void log_set_line_hook(void (*hook)(bool before));

@@ -18,6 +18,8 @@
 struct settings {
 	const char *file; /* absolute path of the main file */
 	const char *state; /* absolute path of the state directory */
+	const char *log; /* for log_open() */
+	const char *run_as; /* for privileges_become(), or NULL */
 	struct account *accounts;
 	size_t account_count;
 	struct destination *destinations;

@@ -77,6 +77,38 @@ const struct setting settings_table[] = {
 	},
 	{
 	    .section = SECTION_GLOBAL,
+	    .name = "log",
+	    .type = TYPE_LOG,
+	    .initial = "stderr",
+	    .help = "Where the program that keeps running writes its log.",
+	    .more =
+		"\"stderr\": to standard error, with levels where that is "
+		"systemd's journal. \"syslog\": to the system log, as mail. A "
+		"path: to that file, which is made readable by its owner only, "
+		"and opened again by its name at a reload. What does not fit a "
+		"full disk is missing there, counted, and no reason to stop. "
+		"With -v it says more, with -q only errors. Other commands "
+		"write to standard error whatever this says.",
+	},
+	{
+	    .section = SECTION_GLOBAL,
+	    .name = "run_as",
+	    .type = TYPE_STRING,
+	    .max = 255,
+	    .fallback = "whoever starts it",
+	    .sample = "postrider",
+	    .help = "The user that the program becomes when root keeps it "
+		    "running.",
+	    .more =
+		"\"USER\" or \"USER:GROUP\". That user has to be able to "
+		"read the settings and the passwords, to write the state "
+		"directory, and to make the log. Root's rights are never "
+		"needed; without this setting there is a warning. It is not "
+		"needed where the system starts the program as the right "
+		"user, as systemd does.",
+	},
+	{
+	    .section = SECTION_GLOBAL,
 	    .name = "max_polls",
 	    .type = TYPE_COUNT,
 	    .min = 1,
@@ -769,6 +801,11 @@ table_expects(const struct setting *setting, struct buffer *out)
 		break;
 	case TYPE_PATH:
 		buffer_addf(out, "a path in quotes, like \"%s\"", like);
+		break;
+	case TYPE_LOG:
+		buffer_add_text(out,
+		    "\"stderr\", \"syslog\", or the path of a file, which "
+		    "begins with \"/\" or \"~/\"");
 		break;
 	case TYPE_PORT:
 	case TYPE_COUNT:

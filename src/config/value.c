@@ -186,6 +186,20 @@ from_path(struct value *v, const struct setting *setting, const char *text,
 	return 0;
 }
 
+/* A misspelt word is no file of that name. */
+static int
+from_log(struct value *v, const struct setting *setting, const char *text,
+    struct settings_memory *m, struct buffer *why)
+{
+	bool word = strcmp(text, "stderr") == 0 || strcmp(text, "syslog") == 0;
+	bool path = text[0] == '/' || strncmp(text, "~/", 2) == 0;
+
+	if ((!word && !path) || has_control(text))
+		return must_be(setting, text, why);
+	v->text = word ? memory_text(m, text) : source_path(m, "", text);
+	return 0;
+}
+
 static int
 from_duration(struct value *v, const struct setting *setting, const char *text,
     struct buffer *why)
@@ -333,6 +347,8 @@ value_from_text(struct value *v, const struct setting *setting,
 		return from_host(v, setting, text, m, why);
 	case TYPE_PATH:
 		return from_path(v, setting, text, beside, m, why);
+	case TYPE_LOG:
+		return from_log(v, setting, text, m, why);
 	case TYPE_DURATION:
 		return from_duration(v, setting, text, why);
 	case TYPE_SIZE:
@@ -420,6 +436,7 @@ value_is_set(const struct value *v, const struct setting *setting)
 	case TYPE_HOST:
 	case TYPE_HOST_OR_SOCKET:
 	case TYPE_PATH:
+	case TYPE_LOG:
 		return v->text != NULL;
 	case TYPE_PORT:
 		return v->number != 0;
@@ -504,6 +521,7 @@ value_write(
 	case TYPE_HOST:
 	case TYPE_HOST_OR_SOCKET:
 	case TYPE_PATH:
+	case TYPE_LOG:
 		value_quote(
 		    setting->flags & SETTING_SECRET ? "********" : v->text,
 		    out);

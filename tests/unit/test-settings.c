@@ -128,6 +128,8 @@ four_settings_make_an_account(void **state)
 
 	assert_int_equal(f->settings->account_count, 1);
 	assert_string_equal(f->settings->state, "/state/of/postrider");
+	assert_string_equal(f->settings->log, "stderr");
+	assert_null(f->settings->run_as);
 	assert_int_equal(f->settings->max_polls, 32);
 	assert_int_equal(f->settings->max_polls_per_server, 4);
 	assert_string_equal(a->name, "isp");
@@ -183,6 +185,7 @@ every_value_arrives(void **state)
 	put(f, "secret", 0600, "x\n");
 	a = good(f,
 	    "state = \"ledger\"; max_polls = 7; max_polls_per_server = 2;\n"
+	    "log = \"~/log\"; run_as = \"ann:mail\";\n"
 	    "destinations = { work = { smtp = \"smtp.example\"; port = 2525;\n"
 	    "  tls = \"starttls\"; auth = \"login\"; user = \"u\";\n"
 	    "  password_command = \"pass x\"; ca_file = \"~/ca.pem\";\n"
@@ -204,6 +207,8 @@ every_value_arrives(void **state)
 	shorten(f);
 
 	assert_string_equal(f->settings->state + strlen(f->path), "/ledger");
+	assert_string_equal(f->settings->log + strlen(f->path), "/log");
+	assert_string_equal(f->settings->run_as, "ann:mail");
 	assert_int_equal(f->settings->max_polls, 7);
 	assert_int_equal(f->settings->max_polls_per_server, 2);
 	assert_int_equal(a->at.port, 1110);

@@ -81,7 +81,7 @@ names_that_others_rely_on_are_there(void **state)
 {
 	static const char *const names[SECTIONS] = {
 		[SECTION_GLOBAL] =
-		    "state max_polls max_polls_per_server "
+		    "state log run_as max_polls max_polls_per_server "
 		    "destinations defaults accounts accounts_dir",
 		[SECTION_ACCOUNT] = "name pop3 port tls auth user password "
 				    "password_file password_command ca_file "
@@ -230,6 +230,17 @@ values_at_their_limits(void **state)
 		{ SECTION_ACCOUNT, "recipient", "ann@example.org", true },
 		{ SECTION_ACCOUNT, "recipient", "ann>\r\nDATA", false },
 		{ SECTION_ACCOUNT, "recipient", "", false },
+		{ SECTION_GLOBAL, "log", "stderr", true },
+		{ SECTION_GLOBAL, "log", "syslog", true },
+		{ SECTION_GLOBAL, "log", "/var/log/postrider/log", true },
+		{ SECTION_GLOBAL, "log", "~/postrider.log", true },
+		{ SECTION_GLOBAL, "log", "sylog", false },
+		{ SECTION_GLOBAL, "log", "postrider.log", false },
+		{ SECTION_GLOBAL, "log", "~", false },
+		{ SECTION_GLOBAL, "log", "", false },
+		{ SECTION_GLOBAL, "log", "/tmp/a\nb", false },
+		{ SECTION_GLOBAL, "run_as", "postrider:mail", true },
+		{ SECTION_GLOBAL, "run_as", "", false },
 		{ SECTION_DESTINATION, "smtp", "/run/lmtp", false },
 		{ SECTION_DESTINATION, "lmtp", "/run/lmtp", true },
 		{ SECTION_DESTINATION, "lmtp", "localhost", true },
