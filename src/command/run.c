@@ -1,6 +1,8 @@
 /* run.c - the command `run`: the daemon, in the foreground. */
+#include "base/log.h"
 #include "command/command.h"
 #include "daemon/daemon.h"
+#include "daemon/privileges.h"
 
 #include <sysexits.h>
 
@@ -16,8 +18,17 @@ run(const struct invocation *in)
 
 	if (status != EX_OK)
 		return status;
-	return daemon_run(&options, settings, &e) == 0 ? EX_OK
-						       : command_fail(&e);
+	if (!in->quiet && in->verbose == 0)
+		log_set_level(LOG_INFORMED);
+	if (privileges_become(settings->run_as, &e) < 0 ||
+	    log_open(settings->log, &e) < 0) {
+		settings_free(&settings);
+		return command_fail(&e);
+	}
+	if (daemon_run(&options, settings, &e) < 0)
+		status = command_fail(&e);
+	log_close();
+	return status;
 }
 
 const struct command command_run = {

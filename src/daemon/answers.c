@@ -1,4 +1,6 @@
 /* answers.c - what is asked over the control socket, answered. */
+#include "config.h"
+
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "daemon/daemon-private.h"
@@ -27,9 +29,10 @@ mailboxes_meant(struct daemon *d, struct control_request *r)
 
 		list[i] = roster_find(d, name);
 		if (list[i] == NULL || list[i]->leaving) {
-			control_complain(r, "%s: the daemon has no such account; "
-					    "has it read the settings since? "
-					    "(postrider reload)",
+			control_complain(r,
+			    "%s: the daemon has no such account; "
+			    "has it read the settings since? "
+			    "(postrider reload)",
 			    name);
 			r->status = EX_USAGE;
 			free(list);
@@ -66,9 +69,9 @@ state_of(const struct mailbox *m)
 static void
 tell_account(struct control_request *r, struct mailbox *m)
 {
-	struct live_account a = { .name = m->name,
-		.state = state_of(m),
-		.words = m->wrong.text };
+	struct live_account a = {
+		.name = m->name, .state = state_of(m), .words = m->wrong.text
+	};
 
 	if (a.state == LIVE_POLLING) {
 		a.since = wall_of(m->poll.began);
@@ -168,9 +171,9 @@ answer_fetch(struct daemon *d, struct control_request *r)
 	}
 	v = visit_begin(r);
 	for (size_t i = 0; list[i] != NULL; i++) {
-		visit_join(v, &list[i]->visitors,
-		    atomic_load(&list[i]->polling));
-		rounds_answered(list[i],
+		visit_join(
+		    v, &list[i]->visitors, atomic_load(&list[i]->polling));
+		rounds_advise(d, list[i],
 		    (r->request.options & REQUEST_SAME_MAILBOX) != 0,
 		    (r->request.options & REQUEST_OTHER_MAIL) != 0);
 		rounds_wake(d, list[i]);
@@ -189,7 +192,8 @@ answer_reload(struct daemon *d, struct control_request *r)
 	char *line, *rest = NULL;
 
 	if (daemon_reload(d, &problems, &e) == 0) {
-		buffer_addf(&r->answer, "the settings were read: %zu account%s\n",
+		buffer_addf(&r->answer,
+		    "the settings were read: %zu account%s\n",
 		    d->now->settings->account_count,
 		    d->now->settings->account_count == 1 ? "" : "s");
 	} else {
@@ -197,8 +201,8 @@ answer_reload(struct daemon *d, struct control_request *r)
 			for (line = strtok_r(problems.data, "\n", &rest);
 			     line != NULL; line = strtok_r(NULL, "\n", &rest))
 				control_complain(r, "%s", line);
-		control_complain(r, "%s; the settings before stay in force",
-		    e.text);
+		control_complain(
+		    r, "%s; the settings before stay in force", e.text);
 		r->status = error_exit_status(e.kind);
 	}
 	buffer_free(&problems);

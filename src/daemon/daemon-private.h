@@ -7,6 +7,7 @@
 
 #include "base/queue.h"
 #include "base/stop.h"
+#include "daemon/control.h"
 #include "daemon/daemon.h"
 #include "daemon/due.h"
 #include "daemon/mailbox.h"
@@ -14,8 +15,6 @@
 #include "delivery/transit.h"
 #include "ledger/ledger.h"
 #include "poll/crew.h"
-
-#define log_info log_warning
 
 #include <pthread.h>
 #include <signal.h>
@@ -30,6 +29,11 @@ struct daemon {
 	struct due *due; /* by turn */
 	struct queue *polled; /* mailbox_poll */
 	struct queue *probed; /* outlet */
+	struct queue *requests; /* control_request */
+	struct queue *stoppers; /* those that are answered at the end */
+	struct control *control;
+	struct notify *notify;
+	int64_t started; /* wall clock */
 	int signal_fd, timer_fd;
 	sigset_t signals, signals_before;
 
@@ -59,12 +63,19 @@ void rounds_start(struct daemon *d, int64_t now);
 void rounds_end(struct daemon *d, struct mailbox_poll *poll);
 void rounds_probed(struct daemon *d, struct outlet *o);
 void rounds_now(struct daemon *d, struct mailbox *m);
+void rounds_wake(struct daemon *d, struct mailbox *m);
 void rounds_resume(struct daemon *d, struct mailbox *m);
 void rounds_give_up(struct daemon *d, struct mailbox *m);
+void rounds_advise(
+    struct daemon *d, struct mailbox *m, bool same_mailbox, bool other_mail);
 bool rounds_recall(struct daemon *d, struct mailbox *m);
 unsigned rounds_at_once(const struct daemon *d);
 int rounds_poll(void *daemon, size_t turn); /* of the crew's threads */
 void rounds_polled(void *daemon, size_t turn);
+
+/* answers.c: what is asked over the control socket. */
+void answers_give(struct daemon *d, struct control_request *r);
+void answers_end(struct daemon *d);
 
 /* roster.c: which accounts and destinations there are. */
 void roster_admit(struct daemon *d);

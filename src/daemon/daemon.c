@@ -1,10 +1,13 @@
 /* daemon.c - begins, waits for what happens, and ends in order. */
 #include "daemon/daemon.h"
 
+#include "config.h"
+
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/daemon-private.h"
+#include "daemon/notify.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -54,21 +57,28 @@ begin(struct daemon *d, struct error *e)
 		.poll = rounds_poll, .polled = rounds_polled, .arg = d
 	};
 
-	if (open_signals(d, e) < 0 || stop_new(&d->stop, e) < 0 ||
-	    queue_new(&d->polled, e) < 0 || queue_new(&d->probed, e) < 0)
+	if (notify_open(&d->notify, e) < 0 || open_signals(d, e) < 0 ||
+	    stop_new(&d->stop, e) < 0 || queue_new(&d->polled, e) < 0 ||
+	    queue_new(&d->probed, e) < 0 || queue_new(&d->requests, e) < 0 ||
+	    queue_new(&d->stoppers, e) < 0)
 		return -1;
 	d->timer_fd =
 	    timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (d->timer_fd < 0)
 		return failed(e, "timer", errno);
 	if (ledger_open(&d->ledger, s->state, d->options->new_ledger, e) < 0 ||
-	    roster_open(d, e) < 0)
+	    roster_open(d, e) < 0 ||
+	    control_open(&d->control, s->state, d->ledger, d->requests, e) < 0)
 		return -1;
 	transit_pool_new(&d->pool, TRANSIT_POOL);
 	due_new(&d->due);
 	crew_new(&d->crew, rounds_at_once(d), s->max_polls_per_server, &task,
 	    d->stop);
 	roster_admit(d);
+	log_info("postrider " PACKAGE_VERSION ": %zu account%s, process %ld",
+	    d->mailbox_count, d->mailbox_count == 1 ? "" : "s", (long)getpid());
+	log_detach();
+	notify_ready(d->notify);
 	return 0;
 }
 
@@ -76,12 +86,18 @@ static void
 end(struct daemon *d)
 {
 	crew_free(&d->crew);
+	if (d->control != NULL)
+		control_end(d->control);
 	roster_end(d);
 	ledger_close(&d->ledger);
+	answers_end(d);
+	control_close(&d->control);
 	transit_pool_free(&d->pool);
 	due_free(&d->due);
 	queue_free(&d->polled);
 	queue_free(&d->probed);
+	queue_free(&d->requests);
+	queue_free(&d->stoppers);
 	if (d->stop != NULL)
 		stop_free(&d->stop);
 	if (d->timer_fd >= 0)
@@ -90,6 +106,7 @@ end(struct daemon *d)
 		close(d->signal_fd);
 		pthread_sigmask(SIG_SETMASK, &d->signals_before, NULL);
 	}
+	notify_free(&d->notify);
 	pthread_mutex_destroy(&d->lock);
 }
 
@@ -106,26 +123,41 @@ daemon_stop(struct daemon *d)
 	d->stop_at = clock_boot_ms() + d->now->settings->stop_timeout_ms;
 	stop_request(d->stop, STOP_SOON);
 	roster_each(d, rounds_give_up);
-	log_info("stopping; %zu polls are under way", d->called);
+	log_info("stopping; %zu poll%s under way", d->called,
+	    d->called == 1 ? " is" : "s are");
+	notify_stopping(d->notify);
+}
+
+static int
+read_anew(struct daemon *d, struct settings **settings, struct buffer *problems,
+    struct error *e)
+{
+	const struct daemon_options *o = d->options;
+
+	if (settings_read(settings, o->config, o->state, problems, e) < 0)
+		return -1;
+	if (strcmp((*settings)->state, d->now->settings->state) == 0)
+		return 0;
+	error_set(e, ERR_CONFIG,
+	    "the state directory is %s now: for that, stop postrider and start "
+	    "it again",
+	    (*settings)->state);
+	settings_free(settings);
+	return -1;
 }
 
 int
 daemon_reload(struct daemon *d, struct buffer *problems, struct error *e)
 {
-	const struct daemon_options *o = d->options;
 	struct settings *settings;
+	int rc;
 
-	if (settings_read(&settings, o->config, o->state, problems, e) < 0)
-		return -1;
-	if (strcmp(settings->state, d->now->settings->state) != 0) {
-		error_set(e, ERR_CONFIG,
-		    "the state directory is %s now: for that, stop postrider "
-		    "and start it again",
-		    settings->state);
-		settings_free(&settings);
-		return -1;
-	}
-	return roster_change(d, settings, e);
+	notify_reloading(d->notify);
+	rc = read_anew(d, &settings, problems, e);
+	if (rc == 0)
+		rc = roster_change(d, settings, e);
+	notify_ready(d->notify);
+	return rc;
 }
 
 static void
@@ -149,6 +181,17 @@ reload(struct daemon *d)
 	buffer_free(&problems);
 }
 
+/* A log that was renamed is begun anew, too. */
+static void
+hang_up(struct daemon *d)
+{
+	struct error e = { 0 };
+
+	if (log_reopen(&e) < 0)
+		log_error("%s; the log goes on where it was", e.text);
+	reload(d);
+}
+
 static void
 take_signals(struct daemon *d)
 {
@@ -157,7 +200,7 @@ take_signals(struct daemon *d)
 	while (
 	    read(d->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
 		if (info.ssi_signo == SIGHUP)
-			reload(d);
+			hang_up(d);
 		else if (info.ssi_signo == SIGUSR1)
 			roster_each(d, rounds_now);
 		else
@@ -169,12 +212,15 @@ static void
 take_news(struct daemon *d)
 {
 	struct mailbox_poll *poll;
+	struct control_request *r;
 	struct outlet *o;
 
 	while ((poll = queue_pop(d->polled)) != NULL)
 		rounds_end(d, poll);
 	while ((o = queue_pop(d->probed)) != NULL)
 		rounds_probed(d, o);
+	while ((r = queue_pop(d->requests)) != NULL)
+		answers_give(d, r);
 	roster_sweep(d);
 }
 
@@ -247,9 +293,16 @@ wait_for_something(struct daemon *d)
 		{ .fd = d->timer_fd, .events = POLLIN },
 		{ .fd = queue_fd(d->polled), .events = POLLIN },
 		{ .fd = queue_fd(d->probed), .events = POLLIN },
+		{ .fd = queue_fd(d->requests), .events = POLLIN },
 	};
 
-	set_timer(d, next_time(d, clock_boot_ms()));
+	int64_t now = clock_boot_ms();
+	int64_t interval = notify_watchdog_interval(d->notify);
+
+	notify_watchdog(d->notify);
+	set_timer(d,
+	    sooner(
+		next_time(d, now), interval > 0 ? now + interval : INT64_MAX));
 	(void)poll(fds, sizeof(fds) / sizeof(fds[0]), -1);
 }
 
@@ -266,6 +319,7 @@ daemon_run(const struct daemon_options *options, struct settings *settings,
 	struct daemon d = { .options = options,
 		.signal_fd = -1,
 		.timer_fd = -1,
+		.started = clock_wall(),
 		.stop_at = INT64_MAX };
 	int rc;
 

@@ -9,6 +9,7 @@
 #include "base/queue.h"
 #include "daemon/generation.h"
 #include "daemon/schedule.h"
+#include "daemon/visit.h"
 #include "poll/poll.h"
 
 #include <stdatomic.h>
@@ -19,6 +20,7 @@
 struct mailbox_poll {
 	struct queue_item item;
 	struct mailbox *mailbox;
+	struct poll_progress progress;
 	struct poll_report report;
 	int rc;
 	struct error error; /* -1 */
@@ -32,6 +34,7 @@ struct mailbox {
 	/* By these it is polled next; guarded by the daemon's lock. */
 	const struct account *account;
 	struct generation *generation; /* used */
+	bool same_mailbox, other_mail; /* what its owner says, once */
 
 	struct mailbox_poll poll;
 	_Atomic bool polling; /* its poll has begun */
@@ -42,6 +45,7 @@ struct mailbox {
 	bool called; /* it waits for its turn, or is being polled */
 	bool again; /* and is to be polled once more after that */
 	bool postponed; /* a destination is down */
+	struct visitor *visitors; /* wait for its poll */
 	bool leaving; /* the settings know it no more */
 	bool moving; /* it has another server now */
 	struct error wrong; /* why its last poll failed; ERR_NONE */

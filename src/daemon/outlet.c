@@ -112,6 +112,7 @@ outlet_probed(struct outlet *o, int64_t now_ms)
 	o->probing = false;
 	if (o->probe_rc == 0) {
 		atomic_store(&o->down, false);
+		o->up_since = clock_wall();
 		return true;
 	}
 	o->words = o->probe_error;

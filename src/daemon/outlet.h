@@ -27,6 +27,7 @@ struct outlet {
 	/* The main thread's. */
 	struct outlet *next;
 	bool retired; /* the settings know it no more, or otherwise */
+	int64_t up_since; /* wall clock; 0: nobody knows */
 	int64_t down_since; /* wall clock */
 	struct error words; /* why */
 	int64_t probe_at; /* clock_boot_ms; INT64_MAX: not */

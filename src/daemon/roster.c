@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sysexits.h>
 
 /* --- destinations --- */
 
@@ -197,6 +198,8 @@ free_mailbox(void *mailbox)
 {
 	struct mailbox *m = mailbox;
 
+	visits_dismiss(&m->visitors,
+	    "the settings have no such account any more", EX_CONFIG);
 	generation_leave(&m->generation);
 	free(m->name);
 	free(m);

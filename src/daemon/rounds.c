@@ -9,8 +9,10 @@
 
 #include <inttypes.h>
 #include <openssl/rand.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 
 /* A ledger that could not be written is opened anew for the first time then. */
 #define LEDGER_FIRST_MS 5000
@@ -26,6 +28,7 @@ struct work {
 	const struct account *account; /* of: */
 	struct generation *generation; /* used, as are the next two */
 	struct outlet *outlet, *reports;
+	bool same_mailbox, other_mail;
 };
 
 /* With the lock held. */
@@ -50,6 +53,9 @@ work_begin(struct work *w, struct daemon *d, size_t turn)
 	w->d = d;
 	w->poll = &m->poll;
 	w->account = m->account;
+	w->same_mailbox = m->same_mailbox;
+	w->other_mail = m->other_mail;
+	m->same_mailbox = m->other_mail = false;
 	w->generation = generation_use(m->generation);
 	w->outlet = use_outlet(d, w->account->destination);
 	w->reports = use_outlet(d, w->account->report_via);
@@ -84,6 +90,9 @@ run_poll(const struct work *w, struct poll_report *report, struct error *e)
 		.pool = w->d->pool,
 		.stop = w->d->stop,
 		.names = w->generation->names,
+		.moved = w->same_mailbox,
+		.other_mail = w->other_mail,
+		.progress = &w->poll->progress,
 	};
 	char *password = NULL;
 	int rc;
@@ -187,9 +196,21 @@ rounds_recall(struct daemon *d, struct mailbox *m)
 }
 
 void
+rounds_advise(
+    struct daemon *d, struct mailbox *m, bool same_mailbox, bool other_mail)
+{
+	pthread_mutex_lock(&d->lock);
+	m->same_mailbox = m->same_mailbox || same_mailbox;
+	m->other_mail = m->other_mail || other_mail;
+	pthread_mutex_unlock(&d->lock);
+}
+
+void
 rounds_give_up(struct daemon *d, struct mailbox *m)
 {
-	(void)rounds_recall(d, m);
+	if (rounds_recall(d, m))
+		visits_dismiss(
+		    &m->visitors, "the daemon is stopping", EX_TEMPFAIL);
 }
 
 void
@@ -296,11 +317,26 @@ needs_what_is_down(struct daemon *d, const struct mailbox *m)
 	return atomic_load(&o->down) || atomic_load(&reports->down);
 }
 
+/* Whoever waits for it need not wait so long. */
+static void
+tell_why(struct daemon *d, struct mailbox *m)
+{
+	const struct outlet *o = outlet_named(d, m->account->destination);
+	char why[sizeof(o->words.text) + 100];
+
+	if (!atomic_load(&o->down))
+		o = outlet_named(d, m->account->report_via);
+	snprintf(
+	    why, sizeof(why), "%s: not polled: %s", m->name, o->words.text);
+	visits_dismiss(&m->visitors, why, EX_TEMPFAIL);
+}
+
 static void
 postpone(struct daemon *d, struct mailbox *m)
 {
 	m->postponed = true;
 	set_due(d, m, INT64_MAX);
+	tell_why(d, m);
 }
 
 /* It may be that what it waited for is there. */
@@ -320,6 +356,14 @@ start_one(struct daemon *d, struct mailbox *m)
 		postpone(d, m);
 	else
 		call(d, m);
+}
+
+/* It rests no more, whatever the reason was. */
+void
+rounds_wake(struct daemon *d, struct mailbox *m)
+{
+	m->postponed = false;
+	rounds_now(d, m);
 }
 
 void
@@ -402,8 +446,11 @@ rounds_end(struct daemon *d, struct mailbox_poll *p)
 
 	m->called = false;
 	d->called--;
-	if (!p->postponed)
+	if (!p->postponed) {
 		conclude(d, m);
+		visits_tell(
+		    &m->visitors, m->account, &p->report, p->rc, &p->error);
+	}
 	if (m->leaving) {
 		roster_remove(d, m);
 		return;

@@ -190,6 +190,18 @@ delivery_refuse(struct delivery *d, struct transit *t, const char *words)
 	verdict_send(t, d->ledger, true);
 }
 
+struct delivery_load
+delivery_load(struct delivery *d)
+{
+	struct delivery_load load;
+
+	pthread_mutex_lock(&d->lock);
+	load.connections = d->all.connected;
+	load.messages = d->waiting + d->streams_waiting;
+	pthread_mutex_unlock(&d->lock);
+	return load;
+}
+
 uint64_t
 delivery_size_limit(struct delivery *d)
 {

@@ -44,6 +44,13 @@ void delivery_refuse(struct delivery *d, struct transit *t, const char *words);
  */
 uint64_t delivery_size_limit(struct delivery *d);
 
+/* delivery_load - what is going on, for people. */
+struct delivery_load {
+	unsigned connections; /* open */
+	unsigned messages; /* that wait for one */
+};
+struct delivery_load delivery_load(struct delivery *d);
+
 /*
  * delivery_end - have it QUIT, without waiting for that. Nothing may be under
  * way, and nothing may come.
