@@ -15,6 +15,31 @@ clock_monotonic_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+int64_t
+clock_offset(int64_t wall)
+{
+	time_t t = (time_t)wall;
+	struct tm tm;
+
+	return localtime_r(&t, &tm) != NULL ? tm.tm_gmtoff : 0;
+}
+
+int64_t
+clock_hour(int64_t wall)
+{
+	return wall - (wall + clock_offset(wall)) % 3600;
+}
+
+int64_t
+clock_midnight(int64_t wall)
+{
+	int64_t offset = clock_offset(wall);
+	int64_t midnight = wall - (wall + offset) % 86400;
+
+	/* The clocks may have been changed since. */
+	return midnight + offset - clock_offset(midnight);
+}
+
 struct deadline
 deadline_in(int64_t ms)
 {

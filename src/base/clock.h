@@ -21,6 +21,15 @@ int64_t clock_monotonic_ms(void);
 /* clock_wall - seconds since 1970 UTC. Replaced by a moved clock in tests. */
 int64_t clock_wall(void);
 
+/*
+ * clock_offset - by how many seconds local clocks are ahead of UTC at a time.
+ * clock_hour, clock_midnight - when the hour, or the day, of a time has begun, as
+ * local clocks show it.
+ */
+int64_t clock_offset(int64_t wall);
+int64_t clock_hour(int64_t wall);
+int64_t clock_midnight(int64_t wall);
+
 struct deadline deadline_in(int64_t ms);
 struct deadline deadline_never(void);
 struct deadline deadline_sooner(struct deadline a, struct deadline b);

@@ -25,6 +25,8 @@ static const struct {
 	[ERR_PROTOCOL] = { "protocol", EX_PROTOCOL },
 	[ERR_AUTH] = { "auth", EX_NOPERM },
 	[ERR_BUSY] = { "busy", EX_TEMPFAIL },
+	[ERR_IN_USE] = { "in_use", EX_TEMPFAIL },
+	[ERR_LOGIN_DELAY] = { "login_delay", EX_TEMPFAIL },
 	[ERR_REFUSED] = { "refused", EX_UNAVAILABLE },
 	[ERR_SECRET] = { "secret", EX_NOPERM },
 	[ERR_LEDGER] = { "ledger", EX_IOERR },

@@ -23,7 +23,9 @@ enum error_kind {
 	ERR_TLS, /* handshake or certificate */
 	ERR_PROTOCOL, /* the peer does not speak as its RFC says */
 	ERR_AUTH, /* the peer refused the password */
-	ERR_BUSY, /* maildrop locked, login delay: later */
+	ERR_BUSY, /* the peer cannot serve us now: later */
+	ERR_IN_USE, /* another session has locked the maildrop */
+	ERR_LOGIN_DELAY, /* the last login was too short a time ago */
 	ERR_REFUSED, /* the peer refused a command */
 	ERR_SECRET, /* no password to be had */
 	ERR_LEDGER, /* the ledger cannot be read or written */

@@ -105,6 +105,19 @@ static const char *const sql[BOOK_STATEMENTS] = {
 	/* ?3 digest */
 	[BOOK_HEADER] = "UPDATE message SET header = ?3 WHERE id = ?1",
 	[BOOK_FIRST] = "UPDATE account SET first_poll = ?2 WHERE id = ?1",
+	/* ?2 its beginning, ?3 delivered, ?4 octets */
+	[BOOK_HOUR] = "INSERT INTO hour (account, hour, delivered, octets)"
+		      " VALUES (?1, ?2, ?3, ?4)"
+		      " ON CONFLICT DO UPDATE SET delivered = delivered + ?3,"
+		      "  octets = octets + ?4",
+	/* ?2 this hour, ?3 how long. What is to come, a wrong clock has left. */
+	[BOOK_FORGET_HOURS] = "DELETE FROM hour WHERE account = ?1"
+			      " AND hour NOT BETWEEN ?2 - ?3 AND ?2",
+	/* ?1 the account's name, then as schema.h has them */
+	[BOOK_SCHEDULE] =
+	    "UPDATE account SET due = ?2, setback = ?3, setbacks = ?4,"
+	    " refusals = ?5, refused = ?6, alerted = ?7, rhythm = ?8"
+	    " WHERE name = ?1",
 };
 
 int

@@ -20,6 +20,8 @@
 #define GONE_S ((int64_t)90 * 86400)
 /* More than that between two polls, or less than nothing, proves little. */
 #define BETWEEN_S ((int64_t)7 * 86400)
+/* And how many were delivered in which hour, after so long. */
+#define HOURS_S ((int64_t)8 * 86400)
 /* Bounds a transaction, not the queue. */
 #define BATCH 1024
 
@@ -362,6 +364,27 @@ remember_server(
 }
 
 static int
+add_to_hour(struct book *b, const struct ledger_poll *p, struct error *e)
+{
+	int64_t hour = clock_hour(p->ended);
+	sqlite3_stmt *st = book_statement(b, BOOK_HOUR, e);
+
+	if (st == NULL)
+		return -1;
+	sqlite3_bind_int64(st, 1, p->account);
+	sqlite3_bind_int64(st, 2, hour);
+	sqlite3_bind_int64(st, 3, (int64_t)p->delivered);
+	sqlite3_bind_int64(st, 4, (int64_t)p->octets);
+	if (book_run(b, st, e) < 0 ||
+	    (st = book_statement(b, BOOK_FORGET_HOURS, e)) == NULL)
+		return -1;
+	sqlite3_bind_int64(st, 1, p->account);
+	sqlite3_bind_int64(st, 2, hour);
+	sqlite3_bind_int64(st, 3, HOURS_S);
+	return book_run(b, st, e);
+}
+
+static int
 poll_work(struct book *b, struct ledger_job *job)
 {
 	const struct ledger_poll *p = ((struct poll_job_record *)job)->poll;
@@ -374,6 +397,8 @@ poll_work(struct book *b, struct ledger_job *job)
 		return -1;
 	if (p->server != NULL && remember_server(b, p->server, e) < 0)
 		return -1;
+	if (p->delivered > 0 && add_to_hour(b, p, e) < 0)
+		return -1;
 	if (schema_prepare(b->db, b->path,
 		"UPDATE account SET last_started = ?2, last_ended = ?3,"
 		" last_success = iif(?4, ?3, last_success),"
@@ -383,7 +408,9 @@ poll_work(struct book *b, struct ledger_job *job)
 		" in_mailbox = iif(?7, ?8, in_mailbox), delivered = ?9,"
 		" octets = ?10, deleted = ?11,"
 		" total_delivered = total_delivered + ?9,"
-		" quiet = ?12, quiet_until = ?13, quiet_held = ?14"
+		" quiet = ?12, quiet_until = ?13, quiet_held = ?14,"
+		" failing_since = iif(?4, NULL,"
+		"  iif(?15, failing_since, ifnull(failing_since, ?3)))"
 		" WHERE id = ?1",
 		&st, e) == 0) {
 		sqlite3_bind_int64(st, 1, p->account);
@@ -400,6 +427,7 @@ poll_work(struct book *b, struct ledger_job *job)
 		sqlite3_bind_int64(st, 10, (int64_t)p->octets);
 		sqlite3_bind_int64(st, 11, (int64_t)p->deleted);
 		bind_quiet(st, p->quiet);
+		sqlite3_bind_int(st, 15, p->error.kind == ERR_STOPPED);
 		rc = book_run(b, st, e);
 	}
 	sqlite3_finalize(st);
@@ -412,4 +440,62 @@ ledger_poll(struct ledger *l, const struct ledger_poll *poll, struct error *e)
 	struct poll_job_record r = { .job.work = poll_work, .poll = poll };
 
 	return run(l, &r.job, e);
+}
+
+/* --- what the daemon wants to find again --- */
+
+static void
+bind_blob(sqlite3_stmt *st, int i, struct slice s)
+{
+	if (s.len > 0)
+		sqlite3_bind_blob64(st, i, s.data, s.len, SQLITE_STATIC);
+}
+
+static int
+keep_schedule(struct book *b, const struct ledger_schedule *s, struct error *e)
+{
+	sqlite3_stmt *st = book_statement(b, BOOK_SCHEDULE, e);
+
+	if (st == NULL)
+		return -1;
+	sqlite3_bind_text(st, 1, s->account, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(st, 2, s->due);
+	sqlite3_bind_text(
+	    st, 3, s->setback ? s->setback : "", -1, SQLITE_STATIC);
+	sqlite3_bind_int64(st, 4, s->setbacks);
+	sqlite3_bind_int64(st, 5, s->refusals);
+	bind_blob(st, 6, s->refused);
+	sqlite3_bind_int64(st, 7, s->alerted);
+	bind_blob(st, 8, s->rhythm);
+	return book_run(b, st, e);
+}
+
+static int
+schedules_work(struct book *b, struct ledger_job *job)
+{
+	const struct ledger_schedule_job *j =
+	    (const struct ledger_schedule_job *)job;
+
+	for (size_t i = 0; i < j->count; i++)
+		if (keep_schedule(b, &j->list[i], &job->error) < 0)
+			return -1;
+	return 0;
+}
+
+void
+ledger_submit_schedules(struct ledger *l, struct ledger_schedule_job *job)
+{
+	job->job.work = schedules_work;
+	ledger_submit(l, &job->job);
+}
+
+int
+ledger_schedules(struct ledger *l, const struct ledger_schedule *list,
+    size_t count, struct error *e)
+{
+	struct ledger_schedule_job j = {
+		.job.work = schedules_work, .list = list, .count = count
+	};
+
+	return count == 0 ? 0 : run(l, &j.job, e);
 }

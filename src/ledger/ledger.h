@@ -168,9 +168,39 @@ struct ledger_poll {
 /*
  * ledger_poll - record a poll; if it has listed, messages gone for more than 90
  * days are forgotten. Of the time since the listing before it at most 7 days
- * count, so that a clock that jumps makes us forget nothing early.
+ * count, so that a clock that jumps makes us forget nothing early. To have been
+ * stopped does not make an account one that fails.
  */
 int
 ledger_poll(struct ledger *l, const struct ledger_poll *poll, struct error *e);
+
+/*
+ * What the daemon wants to find again, by the account's name; the columns of
+ * that name in schema.h. All borrowed.
+ */
+struct ledger_schedule {
+	const char *account;
+	int64_t due;
+	const char *setback;
+	uint32_t setbacks, refusals, alerted;
+	struct slice refused, rhythm; /* empty: none */
+	/* Only read: */
+	int64_t failing_since; /* 0: it is not */
+	int64_t last_success; /* 0: never */
+};
+
+/*
+ * ledger_submit_schedules - a job that keeps those of `count` accounts; it comes
+ * back on job.answer. One that the ledger does not know yet is passed over.
+ * ledger_schedules - wait until they are durable.
+ */
+struct ledger_schedule_job {
+	struct ledger_job job;
+	const struct ledger_schedule *list; /* borrowed until it comes back */
+	size_t count;
+};
+void ledger_submit_schedules(struct ledger *l, struct ledger_schedule_job *job);
+int ledger_schedules(struct ledger *l, const struct ledger_schedule *list,
+    size_t count, struct error *e);
 
 #endif

@@ -2,6 +2,7 @@
 #include "ledger/reader.h"
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "ledger/account.h"
 #include "ledger/marker.h"
 #include "ledger/schema.h"
@@ -374,7 +375,8 @@ standing_account(struct reader *r, const char *name, struct standing *out,
 	if (prepare(r,
 		"SELECT id, last_started, last_ended, last_success, failures,"
 		" in_mailbox, delivered, octets, deleted, total_delivered,"
-		" error_kind, error_text FROM account WHERE name = ?1",
+		" error_kind, error_text, failing_since, due, refusals"
+		" FROM account WHERE name = ?1",
 		&st, e) < 0)
 		return -1;
 	sqlite3_bind_text(st, 1, name, -1, SQLITE_STATIC);
@@ -396,6 +398,9 @@ standing_account(struct reader *r, const char *name, struct standing *out,
 		    text(st, 10));
 		snprintf(out->error_text, sizeof(out->error_text), "%s",
 		    text(st, 11));
+		out->failing_since = sqlite3_column_int64(st, 12);
+		out->due = sqlite3_column_int64(st, 13);
+		out->refusals = (uint32_t)sqlite3_column_int64(st, 14);
 	} else if (step != SQLITE_DONE) {
 		rc = fail(r, e);
 	}
@@ -462,4 +467,83 @@ reader_standing(struct reader *r, const char *account, struct standing *out,
 	if (step != SQLITE_DONE)
 		return fail(r, e);
 	return standing_bound(r, out, id, e);
+}
+
+/* Between two beginnings of hours clocks may have been changed by minutes. */
+static void
+add_hour(struct hours *out, int64_t now, sqlite3_stmt *st)
+{
+	int64_t hour = sqlite3_column_int64(st, 0);
+	int64_t back = (clock_hour(now) - hour + 1800) / 3600;
+	uint64_t delivered = (uint64_t)sqlite3_column_int64(st, 1);
+	uint64_t octets = (uint64_t)sqlite3_column_int64(st, 2);
+
+	if (back >= 0 && back < READER_HOURS) {
+		out->delivered[READER_HOURS - 1 - back] += delivered;
+		out->octets[READER_HOURS - 1 - back] += octets;
+	}
+	if (hour >= clock_midnight(now)) {
+		out->today += delivered;
+		out->today_octets += octets;
+	}
+}
+
+int
+reader_hours(struct reader *r, const char *account, int64_t now,
+    struct hours *out, struct error *e)
+{
+	sqlite3_stmt *st = NULL;
+	int step;
+
+	*out = (struct hours){ 0 };
+	if (r == NULL)
+		return 0;
+	/* A day may have 25 of them. */
+	if (prepare(r,
+		"SELECT h.hour, h.delivered, h.octets"
+		" FROM account a JOIN hour h ON h.account = a.id"
+		" WHERE a.name = ?1 AND h.hour BETWEEN ?2 - 90000 AND ?2",
+		&st, e) < 0)
+		return -1;
+	sqlite3_bind_text(st, 1, account, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(st, 2, now);
+	while ((step = sqlite3_step(st)) == SQLITE_ROW)
+		add_hour(out, now, st);
+	sqlite3_finalize(st);
+	return step == SQLITE_DONE ? 0 : fail(r, e);
+}
+
+int
+reader_schedules(struct reader *r,
+    void (*each)(void *arg, const struct ledger_schedule *s), void *arg,
+    struct error *e)
+{
+	sqlite3_stmt *st = NULL;
+	int step;
+
+	if (r == NULL)
+		return 0;
+	if (prepare(r,
+		"SELECT name, due, setback, setbacks, refusals, alerted,"
+		" refused, rhythm, failing_since, last_success FROM account",
+		&st, e) < 0)
+		return -1;
+	while ((step = sqlite3_step(st)) == SQLITE_ROW) {
+		struct ledger_schedule s = {
+			.account = text(st, 0),
+			.due = sqlite3_column_int64(st, 1),
+			.setback = text(st, 2),
+			.setbacks = (uint32_t)sqlite3_column_int64(st, 3),
+			.refusals = (uint32_t)sqlite3_column_int64(st, 4),
+			.alerted = (uint32_t)sqlite3_column_int64(st, 5),
+			.refused = blob(st, 6),
+			.rhythm = blob(st, 7),
+			.failing_since = sqlite3_column_int64(st, 8),
+			.last_success = sqlite3_column_int64(st, 9),
+		};
+
+		each(arg, &s);
+	}
+	sqlite3_finalize(st);
+	return step == SQLITE_DONE ? 0 : fail(r, e);
 }

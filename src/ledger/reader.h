@@ -123,6 +123,9 @@ struct standing {
 	char error_kind[24]; /* "" when the last poll succeeded */
 	char error_text[400];
 	uint64_t failures; /* polls in a row without success */
+	int64_t failing_since; /* 0: it is not */
+	int64_t due; /* of the daemon's next poll, if it is known, or 0 */
+	uint32_t refusals; /* refused logins in a row that it counts */
 	uint64_t in_mailbox; /* listed by the last poll */
 	uint64_t delivered, octets, deleted; /* by the last poll */
 	uint64_t total_delivered; /* ever */
@@ -132,6 +135,23 @@ struct standing {
 };
 
 int reader_standing(struct reader *r, const char *account, struct standing *out,
+    struct error *e);
+
+/* What was delivered of late. */
+#define READER_HOURS 24
+struct hours {
+	/* By the hour as local clocks show it; the last is that of `now`. */
+	uint64_t delivered[READER_HOURS], octets[READER_HOURS];
+	uint64_t today, today_octets; /* since midnight */
+};
+
+/* reader_hours - of an account; all 0 where the ledger has none. */
+int reader_hours(struct reader *r, const char *account, int64_t now,
+    struct hours *out, struct error *e);
+
+/* reader_schedules - hand what the daemon has kept of each account to `each`. */
+int reader_schedules(struct reader *r,
+    void (*each)(void *arg, const struct ledger_schedule *s), void *arg,
     struct error *e);
 
 #endif

@@ -123,6 +123,25 @@ static const char *const migrations[] = {
 	"CREATE TRIGGER message_decided AFTER UPDATE OF state ON message"
 	" WHEN old.state IN ('held', 'dropped') BEGIN"
 	" UPDATE account SET quiet = NULL WHERE id = new.account; END;",
+
+	"ALTER TABLE account ADD COLUMN failing_since INTEGER;"
+	"ALTER TABLE account ADD COLUMN due INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE account ADD COLUMN setback TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE account ADD COLUMN setbacks INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE account ADD COLUMN refusals INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE account ADD COLUMN refused BLOB;"
+	"ALTER TABLE account ADD COLUMN alerted INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE account ADD COLUMN rhythm BLOB;"
+	/* As far as is known. */
+	"UPDATE account SET failing_since = last_ended"
+	" WHERE error_kind NOT IN ('', 'stopped');"
+	"CREATE TABLE hour ("
+	" account INTEGER NOT NULL REFERENCES account (id),"
+	" hour INTEGER NOT NULL,"
+	" delivered INTEGER NOT NULL,"
+	" octets INTEGER NOT NULL,"
+	" PRIMARY KEY (account, hour)"
+	") STRICT, WITHOUT ROWID;",
 };
 #define VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))
 

@@ -41,6 +41,18 @@
  *           CAPA after login, and when they were learned; how commands that were
  *           sent ahead fared ('': never tried), and since when.
  *
+ * failing_since (of an account)
+ *           when the first of its polls ended that have failed since the last
+ *           success; NULL: the last one was well.
+ * due, setback, setbacks, refusals, refused, rhythm
+ *           for the daemon (ledger_schedule): when it is to be polled next, 0:
+ *           not known; which kind of failure how many polls in a row have come
+ *           to; refused logins in a row, and a digest of the settings that they
+ *           were made with; when its mail comes, as daemon/rhythm.h writes it.
+ * alerted   bits: what its owner has been told of.
+ * hour      what was delivered in an hour, by the end of the poll; the hour, by
+ *           local clocks, is told by its beginning. Forgotten after 8 days.
+ *
  * All times are seconds since 1970. The version is in PRAGMA user_version.
  */
 #ifndef LEDGER_SCHEMA_H

@@ -329,11 +329,10 @@ lacks_uidl(const struct pop3 *pop3)
 static int
 refused(const struct pop3 *pop3, struct error *e)
 {
-	enum pop3_code code = pop3_last(pop3)->code;
+	enum error_kind later = pop3_code_later(pop3_last(pop3)->code);
 
-	if (e->kind == ERR_REFUSED &&
-	    (code == POP3_CODE_SYS_TEMP || code == POP3_CODE_IN_USE))
-		e->kind = ERR_BUSY;
+	if (e->kind == ERR_REFUSED && later != ERR_NONE)
+		e->kind = later;
 	return -1;
 }
 

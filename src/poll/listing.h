@@ -52,8 +52,8 @@ struct listing {
  * (see top.h) and the digest of its header as UID. Numbers that repeat, are 0,
  * or are in one answer only, lines without a proper UID or size, and messages
  * whose header is refused, are left out, never guessed.
- * Returns 0, or -1 with the session's error, ERR_BUSY: refused for now, or
- * ERR_PROTOCOL: the server lists without end.
+ * Returns 0, or -1 with the session's error, ERR_BUSY or the like: refused for
+ * now, or ERR_PROTOCOL: the server lists without end.
  */
 int listing_read(struct listing *l, struct pop3 *pop3, struct error *e);
 

@@ -201,6 +201,21 @@ record_plan(struct session *s, struct error *e)
 	return rc;
 }
 
+/* What fetch_limit leaves arrives when it is taken. */
+static uint64_t
+count_new(const struct plan *plan)
+{
+	uint64_t count = 0;
+
+	for (size_t i = 0; i < plan->take_count; i++) {
+		const struct plan_entry *entry = &plan->list[plan->take[i]];
+
+		if (entry->row == NULL || entry->fresh)
+			count++;
+	}
+	return count;
+}
+
 static void
 report_plan(struct session *s)
 {
@@ -208,6 +223,8 @@ report_plan(struct session *s)
 	struct poll_progress *progress = s->job->progress;
 	const char *name = s->job->account->name;
 
+	if (!s->listed && !s->polled.first)
+		s->report->arrived = count_new(plan);
 	s->listed = true;
 	s->report->in_mailbox = s->listing.count;
 	s->report->left_for_later = plan->left_for_later;
@@ -292,6 +309,16 @@ leave_as_it_was(struct session *s)
 	s->report->waiting_held = quiet->held;
 }
 
+static int
+enter(struct session *s, struct error *e)
+{
+	int rc = recall_open(s, e);
+
+	if (s->pop3 != NULL && pop3_capa(s->pop3)->login_delay_s > 0)
+		s->report->login_delay_s = pop3_capa(s->pop3)->login_delay_s;
+	return rc;
+}
+
 /* 0: nothing to do; 1: it is planned and recorded; -1. */
 static int
 look(struct session *s, struct error *e)
@@ -305,7 +332,7 @@ look(struct session *s, struct error *e)
 	s->sessions++;
 	phase(s, POLL_CONNECTING);
 	if (reader_polled(s->reader, s->account, &s->polled, e) < 0 ||
-	    recall_open(s, e) < 0)
+	    enter(s, e) < 0)
 		return -1;
 	phase(s, POLL_LISTING);
 	if (listing_names(&s->listing, s->pop3, e) < 0) {
@@ -372,6 +399,7 @@ run_sessions(struct session *s, struct error *e)
 	}
 	if (rc >= 0 && s->trouble.kind != ERR_NONE) {
 		*e = s->trouble;
+		s->report->destination_failed = true;
 		return -1;
 	}
 	if (rc > 0)

@@ -46,6 +46,10 @@ struct poll_report {
 	uint64_t unrecognised; /* listed and unknown at that time */
 	uint64_t waiting_held; /* held before and still there */
 	uint64_t left_out; /* the server contradicts itself about them */
+	uint64_t arrived; /* of those listed, since the poll before; 0: the
+			   * first one, or it was not listed */
+	int64_t login_delay_s; /* that the server asks for; 0: it does not */
+	bool destination_failed; /* that is the error that ended it */
 	int64_t took_ms;
 	/* First message that was held or deferred, and the server's words. */
 	char trouble[600];

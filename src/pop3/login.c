@@ -32,7 +32,7 @@ check_sendable(const char *what, const char *text, struct error *e)
  * left to the owner: trying again would only keep it so.
  */
 static bool
-sounds_busy(const char *text)
+sounds_in_use(const char *text)
 {
 	if (strcasestr(text, "in use") != NULL)
 		return true;
@@ -44,29 +44,28 @@ sounds_busy(const char *text)
 static enum error_kind
 refusal_kind(const struct pop3_reply *reply)
 {
-	switch (reply->code) {
-	case POP3_CODE_IN_USE:
-	case POP3_CODE_LOGIN_DELAY:
-	case POP3_CODE_SYS_TEMP:
-		return ERR_BUSY;
-	case POP3_CODE_SYS_PERM:
+	enum error_kind later = pop3_code_later(reply->code);
+
+	if (later != ERR_NONE)
+		return later;
+	if (reply->code == POP3_CODE_SYS_PERM)
 		return ERR_REFUSED;
-	case POP3_CODE_AUTH:
+	if (reply->code == POP3_CODE_AUTH)
 		return ERR_AUTH;
-	case POP3_CODE_NONE:
-	case POP3_CODE_OTHER:
-		break;
-	}
-	return sounds_busy(reply->text) ? ERR_BUSY : ERR_AUTH;
+	return sounds_in_use(reply->text) ? ERR_IN_USE : ERR_AUTH;
 }
 
 /* What an -ERR to a login means. */
 static int
 login_refused(const struct pop3 *p, const struct login *l, struct error *e)
 {
-	switch (refusal_kind(&p->last)) {
+	enum error_kind kind = refusal_kind(&p->last);
+
+	switch (kind) {
 	case ERR_BUSY:
-		return error_set(e, ERR_BUSY,
+	case ERR_IN_USE:
+	case ERR_LOGIN_DELAY:
+		return error_set(e, kind,
 		    "%s does not let \"%s\" in for now: \"%.160s\"; the next "
 		    "poll tries again",
 		    pop3_peer(p), l->user, pop3_words(p));

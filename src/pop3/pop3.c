@@ -33,7 +33,7 @@ no_greeting(const struct pop3 *p, struct error *e)
 static int
 greeting(struct pop3 *p, struct error *e)
 {
-	enum error_kind kind = ERR_REFUSED;
+	enum error_kind later;
 
 	p->unread = true;
 	if (pop3_receive(p, POP3_REPLY_MAX, NULL, e) < 0)
@@ -44,12 +44,10 @@ greeting(struct pop3 *p, struct error *e)
 		return error_set(e, ERR_PROTOCOL,
 		    "%s does not greet like a POP3 server: \"+ %.160s\"",
 		    pop3_peer(p), p->last.text);
-	if (p->last.code == POP3_CODE_SYS_TEMP ||
-	    p->last.code == POP3_CODE_IN_USE ||
-	    p->last.code == POP3_CODE_LOGIN_DELAY)
-		kind = ERR_BUSY;
-	return error_set(e, kind, "%s does not want to talk%s: \"%.160s\"",
-	    pop3_peer(p), kind == ERR_BUSY ? " for now" : "", pop3_words(p));
+	later = pop3_code_later(p->last.code);
+	return error_set(e, later != ERR_NONE ? later : ERR_REFUSED,
+	    "%s does not want to talk%s: \"%.160s\"", pop3_peer(p),
+	    later != ERR_NONE ? " for now" : "", pop3_words(p));
 }
 
 static int

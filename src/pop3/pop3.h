@@ -47,7 +47,8 @@ enum pop3_verb {
  * pop3_open - connect, greeting, CAPA, STLS where the endpoint asks for it
  * (required: a refusal ends it, nothing goes out in clear), CAPA again.
  * at, stop: borrowed until pop3_free().
- * Also ERR_RESOLVE, ERR_CONNECT, ERR_BUSY ([SYS/TEMP], [IN-USE] greeting).
+ * Also ERR_RESOLVE, ERR_CONNECT; a greeting [SYS/TEMP], [IN-USE], [LOGIN-DELAY]
+ * is ERR_BUSY, ERR_IN_USE, ERR_LOGIN_DELAY.
  */
 int pop3_open(struct pop3 **p, const struct endpoint *at,
     const struct stop *stop, struct error *e);
@@ -67,8 +68,8 @@ int pop3_open_known(struct pop3 **p, const struct endpoint *at,
  * AUTH_AUTO: SASL PLAIN where offered, then SASL LOGIN, then USER. A second
  * mechanism is tried only when the server does not know the first one, never
  * after a refused password.
- * ERR_AUTH: the server refused it; ERR_BUSY: [IN-USE], [LOGIN-DELAY],
- * [SYS/TEMP]; ERR_PROTOCOL.
+ * ERR_AUTH: the server refused it; ERR_IN_USE, ERR_LOGIN_DELAY, ERR_BUSY
+ * ([SYS/TEMP]): not now; ERR_REFUSED: [SYS/PERM]; ERR_PROTOCOL.
  */
 int pop3_login(struct pop3 *p, const struct login *l, const char *password,
     struct error *e);

@@ -95,6 +95,25 @@ pop3_reply_parse(struct slice line, struct pop3_reply *reply)
 	return 0;
 }
 
+enum error_kind
+pop3_code_later(enum pop3_code code)
+{
+	switch (code) {
+	case POP3_CODE_IN_USE:
+		return ERR_IN_USE;
+	case POP3_CODE_LOGIN_DELAY:
+		return ERR_LOGIN_DELAY;
+	case POP3_CODE_SYS_TEMP:
+		return ERR_BUSY;
+	case POP3_CODE_NONE:
+	case POP3_CODE_SYS_PERM:
+	case POP3_CODE_AUTH:
+	case POP3_CODE_OTHER:
+		break;
+	}
+	return ERR_NONE;
+}
+
 bool
 pop3_begins_with_status(struct slice text)
 {

@@ -7,6 +7,7 @@
 #define POP3_REPLY_H
 
 #include "base/buffer.h"
+#include "base/error.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -50,6 +51,12 @@ struct pop3_capa {
  * Returns 0, or -1: it is none.
  */
 int pop3_reply_parse(struct slice line, struct pop3_reply *reply);
+
+/*
+ * pop3_code_later - what a code means that says "not now": ERR_BUSY, ERR_IN_USE
+ * or ERR_LOGIN_DELAY; ERR_NONE: it says something else.
+ */
+enum error_kind pop3_code_later(enum pop3_code code);
 
 /*
  * pop3_begins_with_status - do octets that should be something else begin with a

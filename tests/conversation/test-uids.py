@@ -329,9 +329,18 @@ def test_a_ledger_of_version_1_is_brought_up_to_date():
     db.executescript("""
         DROP TRIGGER message_decided;
         DROP TABLE server;
+        DROP TABLE hour;
         ALTER TABLE account DROP COLUMN quiet;
         ALTER TABLE account DROP COLUMN quiet_until;
         ALTER TABLE account DROP COLUMN quiet_held;
+        ALTER TABLE account DROP COLUMN failing_since;
+        ALTER TABLE account DROP COLUMN due;
+        ALTER TABLE account DROP COLUMN setback;
+        ALTER TABLE account DROP COLUMN setbacks;
+        ALTER TABLE account DROP COLUMN refusals;
+        ALTER TABLE account DROP COLUMN refused;
+        ALTER TABLE account DROP COLUMN alerted;
+        ALTER TABLE account DROP COLUMN rhythm;
         ALTER TABLE message DROP COLUMN header""")
     db.execute("PRAGMA user_version = 1")
     db.commit()

@@ -90,6 +90,8 @@ each_kind_has_its_exit_status_and_name(void **state)
 		{ ERR_PROTOCOL, 76, "protocol" },
 		{ ERR_AUTH, 77, "auth" },
 		{ ERR_BUSY, 75, "busy" },
+		{ ERR_IN_USE, 75, "in_use" },
+		{ ERR_LOGIN_DELAY, 75, "login_delay" },
 		{ ERR_REFUSED, 69, "refused" },
 		{ ERR_SECRET, 77, "secret" },
 		{ ERR_LEDGER, 74, "ledger" },

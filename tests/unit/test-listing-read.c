@@ -129,6 +129,9 @@ uids_that_are_refused_are_missing_only_where_they_were_not_offered(void **state)
 	expect_listing(
 	    STEPS(WITHOUT, STAT("1 10"), "C: UIDL", "S: -ERR [SYS/TEMP] later"),
 	    false, "busy");
+	expect_listing(
+	    STEPS(WITHOUT, STAT("1 10"), "C: UIDL", "S: -ERR [IN-USE] later"),
+	    false, "in_use");
 	/* SHA-256 of "Subject: x\r\n". */
 	expect_listing(
 	    STEPS(WITHOUT, STAT("1 10"), "C: UIDL", NO, LIST("S: 1 10"),

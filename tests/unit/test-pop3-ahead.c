@@ -636,7 +636,7 @@ a_refused_login_is_told_in_its_own_words(void **state)
 	stay_out(STEPS(GREETING, CAPA_ALL("S: USER"), "C: USER ann", "S: +OK",
 		     "C: PASS s3cret", "C: CAPA", IN_VAIN,
 		     "S: -ERR [IN-USE] two of you", REFUSED, ALL_REFUSED),
-	    NULL, AUTH_AUTO, ERR_BUSY, "two of you");
+	    NULL, AUTH_AUTO, ERR_IN_USE, "two of you");
 	stay_out(STEPS(GREETING, "C: AUTH PLAIN " PLAIN, IN_VAIN,
 		     "S: -ERR [AUTH] wrong password", ALL_REFUSED),
 	    knows, AUTH_AUTO, ERR_AUTH, "wrong password");
@@ -786,8 +786,8 @@ a_refusal_with_a_reason_is_no_doubt_of_what_is_known(void **state)
 	static const char *const replies[] = { "S: -ERR [AUTH] no",
 		"S: -ERR [IN-USE] no", "S: -ERR [SYS/PERM] no",
 		"S: -ERR mailbox is locked: no" };
-	static const enum error_kind kinds[] = { ERR_AUTH, ERR_BUSY,
-		ERR_REFUSED, ERR_BUSY };
+	static const enum error_kind kinds[] = { ERR_AUTH, ERR_IN_USE,
+		ERR_REFUSED, ERR_IN_USE };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof replies / sizeof replies[0]; i++)

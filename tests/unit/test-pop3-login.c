@@ -158,16 +158,16 @@ refusals_are_told_apart(void **state)
 		const char *reply;
 		enum error_kind kind;
 	} rows[] = {
-		{ "S: -ERR [IN-USE] words", ERR_BUSY },
-		{ "S: -ERR [LOGIN-DELAY] words", ERR_BUSY },
+		{ "S: -ERR [IN-USE] words", ERR_IN_USE },
+		{ "S: -ERR [LOGIN-DELAY] words", ERR_LOGIN_DELAY },
 		{ "S: -ERR [SYS/TEMP] words", ERR_BUSY },
 		{ "S: -ERR [SYS/PERM] words", ERR_REFUSED },
 		{ "S: -ERR [AUTH] words", ERR_AUTH },
 		{ "S: -ERR [AUTH] words: locked", ERR_AUTH },
 		{ "S: -ERR words", ERR_AUTH },
 		{ "S: -ERR [XYZ] words", ERR_AUTH },
-		{ "S: -ERR words: maildrop Locked", ERR_BUSY },
-		{ "S: -ERR words: mailbox is In Use", ERR_BUSY },
+		{ "S: -ERR words: maildrop Locked", ERR_IN_USE },
+		{ "S: -ERR words: mailbox is In Use", ERR_IN_USE },
 		{ "S: -ERR words: you are blocked", ERR_AUTH },
 		{ "S: -ERR words: account locked", ERR_AUTH },
 	};

@@ -93,6 +93,25 @@ the_text_of_a_reply_is_cut_and_made_harmless(void **state)
 }
 
 static void
+codes_that_say_not_now_are_told_apart(void **state)
+{
+	static const enum error_kind kinds[] = {
+		[POP3_CODE_NONE] = ERR_NONE,
+		[POP3_CODE_IN_USE] = ERR_IN_USE,
+		[POP3_CODE_LOGIN_DELAY] = ERR_LOGIN_DELAY,
+		[POP3_CODE_SYS_TEMP] = ERR_BUSY,
+		[POP3_CODE_SYS_PERM] = ERR_NONE,
+		[POP3_CODE_AUTH] = ERR_NONE,
+		[POP3_CODE_OTHER] = ERR_NONE,
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(kinds); i++)
+		assert_int_equal(pop3_code_later((enum pop3_code)i), kinds[i]);
+}
+
+static void
 a_line_with_a_nul_is_not_taken_for_a_shorter_one(void **state)
 {
 	struct pop3_reply reply;
@@ -466,6 +485,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(status_lines_are_told_apart),
 		cmocka_unit_test(the_text_of_a_reply_is_cut_and_made_harmless),
+		cmocka_unit_test(codes_that_say_not_now_are_told_apart),
 		cmocka_unit_test(
 		    a_line_with_a_nul_is_not_taken_for_a_shorter_one),
 		cmocka_unit_test(nothing_is_known_before_capa),

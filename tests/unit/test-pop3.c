@@ -37,8 +37,10 @@ a_greeting_that_refuses_ends_the_session(void **state)
 	    ERR_REFUSED, "closed");
 	refuse_to_open(
 	    STEPS("S: -ERR [SYS/TEMP] later"), TLS_NONE, ERR_BUSY, "later");
-	refuse_to_open(STEPS("S: -ERR [IN-USE] two of you"), TLS_NONE, ERR_BUSY,
-	    "two of you");
+	refuse_to_open(STEPS("S: -ERR [IN-USE] two of you"), TLS_NONE,
+	    ERR_IN_USE, "two of you");
+	refuse_to_open(STEPS("S: -ERR [LOGIN-DELAY] too soon"), TLS_NONE,
+	    ERR_LOGIN_DELAY, "too soon");
 }
 
 static void

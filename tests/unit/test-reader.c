@@ -646,7 +646,7 @@ a_newer_or_older_or_foreign_ledger_is_refused(void **state)
 	expect_unreadable(&w, "older version");
 	run_sql(w.dir, "PRAGMA user_version = 0");
 	expect_unreadable(&w, "damaged");
-	run_sql(w.dir, "PRAGMA user_version = 3; PRAGMA application_id = 5");
+	run_sql(w.dir, "PRAGMA user_version = 4; PRAGMA application_id = 5");
 	expect_unreadable(&w, "other program");
 	run_sql(w.dir, "PRAGMA user_version = 0; PRAGMA application_id = 0");
 	expect_unreadable(&w, "other program");

@@ -90,6 +90,41 @@ static const char version_2[] =
     " VALUES (42, 7, x'62', 0, 8, 'held', 12, 22, 1, x'0102', 'no');"
     "PRAGMA application_id = 0x70726964; PRAGMA user_version = 2;";
 
+/* And version 3. */
+static const char version_3[] =
+    "PRAGMA journal_mode = WAL;" ACCOUNT
+    "CREATE TABLE message (id INTEGER PRIMARY KEY,"
+    " account INTEGER NOT NULL REFERENCES account (id), uid BLOB NOT NULL,"
+    " copy INTEGER NOT NULL, octets INTEGER NOT NULL,"
+    " state TEXT NOT NULL CHECK (state IN ('new', 'seen', 'in_doubt',"
+    "  'deferred', 'held', 'dropped', 'delivered', 'report_owed',"
+    "  'rejected', 'delete_owed', 'gone')),"
+    " before TEXT, first_seen INTEGER NOT NULL, since INTEGER NOT NULL,"
+    " delivered INTEGER, attempts INTEGER NOT NULL DEFAULT 0,"
+    " first_refused INTEGER, next_try INTEGER NOT NULL DEFAULT 0,"
+    " doubts INTEGER NOT NULL DEFAULT 0,"
+    " deletions INTEGER NOT NULL DEFAULT 0, reply TEXT NOT NULL DEFAULT '',"
+    " intent TEXT, rejected INTEGER NOT NULL DEFAULT 0, header BLOB,"
+    " UNIQUE (account, uid, copy)) STRICT;"
+    "CREATE INDEX message_gone ON message (account, since)"
+    " WHERE state = 'gone';" OUTCOME CONTENT
+    "ALTER TABLE account ADD COLUMN quiet BLOB;"
+    "ALTER TABLE account ADD COLUMN quiet_until INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE account ADD COLUMN quiet_held INTEGER NOT NULL DEFAULT 0;"
+    "CREATE TABLE server (name TEXT PRIMARY KEY, capa TEXT NOT NULL,"
+    " learned INTEGER NOT NULL, pipelining TEXT NOT NULL"
+    "  CHECK (pipelining IN ('', 'proven', 'broken')),"
+    " since INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE TRIGGER message_decided AFTER UPDATE OF state ON message"
+    " WHEN old.state IN ('held', 'dropped') BEGIN"
+    " UPDATE account SET quiet = NULL WHERE id = new.account; END;"
+    "INSERT INTO server VALUES ('h:995 implicit', 'TOP', 26, 'broken', 27);"
+    "UPDATE account SET quiet = zeroblob(32), quiet_until = 28;"
+    "INSERT INTO account (id, name, server, user, last_ended, error_kind)"
+    " VALUES (8, 'fails', 'h', 'v', 29, 'io'),"
+    "  (9, 'stopped', 'h', 'w', 29, 'stopped');"
+    "PRAGMA application_id = 0x70726964; PRAGMA user_version = 3;";
+
 struct world {
 	char dir[64];
 	char path[96];
@@ -141,7 +176,6 @@ check_memory(struct reader *r)
 	assert_int_equal(reader_polled(r, 7, &polled, &e), 0);
 	assert_true(polled.first);
 	assert_int_equal(polled.last_listed, 25);
-	assert_false(polled.has_quiet);
 	assert_int_equal(reader_server(r, "h:110 none", &server, &e), 0);
 	assert_string_equal(server.capa, "");
 	assert_int_equal(server.pipelining, PIPELINING_UNTRIED);
@@ -224,6 +258,50 @@ a_ledger_of_version_2_is_brought_up_to_date_with_all_it_knew(void **state)
 	world_end(&w);
 }
 
+static void
+nothing_is_kept(void *arg, const struct ledger_schedule *s)
+{
+	assert_int_equal(s->due, 0);
+	assert_string_equal(s->setback, "");
+	assert_int_equal(s->setbacks + s->refusals + s->alerted, 0);
+	assert_int_equal(s->refused.len + s->rhythm.len, 0);
+	assert_int_equal(
+	    s->failing_since, strcmp(s->account, "fails") == 0 ? 29 : 0);
+	(*(int *)arg)++;
+}
+
+static void
+a_ledger_of_version_3_is_brought_up_to_date_with_all_it_knew(void **state)
+{
+	struct world w;
+	struct ledger *l = NULL;
+	struct ledger_server server;
+	struct polled polled;
+	struct reader *r = NULL;
+	struct error e = { 0 };
+	int accounts = 0;
+
+	(void)state;
+	world_begin(&w, version_3);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(ledger_open(&l, w.dir, false, &e), 0);
+		ledger_close(&l);
+		check_contents(&w, 0);
+	}
+	assert_int_equal(reader_open(&r, w.dir, &e), 0);
+	assert_int_equal(reader_polled(r, 7, &polled, &e), 0);
+	assert_true(polled.has_quiet);
+	assert_int_equal(polled.quiet.until, 28);
+	assert_int_equal(reader_server(r, "h:995 implicit", &server, &e), 0);
+	assert_string_equal(server.capa, "TOP");
+	assert_int_equal(server.pipelining, PIPELINING_BROKEN);
+	assert_int_equal(
+	    reader_schedules(r, nothing_is_kept, &accounts, &e), 0);
+	assert_int_equal(accounts, 3);
+	reader_free(&r);
+	world_end(&w);
+}
+
 /* Each column, index and trigger, in lines. Owned. */
 static char *
 shape(const struct world *w)
@@ -271,16 +349,19 @@ static void
 wherever_it_comes_from_a_ledger_is_like_a_new_one(void **state)
 {
 	char *new = shape_of(""), *one = shape_of(version_1),
-	     *two = shape_of(version_2);
+	     *two = shape_of(version_2), *three = shape_of(version_3);
 
 	(void)state;
 	assert_non_null(strstr(new, "trigger message_decided message"));
 	assert_non_null(strstr(new, "table server server capa TEXT"));
+	assert_non_null(strstr(new, "table hour hour delivered INTEGER"));
 	assert_string_equal(one, new);
 	assert_string_equal(two, new);
+	assert_string_equal(three, new);
 	free(new);
 	free(one);
 	free(two);
+	free(three);
 }
 
 static void
@@ -299,8 +380,11 @@ expect_what_is_new(const char *sql)
 	struct ledger_quiet quiet = { .digest = { 1, 2, 3 }, .until = 99 };
 	struct ledger_server server = { .name = "h:110 none", .capa = "TOP\n" };
 	struct ledger_poll poll = {
-		.account = 7, .quiet = &quiet, .server = &server
+		.account = 7, .quiet = &quiet, .server = &server, .delivered = 3
 	};
+	struct ledger_schedule schedule = { .account = "isp", .due = 77 };
+	struct standing standing;
+	struct hours hours;
 	struct world w;
 	struct ledger *l = NULL;
 	struct reader *r = NULL;
@@ -321,6 +405,11 @@ expect_what_is_new(const char *sql)
 	assert_int_equal(ledger_change(l, 7, &dropped, 1, &e), 0);
 	assert_int_equal(reader_polled(r, 7, &polled, &e), 0);
 	assert_false(polled.has_quiet);
+	assert_int_equal(ledger_schedules(l, &schedule, 1, &e), 0);
+	assert_int_equal(reader_standing(r, "isp", &standing, &e), 0);
+	assert_int_equal(standing.due, 77);
+	assert_int_equal(reader_hours(r, "isp", poll.ended, &hours, &e), 0);
+	assert_int_equal(hours.delivered[READER_HOURS - 1], 3);
 	reader_free(&r);
 	ledger_close(&l);
 	world_end(&w);
@@ -332,18 +421,20 @@ what_is_new_works_in_a_ledger_that_was_brought_up_to_date(void **state)
 	(void)state;
 	expect_what_is_new(version_1);
 	expect_what_is_new(version_2);
+	expect_what_is_new(version_3);
 }
 
 static void
 a_reader_waits_for_the_writer_to_bring_it_up_to_date(void **state)
 {
-	static const char *const versions[] = { version_1, version_2 };
+	static const char *const versions[] = { version_1, version_2,
+		version_3 };
 	struct world w;
 	struct reader *r = NULL;
 	struct error e = { 0 };
 
 	(void)state;
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < 3; i++) {
 		world_begin(&w, versions[i]);
 		assert_int_equal(reader_open(&r, w.dir, &e), -1);
 		assert_int_equal(e.kind, ERR_LEDGER);
@@ -360,6 +451,8 @@ main(void)
 		    a_ledger_of_version_1_is_brought_up_to_date_with_all_it_knew),
 		cmocka_unit_test(
 		    a_ledger_of_version_2_is_brought_up_to_date_with_all_it_knew),
+		cmocka_unit_test(
+		    a_ledger_of_version_3_is_brought_up_to_date_with_all_it_knew),
 		cmocka_unit_test(
 		    wherever_it_comes_from_a_ledger_is_like_a_new_one),
 		cmocka_unit_test(
