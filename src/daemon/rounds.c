@@ -457,9 +457,12 @@ rounds_end(struct daemon *d, struct mailbox_poll *p)
 	}
 	if (m->moving)
 		roster_move(d, m);
-	if (p->postponed)
+	if (p->postponed || p->report.destination_down ||
+	    p->report.reports_down)
 		postpone(d, m);
+	else if (m->again || (p->rc < 0 && p->error.kind == ERR_LEDGER))
+		set_due(d, m, clock_boot_ms());
 	else
-		set_due(d, m, m->again ? clock_boot_ms() : next_time(m));
+		set_due(d, m, next_time(m));
 	m->again = false;
 }

@@ -86,8 +86,9 @@ class Server:
     session = None  # class of its sessions
 
     def __init__(self, replies=None, tls=None, certificate=None, drip=False,
-                 path=None):
-        """tls: None, "implicit" or "starttls". certificate: PEM file."""
+                 path=None, port=0):
+        """tls: None, "implicit" or "starttls". certificate: PEM file.
+        port: 0 for one that is free."""
         self.replies = {k: list(v) if isinstance(v, (list, tuple)) else [v]
                         for k, v in (replies or {}).items()}
         self.tls, self.certificate, self.drip = tls, certificate, drip
@@ -103,7 +104,7 @@ class Server:
             self.listener.bind(path)
             self.listener.listen(64)
         else:
-            self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+            self.listener = socket.create_server(("127.0.0.1", port), backlog=64)
             self.port = self.listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
         tap.cleanup(self.stop)
@@ -232,7 +233,7 @@ class Pop3Session(Session):
         if self.server.users.get(user) != password:
             self.reply("-ERR [AUTH] no")
             return
-        self.in_transaction = True
+        self.user, self.in_transaction = user, True
         self.maildrop = list(self.server.messages)
         self.marked = set()
         self.reply("+OK welcome")

@@ -92,6 +92,19 @@ class Running:
         """What it has said so far."""
         return self._read(self._out)
 
+    def said(self):
+        """The same, of what went to standard error."""
+        return self._read(self._err)
+
+    def hears(self, words, seconds=20):
+        wait_until(lambda: words in self.said(), seconds,
+                   f"{words!r} in {self.said()!r}")
+
+    def end(self, number=signal.SIGTERM, status=OK):
+        """Stop a daemon in order."""
+        self.signal(number)
+        return self.wait().expect(status)
+
     def type(self, line):
         """Type a line on its terminal."""
         os.write(self.keyboard, line.encode() + b"\n")
@@ -214,6 +227,15 @@ class Postrider:
 
     def fetch(self, *accounts, status=OK, **how):
         return self.run("fetch", *accounts, **how).expect(status)
+
+    def daemon(self, *args, **how):
+        """The daemon, once it says that it is there."""
+        running = self.start("run", *args, **how)
+        wait_until(lambda: ", process " in running.said()
+                   or running.process.poll() is not None, what="the daemon")
+        if running.process.poll() is not None:
+            raise AssertionError(f"it has ended: {running.said()}")
+        return running
 
     def bare(self, *args, env=None):
         """Run the program with these arguments and nothing else."""

@@ -1,0 +1,315 @@
+"""The daemon: who is polled when, what new settings change, and how it ends."""
+import os
+import signal
+import threading
+
+import mail
+import peers
+import postrider
+import tap
+from postrider import CONFIG, LATER, OK, UNAVAILABLE, USAGE, wait_until
+from tap import contains, each, equal
+
+HOUR = "1h"
+
+
+def recipients(sink):
+    return sorted(r for a in sink.accepted for r in a.recipients)
+
+
+def house(count=1, **how):
+    """A server with mailboxes u0, u1, …, each with one message."""
+    how.setdefault("contents", (mail.simple(1),))
+    return peers.Pop3Server(users={f"u{n}": "secret" for n in range(count)}, **how)
+
+
+def account(server, n, **settings):
+    return server.account(f"u{n}", user=f"u{n}", recipient=f"u{n}@kit.test",
+                          **settings)
+
+
+def accounts(server, count, **settings):
+    return [account(server, n, **settings) for n in range(count)]
+
+
+def arrive(server, number):
+    """One more message in the mailboxes."""
+    server.messages.append(peers.Message(mail.simple(number), uid=f"uid{number}"))
+
+
+def rider_for(list_of_accounts, sink, every=HOUR, **settings):
+    rider = postrider.Postrider()
+    rider.write(list_of_accounts, {"home": sink.destination()},
+                {"every": every}, **settings)
+    return rider
+
+
+def until_accepted(sink, count, seconds=20):
+    wait_until(lambda: len(sink.accepted) >= count, seconds,
+               f"{count} messages, of {len(sink.accepted)}")
+
+
+# --- rounds ----------------------------------------------------------------------
+
+
+def test_after_the_start_every_account_is_polled():
+    server, sink = house(5), peers.SmtpSink()
+    daemon = rider_for(accounts(server, 5), sink).daemon()
+    until_accepted(sink, 5)
+    result = daemon.end()
+    equal(recipients(sink), [f"u{n}@kit.test" for n in range(5)])
+    contains(result.err, "u0: 1 message (")
+    contains(result.err, "delivered to home")
+
+
+def test_an_account_is_polled_again_when_it_is_due():
+    server, sink = house(), peers.SmtpSink()
+    daemon = rider_for(accounts(server, 1), sink, every="10s").daemon()
+    until_accepted(sink, 1)
+    arrive(server, 2)
+    until_accepted(sink, 2, 30)
+    daemon.end()
+
+
+def test_a_poll_without_news_is_not_told_of():
+    server, sink = house(contents=()), peers.SmtpSink()
+    daemon = rider_for(accounts(server, 1), sink).daemon()
+    wait_until(lambda: server.connections >= 1)
+    result = daemon.end()
+    equal([line for line in result.err.splitlines() if "u0" in line], [])
+
+
+def test_with_v_it_is_told_of():
+    server, sink = house(contents=()), peers.SmtpSink()
+    daemon = rider_for(accounts(server, 1), sink).daemon("-v")
+    daemon.hears("account=u0 event=polled")
+    daemon.end()
+
+
+def test_at_sigusr1_all_are_polled_at_once():
+    server, sink = house(3), peers.SmtpSink()
+    daemon = rider_for(accounts(server, 3), sink).daemon()
+    until_accepted(sink, 3)
+    arrive(server, 2)
+    daemon.signal(signal.SIGUSR1)
+    until_accepted(sink, 6)
+    daemon.end()
+
+
+def test_a_mailbox_that_hangs_delays_no_other():
+    server = house(3, replies={"UIDL": lambda session, _:
+                               peers.SILENCE if session.user == "u0" else None})
+    sink = peers.SmtpSink()
+    daemon = rider_for(accounts(server, 3), sink).daemon()
+    until_accepted(sink, 2)
+    arrive(server, 2)
+    daemon.signal(signal.SIGUSR1)
+    until_accepted(sink, 4)
+    equal(sorted(set(recipients(sink))), ["u1@kit.test", "u2@kit.test"])
+    daemon.signal()
+    daemon.end()
+
+
+def test_the_same_failure_is_told_once_and_that_it_is_over():
+    server = house(replies={"UIDL": ["-ERR [SYS/TEMP] later"] * 3 + [None]})
+    sink = peers.SmtpSink()
+    daemon = rider_for(accounts(server, 1), sink).daemon()
+    daemon.hears("u0: ")
+    for failures in (2, 3):
+        before = server.connections
+        daemon.signal(signal.SIGUSR1)
+        wait_until(lambda: server.connections > before)
+    daemon.signal(signal.SIGUSR1)
+    daemon.hears("well again")
+    until_accepted(sink, 1)
+    result = daemon.end()
+    equal(result.err.count("refused UIDL"), 1, result.err)
+
+
+# --- destinations ----------------------------------------------------------------
+
+
+def test_polls_wait_for_a_destination_that_is_down():
+    """Nothing is downloaded for it, and the first one that finds it down tells."""
+    server, sink = house(3), peers.SmtpSink()
+    rider = rider_for(accounts(server, 3), sink)
+    port = sink.port
+    sink.stop()
+    daemon = rider.daemon()
+    daemon.hears("no mail is fetched for it")
+    before = server.connections
+    daemon.signal(signal.SIGUSR1)
+    again = peers.SmtpSink(port=port)
+    daemon.hears("takes mail again", 40)
+    until_accepted(again, 3)
+    assert server.connections <= before + 3, "it was polled meanwhile"
+    result = daemon.end()
+    equal(result.err.count("no mail is fetched"), 1, result.err)
+
+
+# --- new settings ----------------------------------------------------------------
+
+
+def reloaded(daemon):
+    daemon.signal(signal.SIGHUP)
+    daemon.hears("the settings were read anew")
+
+
+def test_an_account_that_is_new_is_polled():
+    server, sink = house(2), peers.SmtpSink()
+    rider = rider_for(accounts(server, 1), sink)
+    daemon = rider.daemon()
+    until_accepted(sink, 1)
+    rider.write(accounts(server, 2), {"home": sink.destination()},
+                {"every": HOUR})
+    reloaded(daemon)
+    until_accepted(sink, 2)
+    daemon.end()
+    equal(recipients(sink), ["u0@kit.test", "u1@kit.test"])
+
+
+def test_an_account_that_is_gone_is_polled_no_more():
+    server, sink = house(2), peers.SmtpSink()
+    rider = rider_for(accounts(server, 2), sink)
+    daemon = rider.daemon()
+    until_accepted(sink, 2)
+    rider.write(accounts(server, 1), {"home": sink.destination()},
+                {"every": HOUR})
+    reloaded(daemon)
+    arrive(server, 2)
+    daemon.signal(signal.SIGUSR1)
+    until_accepted(sink, 3)
+    daemon.end()
+    equal(recipients(sink), ["u0@kit.test", "u0@kit.test", "u1@kit.test"])
+
+
+def test_an_account_that_moves_to_another_server_is_polled_there():
+    one, other = house(), house(contents=(mail.simple(1), mail.simple(2)))
+    sink = peers.SmtpSink()
+    rider = rider_for(accounts(one, 1), sink)
+    daemon = rider.daemon()
+    until_accepted(sink, 1)
+    rider.write(accounts(other, 1), {"home": sink.destination()},
+                {"every": HOUR})
+    reloaded(daemon)
+    until_accepted(sink, 2)
+    daemon.end()
+
+
+def test_mail_goes_to_a_destination_as_it_is_now():
+    server, sink, other = house(), peers.SmtpSink(), peers.SmtpSink()
+    rider = rider_for(accounts(server, 1), sink)
+    daemon = rider.daemon()
+    until_accepted(sink, 1)
+    rider.write(accounts(server, 1), {"home": other.destination()},
+                {"every": HOUR})
+    reloaded(daemon)
+    arrive(server, 2)
+    daemon.signal(signal.SIGUSR1)
+    until_accepted(other, 1)
+    daemon.end()
+    equal(len(sink.accepted), 1)
+
+
+def test_settings_that_are_wrong_change_nothing():
+    server, sink = house(2), peers.SmtpSink()
+    rider = rider_for(accounts(server, 2), sink)
+    daemon = rider.daemon()
+    until_accepted(sink, 2)
+    rider.write([account(server, 0), account(server, 1, evry="5m")],
+                {"home": sink.destination()})
+    daemon.signal(signal.SIGHUP)
+    daemon.hears("stay in force")
+    contains(daemon.said(), "evry")
+    arrive(server, 2)
+    daemon.signal(signal.SIGUSR1)
+    until_accepted(sink, 4)
+    daemon.end()
+
+
+def test_a_poll_under_way_is_not_disturbed():
+    """Its own account is gone in the settings, and still it ends well."""
+    gate, there = threading.Event(), threading.Event()
+
+    def wait(session, _argument):
+        if session.user == "u1":
+            there.set()
+            gate.wait(20 * tap.SLOWNESS)
+
+    server, sink = house(2, replies={"UIDL": wait}), peers.SmtpSink()
+    rider = rider_for(accounts(server, 2), sink)
+    daemon = rider.daemon()
+    assert there.wait(20 * tap.SLOWNESS)
+    rider.write(accounts(server, 1), {"home": sink.destination()},
+                {"every": HOUR})
+    reloaded(daemon)
+    gate.set()
+    until_accepted(sink, 2)
+    daemon.end()
+    equal(recipients(sink), ["u0@kit.test", "u1@kit.test"])
+
+
+# --- asked over the socket -------------------------------------------------------
+
+
+# --- the end ---------------------------------------------------------------------
+
+
+@each(signal.SIGTERM, signal.SIGINT)
+def test_asked_to_stop_it_ends_well(number):
+    server, sink = house(2), peers.SmtpSink()
+    daemon = rider_for(accounts(server, 2), sink).daemon()
+    until_accepted(sink, 2)
+    result = daemon.end(number)
+    contains(result.err, "stopping")
+    equal(sink.problems, [])
+
+
+def test_what_hangs_is_broken_off_after_stop_timeout():
+    server = house(replies={"UIDL": peers.SILENCE})
+    sink = peers.SmtpSink()
+    daemon = rider_for(accounts(server, 1), sink, stop_timeout="1s").daemon()
+    wait_until(lambda: server.connections >= 1)
+    daemon.end()
+
+
+def test_a_second_one_is_told_who_runs():
+    server, sink = house(), peers.SmtpSink()
+    rider = rider_for(accounts(server, 1), sink)
+    daemon = rider.daemon()
+    result = rider.run("run").expect(LATER)
+    contains(result.err, str(daemon.process.pid))
+    daemon.end()
+
+
+def test_killed_and_started_again_nothing_comes_twice():
+    server, sink = house(5, contents=[mail.simple(n) for n in range(20)]), peers.SmtpSink()
+    rider = rider_for(accounts(server, 5), sink)
+    daemon = rider.daemon()
+    until_accepted(sink, 10)
+    daemon.signal(signal.SIGKILL)
+    daemon.wait()
+    in_doubt = rider.counts().get("in_doubt", 0)
+    daemon = rider.daemon()
+    wait_until(lambda: rider.counts().get("delivered") == 100 - in_doubt)
+    daemon.end()
+    assert 100 - in_doubt <= len(sink.accepted) <= 100, len(sink.accepted)
+
+
+# --- a ledger that cannot be written ----------------------------------------------
+
+
+def test_after_a_failure_of_the_ledger_it_goes_on_by_itself():
+    server, sink = house(3), peers.SmtpSink()
+    rider = rider_for(accounts(server, 3), sink)
+    daemon = rider.daemon(fault="sync:6")
+    daemon.hears("nothing is fetched until it can be written again")
+    daemon.hears("the ledger can be written again", 30)
+    daemon.signal(signal.SIGUSR1)
+    wait_until(lambda: sorted(set(recipients(sink))) ==
+               [f"u{n}@kit.test" for n in range(3)])
+    daemon.end()
+
+
+if __name__ == "__main__":
+    tap.main()
