@@ -10,11 +10,12 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#define COMMANDS 8
+#define COMMANDS 11
 
 const struct command *const commands[] = { &command_fetch, &command_check,
 	&command_list, &command_plan, &command_status, &command_held,
-	&command_config, &command_help, NULL };
+	&command_wake, &command_reload, &command_stop, &command_config,
+	&command_help, NULL };
 
 _Static_assert(sizeof(commands) / sizeof(commands[0]) == COMMANDS + 1,
     "COMMANDS counts them");
@@ -190,21 +191,8 @@ command_fail_at(const char *name, const struct error *e)
 	return error_exit_status(e->kind);
 }
 
-/*
- * From what passes by itself, over what the other side has to mend and what a
- * person has to decide, to what is broken here.
- */
 int
 command_worse(int a, int b)
 {
-	static const int gravity[] = { EX_OK, EX_TEMPFAIL, EX_NOHOST,
-		EX_PROTOCOL, EX_UNAVAILABLE, EX_NOPERM, EX_IOERR, EX_CANTCREAT,
-		EX_OSFILE, EX_OSERR, EX_SOFTWARE, EX_NOINPUT, EX_NOUSER,
-		EX_DATAERR, EX_CONFIG, EX_USAGE };
-	size_t i;
-
-	for (i = sizeof(gravity) / sizeof(gravity[0]); i-- > 0;)
-		if (a == gravity[i] || b == gravity[i])
-			return gravity[i];
-	return a > b ? a : b;
+	return error_worse(a, b);
 }

@@ -41,7 +41,8 @@ struct command {
 };
 
 extern const struct command command_fetch, command_check, command_list,
-    command_plan, command_status, command_held, command_config, command_help;
+    command_plan, command_status, command_held, command_wake, command_reload,
+    command_stop, command_config, command_help;
 
 /* All of them, in the order of the help, NULL at the end. */
 extern const struct command *const commands[];

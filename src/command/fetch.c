@@ -2,13 +2,14 @@
 #include "base/alloc.h"
 #include "base/descriptors.h"
 #include "base/log.h"
-#include "base/text.h"
+#include "command/ask.h"
 #include "command/command.h"
 #include "command/progress.h"
 #include "command/session.h"
 #include "delivery/delivery.h"
 #include "ledger/ledger.h"
 #include "poll/crew.h"
+#include "poll/outcome.h"
 #include "poll/poll.h"
 
 #include <pthread.h>
@@ -41,55 +42,13 @@ struct fetch {
 /* --- what is said of an account --- */
 
 static void
-say_count(struct buffer *out, uint64_t n, const char *what)
-{
-	if (n > 0)
-		buffer_addf(out, "; %llu %s", (unsigned long long)n, what);
-}
-
-static bool
-something_happened(const struct poll_report *r)
-{
-	return r->delivered + r->deleted + r->deferred + r->held + r->seen +
-	    r->in_doubt + r->reported + r->dropped + r->recognised >
-	    0;
-}
-
-static void
 say(const struct fetch *f, const struct account *a, const struct poll_report *r,
-    bool ok)
+    int rc)
 {
 	struct buffer line = { 0 };
-	char octets[TEXT_UNIT];
 
-	if (f->in->quiet || (!f->terminal && !something_happened(r)) ||
-	    (!ok && !something_happened(r)))
-		return;
-	buffer_addf(&line, "%s: ", a->name);
-	if (r->delivered > 0)
-		buffer_addf(&line,
-		    "%llu message%s (%s) delivered to %s in "
-		    "%.1f s",
-		    (unsigned long long)r->delivered,
-		    r->delivered == 1 ? "" : "s",
-		    text_octets(r->octets, octets), a->destination,
-		    (double)r->took_ms / 1000);
-	else
-		buffer_add_text(&line, "no new mail");
-	say_count(&line, r->recognised, "recognised under new unique ids");
-	say_count(&line, r->unrecognised, "not recognised");
-	say_count(&line, r->resent, "sent again after being in doubt");
-	say_count(&line, r->deleted, "deleted");
-	say_count(&line, r->seen, "marked as seen");
-	say_count(&line, r->deferred, "deferred");
-	say_count(&line, r->held, "held");
-	say_count(&line, r->reported, "refused and reported");
-	say_count(&line, r->dropped, "refused and dropped");
-	say_count(&line, r->in_doubt, "in doubt");
-	say_count(&line, r->left_for_later, "left for the next time");
-	if (!something_happened(r) && r->waiting_held > 0)
-		say_count(&line, r->waiting_held, "still held");
-	progress_print(line.data);
+	if (!f->in->quiet && outcome_tell(a, r, rc, f->terminal, &line))
+		progress_print(line.data);
 	buffer_free(&line);
 }
 
@@ -149,20 +108,6 @@ end_deliveries(struct fetch *f)
 		delivery_free(&f->deliveries[i]);
 }
 
-static int
-status_of(const struct poll_report *r, int rc, const struct error *e)
-{
-	int status = rc < 0 ? error_exit_status(e->kind) : EX_OK;
-
-	if (r->held + r->waiting_held + r->stubborn > 0)
-		status = command_worse(status, EX_UNAVAILABLE);
-	if (r->left_out > 0)
-		status = command_worse(status, EX_PROTOCOL);
-	if (r->deferred + r->in_doubt > 0)
-		status = command_worse(status, EX_TEMPFAIL);
-	return status;
-}
-
 /* Returns 0, or -1: it makes no sense to go on with other accounts. */
 static int
 conclude(struct fetch *f, const struct account *a, const struct poll_report *r,
@@ -171,9 +116,9 @@ conclude(struct fetch *f, const struct account *a, const struct poll_report *r,
 	bool ledger_failed = rc < 0 && e->kind == ERR_LEDGER;
 
 	pthread_mutex_lock(&f->lock);
-	say(f, a, r, rc == 0);
+	say(f, a, r, rc);
 	say_trouble(a, r);
-	f->status = command_worse(f->status, status_of(r, rc, e));
+	f->status = command_worse(f->status, outcome_status(r, rc, e));
 	/* The same for all polls that it ends. */
 	if (rc < 0 && e->kind != ERR_STOPPED &&
 	    !(ledger_failed && f->ledger_failed))
@@ -316,9 +261,57 @@ release(struct fetch *f)
 	free(f->deliveries);
 	free(f->names);
 	free(f->progress);
-	free(f->accounts);
-	settings_free(&f->settings);
 	pthread_mutex_destroy(&f->lock);
+}
+
+static int
+poll_here(struct fetch *f)
+{
+	int status;
+
+	prepare(f);
+	if (isatty(STDERR_FILENO) && !f->in->quiet && f->in->verbose == 0)
+		progress_enable();
+	status = session_run(work, tick, f);
+	release(f);
+	return status;
+}
+
+/*
+ * A daemon that runs has the ledger, so it is asked to do it. Returns 0 with
+ * the exit status, or -1: there is none, or it does not answer.
+ */
+static int
+poll_there(const struct fetch *f, int *status, struct error *e)
+{
+	struct request r = { .verb = REQUEST_FETCH };
+	int rc;
+
+	if (f->in->same_mailbox)
+		r.options |= REQUEST_SAME_MAILBOX;
+	if (f->in->other_mail)
+		r.options |= REQUEST_OTHER_MAIL;
+	if (f->terminal)
+		r.options |= REQUEST_EACH;
+	ask_accounts(f->in, &r);
+	rc = ask(f->in, f->settings->state, &r, status, e);
+	request_free(&r);
+	return rc;
+}
+
+static int
+fetch(struct fetch *f)
+{
+	struct error e = { 0 };
+	int status;
+
+	f->terminal = isatty(STDOUT_FILENO);
+	/* It has a ledger: whoever wants a new one is told that it has it. */
+	if (f->in->new_ledger)
+		return poll_here(f);
+	if (poll_there(f, &status, &e) == 0)
+		return status;
+	return e.kind == ERR_CONNECT ? poll_here(f) : command_fail(&e);
 }
 
 static int
@@ -330,16 +323,9 @@ run(const struct invocation *in)
 	if (status != EX_OK)
 		return status;
 	f.accounts = command_accounts(in, f.settings);
-	if (f.accounts == NULL) {
-		settings_free(&f.settings);
-		return EX_USAGE;
-	}
-	prepare(&f);
-	f.terminal = isatty(STDOUT_FILENO);
-	if (isatty(STDERR_FILENO) && !in->quiet && in->verbose == 0)
-		progress_enable();
-	status = session_run(work, tick, &f);
-	release(&f);
+	status = f.accounts != NULL ? fetch(&f) : EX_USAGE;
+	free(f.accounts);
+	settings_free(&f.settings);
 	return status;
 }
 
@@ -359,7 +345,10 @@ const struct command command_fetch = {
 	    "others.\n"
 	    "When a mailbox lists known mail under new unique ids, nothing is\n"
 	    "fetched until --same-mailbox or --other-mail has said what that\n"
-	    "means.\n",
+	    "means.\n"
+	    "Beside a running daemon it is the daemon that does all this, and "
+	    "is\n"
+	    "waited for; ^C ends the waiting only.\n",
 	.options =
 	    COMMAND_NEW_LEDGER | COMMAND_SAME_MAILBOX | COMMAND_OTHER_MAIL,
 	.run = run,
