@@ -99,13 +99,15 @@ error_name(enum error_kind kind)
  * person has to decide, to what is broken here.
  */
 int
-error_worse_status(int a, int b)
+error_worse(int a, int b)
 {
 	static const int gravity[] = { EX_OK, EX_TEMPFAIL, EX_NOHOST,
 		EX_PROTOCOL, EX_UNAVAILABLE, EX_NOPERM, EX_IOERR, EX_CANTCREAT,
 		EX_OSFILE, EX_OSERR, EX_SOFTWARE, EX_NOINPUT, EX_NOUSER,
 		EX_DATAERR, EX_CONFIG, EX_USAGE };
-	for (size_t i = sizeof(gravity) / sizeof(gravity[0]); i-- > 0;)
+	size_t i;
+
+	for (i = sizeof(gravity) / sizeof(gravity[0]); i-- > 0;)
 		if (a == gravity[i] || b == gravity[i])
 			return gravity[i];
 	return a > b ? a : b;

@@ -58,8 +58,8 @@ void error_clear(struct error *e);
 /* error_exit_status - the sysexits(3) status for a kind; 0 for ERR_NONE. */
 int error_exit_status(enum error_kind kind);
 
-/* error_worse_status - which of two exit statuses says more. */
-int error_worse_status(int a, int b);
+/* error_worse - which of two exit statuses says more. */
+int error_worse(int a, int b);
 
 /* error_name - a short lower-case word for a kind, for logs and JSON. */
 const char *error_name(enum error_kind kind);

@@ -10,11 +10,12 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#define COMMANDS 9
+#define COMMANDS 12
 
 const struct command *const commands[] = { &command_run, &command_fetch,
 	&command_check, &command_list, &command_plan, &command_status,
-	&command_held, &command_config, &command_help, NULL };
+	&command_held, &command_wake, &command_reload, &command_stop,
+	&command_config, &command_help, NULL };
 
 _Static_assert(sizeof(commands) / sizeof(commands[0]) == COMMANDS + 1,
     "COMMANDS counts them");
@@ -193,5 +194,5 @@ command_fail_at(const char *name, const struct error *e)
 int
 command_worse(int a, int b)
 {
-	return error_worse_status(a, b);
+	return error_worse(a, b);
 }

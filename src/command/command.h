@@ -40,8 +40,9 @@ struct command {
 	int (*run)(const struct invocation *in);
 };
 
-extern const struct command command_run, command_fetch, command_check, command_list,
-    command_plan, command_status, command_held, command_config, command_help;
+extern const struct command command_run, command_fetch, command_check,
+    command_list, command_plan, command_status, command_held, command_wake,
+    command_reload, command_stop, command_config, command_help;
 
 /* All of them, in the order of the help, NULL at the end. */
 extern const struct command *const commands[];

@@ -1,6 +1,7 @@
 /* postrider fetch: one poll of every account, or of those named. */
 #include "base/alloc.h"
 #include "base/log.h"
+#include "command/ask.h"
 #include "command/command.h"
 #include "command/progress.h"
 #include "command/session.h"
@@ -37,15 +38,12 @@ struct fetch {
 
 static void
 say(const struct fetch *f, const struct account *a, const struct poll_report *r,
-    bool ok)
+    int rc)
 {
-	bool news = outcome_is_news(r);
 	struct buffer line = { 0 };
 
-	if (f->in->quiet || (!f->terminal && !news) || (!ok && !news))
-		return;
-	outcome_write(a, r, &line);
-	progress_print(line.data);
+	if (!f->in->quiet && outcome_tell(a, r, rc, f->terminal, &line))
+		progress_print(line.data);
 	buffer_free(&line);
 }
 
@@ -113,7 +111,7 @@ conclude(struct fetch *f, const struct account *a, const struct poll_report *r,
 	bool ledger_failed = rc < 0 && e->kind == ERR_LEDGER;
 
 	pthread_mutex_lock(&f->lock);
-	say(f, a, r, rc == 0);
+	say(f, a, r, rc);
 	say_trouble(a, r);
 	f->status = command_worse(f->status, outcome_status(r, rc, e));
 	/* The same for all polls that it ends. */
@@ -236,9 +234,57 @@ release(struct fetch *f)
 	free(f->deliveries);
 	free(f->names);
 	free(f->progress);
-	free(f->accounts);
-	settings_free(&f->settings);
 	pthread_mutex_destroy(&f->lock);
+}
+
+static int
+poll_here(struct fetch *f)
+{
+	int status;
+
+	prepare(f);
+	if (isatty(STDERR_FILENO) && !f->in->quiet && f->in->verbose == 0)
+		progress_enable();
+	status = session_run(work, tick, f);
+	release(f);
+	return status;
+}
+
+/*
+ * A daemon that runs has the ledger, so it is asked to do it. Returns 0 with
+ * the exit status, or -1: there is none, or it does not answer.
+ */
+static int
+poll_there(const struct fetch *f, int *status, struct error *e)
+{
+	struct request r = { .verb = REQUEST_FETCH };
+	int rc;
+
+	if (f->in->same_mailbox)
+		r.options |= REQUEST_SAME_MAILBOX;
+	if (f->in->other_mail)
+		r.options |= REQUEST_OTHER_MAIL;
+	if (f->terminal)
+		r.options |= REQUEST_EACH;
+	ask_accounts(f->in, &r);
+	rc = ask(f->in, f->settings->state, &r, status, e);
+	request_free(&r);
+	return rc;
+}
+
+static int
+fetch(struct fetch *f)
+{
+	struct error e = { 0 };
+	int status;
+
+	f->terminal = isatty(STDOUT_FILENO);
+	/* It has a ledger: whoever wants a new one is told that it has it. */
+	if (f->in->new_ledger)
+		return poll_here(f);
+	if (poll_there(f, &status, &e) == 0)
+		return status;
+	return e.kind == ERR_CONNECT ? poll_here(f) : command_fail(&e);
 }
 
 static int
@@ -250,16 +296,9 @@ run(const struct invocation *in)
 	if (status != EX_OK)
 		return status;
 	f.accounts = command_accounts(in, f.settings);
-	if (f.accounts == NULL) {
-		settings_free(&f.settings);
-		return EX_USAGE;
-	}
-	prepare(&f);
-	f.terminal = isatty(STDOUT_FILENO);
-	if (isatty(STDERR_FILENO) && !in->quiet && in->verbose == 0)
-		progress_enable();
-	status = session_run(work, tick, &f);
-	release(&f);
+	status = f.accounts != NULL ? fetch(&f) : EX_USAGE;
+	free(f.accounts);
+	settings_free(&f.settings);
 	return status;
 }
 
@@ -279,7 +318,10 @@ const struct command command_fetch = {
 	    "others.\n"
 	    "When a mailbox lists known mail under new unique ids, nothing is\n"
 	    "fetched until --same-mailbox or --other-mail has said what that\n"
-	    "means.\n",
+	    "means.\n"
+	    "Beside a running daemon it is the daemon that does all this, and "
+	    "is\n"
+	    "waited for; ^C ends the waiting only.\n",
 	.options =
 	    COMMAND_NEW_LEDGER | COMMAND_SAME_MAILBOX | COMMAND_OTHER_MAIL,
 	.run = run,

@@ -5,7 +5,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "command/ask.h"
 #include "command/columns.h"
+#include "daemon/decision.h"
 #include "ledger/ledger.h"
 
 #include <inttypes.h>
@@ -170,134 +172,6 @@ held_list(const struct invocation *in, const struct settings *settings)
  * held retry, held drop
  */
 
-struct decision {
-	const char *verb; /* "retry" */
-	enum change_kind change;
-	unsigned states; /* that it can be made in */
-	const char *states_text;
-	const char *outcome; /* what will happen now */
-	bool all; /* takes the word "all" */
-	bool ask;
-};
-
-static const struct decision decisions[] = {
-	{ "retry", CHANGE_RETRY,
-	    STATE_BIT(STATE_HELD) | STATE_BIT(STATE_DROPPED), "held or dropped",
-	    "to be tried again by the next fetch", true, false },
-	{ "drop", CHANGE_DROP, STATE_BIT(STATE_HELD), "held",
-	    "to be deleted from the mailbox by the next fetch", false, true },
-};
-
-/* A message that the decision is about. */
-struct chosen {
-	int64_t message;
-	enum state state;
-};
-
-struct choice {
-	struct chosen *list; /* owned */
-	size_t count;
-	size_t room;
-};
-
-static void
-choice_free(struct choice *c)
-{
-	free(c->list);
-	*c = (struct choice){ 0 };
-}
-
-static void
-choice_add(void *arg, const struct waiting *w)
-{
-	struct choice *c = arg;
-
-	if (c->count == c->room) {
-		c->room = c->room * 2 + 16;
-		c->list = xrealloc(c->list, c->room, sizeof(*c->list));
-	}
-	c->list[c->count++] =
-	    (struct chosen){ .message = w->message, .state = w->state };
-}
-
-static bool
-choice_has(const struct choice *c, int64_t message)
-{
-	size_t i;
-
-	for (i = 0; i < c->count; i++)
-		if (c->list[i].message == message)
-			return true;
-	return false;
-}
-
-static int
-id_choose(struct reader *reader, const struct decision *d, const char *word,
-    struct choice *c)
-{
-	struct error e = { 0 };
-	int64_t id = 0;
-	size_t found = 0;
-	enum state state;
-	int status;
-
-	status = held_number(word, &id);
-	if (status != EX_OK || choice_has(c, id))
-		return status;
-	if (reader_waiting(
-		reader, NULL, id, STATE_ANY, choice_add, c, &found, &e) < 0)
-		return command_fail(&e);
-	if (found == 0) {
-		log_error("there is no message %" PRId64 "; nothing has been "
-			  "changed",
-		    id);
-		return EX_DATAERR;
-	}
-	state = c->list[c->count - 1].state;
-	if ((STATE_BIT(state) & d->states) == 0) {
-		log_error("message %" PRId64 " is %s, not %s; nothing has been "
-			  "changed",
-		    id, state_name(state), d->states_text);
-		return EX_DATAERR;
-	}
-	return EX_OK;
-}
-
-static int
-words_choose(struct reader *reader, const struct decision *d, char **words,
-    struct choice *c)
-{
-	struct error e = { 0 };
-	size_t found = 0;
-	size_t i;
-	int status = EX_OK;
-
-	if (d->all && strcmp(words[0], "all") == 0 && words[1] == NULL) {
-		if (reader_waiting(reader, NULL, 0, STATE_BIT(STATE_HELD),
-			choice_add, c, &found, &e) < 0)
-			return command_fail(&e);
-	} else {
-		for (i = 0; words[i] != NULL && status == EX_OK; i++)
-			status = id_choose(reader, d, words[i], c);
-	}
-	return status;
-}
-
-static int
-choose(const struct settings *settings, const struct decision *d, char **words,
-    struct choice *c)
-{
-	struct reader *reader = NULL;
-	struct error e = { 0 };
-	int status;
-
-	if (reader_open(&reader, settings->state, &e) < 0)
-		return command_fail(&e);
-	status = words_choose(reader, d, words, c);
-	reader_free(&reader);
-	return status;
-}
-
 /* Off a terminal nobody can answer, and the command says what is wanted. */
 static bool
 confirmed(const struct invocation *in, size_t count)
@@ -313,45 +187,60 @@ confirmed(const struct invocation *in, size_t count)
 	return answer[0] == 'y' || answer[0] == 'Y';
 }
 
-/* In one transaction; rows named by number need no account. */
+/* An exit status that came with an error. */
 static int
-choice_apply(struct ledger *ledger, const struct decision *d,
-    const struct choice *c, struct error *e)
+told(int status, const struct error *e)
 {
-	struct ledger_change *changes = xcalloc(c->count, sizeof(*changes));
-	size_t i;
-	int rc;
+	if (status != EX_OK && e->kind != ERR_STOPPED)
+		log_error("%s", e->text);
+	return status;
+}
 
-	for (i = 0; i < c->count; i++) {
-		changes[i].kind = d->change;
-		changes[i].message = c->list[i].message;
-	}
-	rc = ledger_change(ledger, 0, changes, c->count, e);
-	free(changes);
-	return rc;
+static int
+decide_here(const struct invocation *in, const char *state,
+    enum decision decision, char **words)
+{
+	struct ledger *ledger = NULL;
+	struct buffer outcome = { 0 };
+	struct error e = { 0 };
+	struct decided d;
+	int status;
+
+	if (ledger_open(&ledger, state, false, &e) < 0)
+		return command_fail(&e);
+	status =
+	    told(decision_make(state, ledger, decision, words, &d, &e), &e);
+	ledger_close(&ledger);
+	decided_tell(&d, &outcome);
+	if (status == EX_OK && !in->quiet)
+		fputs(outcome.data, stdout);
+	buffer_free(&outcome);
+	decided_free(&d);
+	return status;
 }
 
 /*
- * A fetch may have moved on while the question was open: with the lock in
- * hand everything is looked at once more.
+ * While the question was open things may have moved on: either way everything is
+ * looked at once more.
  */
 static int
-decision_carry_out(const struct settings *settings, const struct decision *d,
-    char **words, struct choice *c)
+decide(const struct invocation *in, const char *state, enum decision decision,
+    char **words)
 {
-	struct ledger *ledger = NULL;
+	struct request r = { .verb = decision == DECISION_RETRY
+		    ? REQUEST_HELD_RETRY
+		    : REQUEST_HELD_DROP };
 	struct error e = { 0 };
-	int status;
+	int status, rc;
 
-	if (ledger_open(&ledger, settings->state, false, &e) < 0)
-		return command_fail(&e);
-	choice_free(c);
-	status = choose(settings, d, words, c);
-	if (status == EX_OK && c->count > 0 &&
-	    choice_apply(ledger, d, c, &e) < 0)
-		status = command_fail(&e);
-	ledger_close(&ledger);
-	return status;
+	for (size_t i = 0; words[i] != NULL; i++)
+		request_add(&r, words[i]);
+	rc = ask(in, state, &r, &status, &e);
+	request_free(&r);
+	if (rc == 0)
+		return status;
+	return e.kind == ERR_CONNECT ? decide_here(in, state, decision, words)
+				     : command_fail(&e);
 }
 
 static void
@@ -367,7 +256,7 @@ bound_note(void *arg, const struct waiting *w)
 
 /* Of what is given up, some may not go alone. */
 static int
-bound_tell(const struct settings *settings, const struct choice *c)
+bound_tell(const struct settings *settings, const struct decided *d)
 {
 	struct reader *reader = NULL;
 	struct error e = { 0 };
@@ -376,8 +265,8 @@ bound_tell(const struct settings *settings, const struct choice *c)
 	int rc;
 
 	rc = reader_open(&reader, settings->state, &e);
-	for (i = 0; rc == 0 && i < c->count; i++)
-		rc = reader_waiting(reader, NULL, c->list[i].message,
+	for (i = 0; rc == 0 && i < d->count; i++)
+		rc = reader_waiting(reader, NULL, d->messages[i],
 		    STATE_BIT(STATE_DROPPED), bound_note, NULL, &found, &e);
 	reader_free(&reader);
 	return rc < 0 ? command_fail(&e) : EX_OK;
@@ -385,48 +274,35 @@ bound_tell(const struct settings *settings, const struct choice *c)
 
 static int
 held_decide(const struct invocation *in, const struct settings *settings,
-    const struct decision *d)
+    enum decision decision)
 {
 	char **words = in->args + 1;
-	struct choice c = { 0 };
+	struct error e = { 0 };
+	struct decided d;
 	int status;
 
 	if (words[0] == NULL) {
 		log_error("held %s: which ones? \"postrider held list\" shows "
 			  "their numbers",
-		    d->verb);
+		    in->args[0]);
 		return EX_USAGE;
 	}
-	status = choose(settings, d, words, &c);
+	status =
+	    told(decision_look(settings->state, decision, words, &d, &e), &e);
 	if (status != EX_OK)
-		goto out;
-	if (c.count > 0 && d->ask && !confirmed(in, c.count)) {
+		return status;
+	if (d.count == 0) {
+		if (!in->quiet)
+			printf("nothing is held\n");
+	} else if (decision == DECISION_DROP && !confirmed(in, d.count)) {
 		printf("nothing has been changed\n");
-		goto out;
+	} else {
+		status = decide(in, settings->state, decision, words);
+		if (status == EX_OK && !in->quiet && decision == DECISION_DROP)
+			status = bound_tell(settings, &d);
 	}
-	if (c.count > 0)
-		status = decision_carry_out(settings, d, words, &c);
-	if (status == EX_OK && !in->quiet && c.count == 0)
-		printf("nothing is held\n");
-	else if (status == EX_OK && !in->quiet)
-		printf("%zu message%s %s\n", c.count, c.count == 1 ? "" : "s",
-		    d->outcome);
-	if (status == EX_OK && !in->quiet && d->change == CHANGE_DROP)
-		status = bound_tell(settings, &c);
-out:
-	choice_free(&c);
+	decided_free(&d);
 	return status;
-}
-
-static const struct decision *
-decision_find(const char *verb)
-{
-	size_t i;
-
-	for (i = 0; i < sizeof(decisions) / sizeof(decisions[0]); i++)
-		if (strcmp(verb, decisions[i].verb) == 0)
-			return &decisions[i];
-	return NULL;
 }
 
 /* Neither a verb nor an account: most likely a verb misspelt. */
@@ -467,7 +343,7 @@ held_dispatch(const struct invocation *in, const struct settings *settings)
 {
 	const char *word = in->args[0];
 	struct invocation rest = *in;
-	const struct decision *d;
+	enum decision decision;
 	size_t i;
 
 	if (word == NULL)
@@ -481,7 +357,11 @@ held_dispatch(const struct invocation *in, const struct settings *settings)
 			return no_json(word);
 		return verbs[i].run(&rest, settings);
 	}
-	if ((d = decision_find(word)) == NULL) {
+	if (strcmp(word, "retry") == 0) {
+		decision = DECISION_RETRY;
+	} else if (strcmp(word, "drop") == 0) {
+		decision = DECISION_DROP;
+	} else {
 		if (settings_account(settings, word) == NULL &&
 		    word_unknown(word) != EX_OK)
 			return EX_USAGE;
@@ -489,7 +369,7 @@ held_dispatch(const struct invocation *in, const struct settings *settings)
 	}
 	if (in->json)
 		return no_json(word);
-	return held_decide(in, settings, d);
+	return held_decide(in, settings, decision);
 }
 
 static int
@@ -527,9 +407,9 @@ const struct command command_held = {
 		"  held save   writes one, as the mailbox has it, into a new "
 		"file, or for\n"
 		"              \"-\" to standard output.\n"
-		"  held retry  has the next fetch take them again; also undoes "
+		"  held retry  has the next poll take them again; also undoes "
 		"a drop.\n"
-		"  held drop   has the next fetch delete them from the "
+		"  held drop   has the next poll delete them from the "
 		"mailbox. On a\n"
 		"              terminal it asks first, unless -q is given.\n",
 	.options = COMMAND_JSON,

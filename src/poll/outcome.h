@@ -1,22 +1,21 @@
 /*
- * outcome.h - what a poll did, in one line for a person.
+ * outcome.h - what there is to tell a person of a poll that is over. Pure.
  */
 #ifndef POLL_OUTCOME_H
 #define POLL_OUTCOME_H
 
-#include "base/buffer.h"
+#include "poll/account.h"
 #include "poll/poll.h"
 
-#include <stdbool.h>
+/*
+ * outcome_tell - "isp: 3 messages (12 kB) delivered to home in 0.4 s; 1 held".
+ * rc: as poll_run() returned it. each: say so also when nothing has happened.
+ * Returns false, and adds nothing, when there is nothing to tell.
+ */
+bool outcome_tell(const struct account *a, const struct poll_report *r, int rc,
+    bool each, struct buffer *line);
 
-/* outcome_is_news - did anything happen? */
-bool outcome_is_news(const struct poll_report *r);
-
-/* outcome_write - "NAME: 3 messages (12 KB) delivered to home in 0.4 s; …". */
-void outcome_write(const struct account *account, const struct poll_report *r,
-    struct buffer *out);
-
-/* outcome_status - the exit status (sysexits(3)) that says how it went. */
+/* outcome_status - the exit status that this makes; e: of rc < 0. */
 int outcome_status(const struct poll_report *r, int rc, const struct error *e);
 
 #endif
