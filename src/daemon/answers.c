@@ -164,7 +164,7 @@ answer_fetch(struct daemon *d, struct control_request *r)
 	if (list == NULL || d->stopping) {
 		if (d->stopping)
 			control_complain(r, "the daemon is stopping");
-		r->status = error_worse_status(r->status, EX_TEMPFAIL);
+		r->status = error_worse(r->status, EX_TEMPFAIL);
 		control_answer(r);
 		free(list);
 		return;

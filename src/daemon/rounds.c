@@ -246,14 +246,12 @@ say_success(struct mailbox *m, const struct poll_report *r)
 			 " poll%s that failed since %s",
 		    m->name, m->failures, m->failures == 1 ? "" : "s",
 		    clock_text(m->wrong_since, since));
-	if (outcome_is_news(r)) {
-		outcome_write(m->account, r, &line);
+	if (outcome_tell(m->account, r, 0, false, &line))
 		log_info("%s", line.data);
-		buffer_free(&line);
-	} else {
+	else
 		log_event(
 		    "account=%s event=polled ms=%" PRId64, m->name, r->took_ms);
-	}
+	buffer_free(&line);
 }
 
 /* The same trouble is told once. */

@@ -47,7 +47,7 @@ visit_joined(struct visit *v)
 static void
 worsen(struct visit *v, int status)
 {
-	v->request->status = error_worse_status(v->request->status, status);
+	v->request->status = error_worse(v->request->status, status);
 }
 
 static void
@@ -57,11 +57,9 @@ tell(struct visit *v, const struct account *a, const struct poll_report *r,
 	bool all = (v->request->request.options & REQUEST_EACH) != 0;
 	struct buffer line = { 0 };
 
-	if (outcome_is_news(r) || (all && rc == 0)) {
-		outcome_write(a, r, &line);
+	if (outcome_tell(a, r, rc, all, &line))
 		control_say(v->request, line.data);
-		buffer_free(&line);
-	}
+	buffer_free(&line);
 	if (r->trouble[0] != '\0')
 		control_complain(v->request, "%s: %s%s", a->name, r->trouble,
 		    r->held > 0 ? " (see: postrider held)" : "");
