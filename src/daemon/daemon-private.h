@@ -50,11 +50,13 @@ struct daemon {
 	bool stopping;
 	int64_t stop_at; /* clock_boot_ms: then at once; INT64_MAX */
 	bool ledger_failed; /* nothing begins; it is opened anew */
+	int64_t ledger_pause; /* milliseconds */
 	int64_t ledger_at; /* at this time, clock_boot_ms, unless in use */
 };
 
 /* daemon.c: asked to stop, and once more; new settings. */
 void daemon_stop(struct daemon *d);
+void daemon_pause_ledger(struct daemon *d, int64_t now);
 int daemon_reload(struct daemon *d, struct buffer *problems, struct error *e);
 
 /* rounds.c: who is polled when, and what comes of it. */

@@ -18,8 +18,9 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-/* A ledger that could not be written is tried again after so long. */
-#define LEDGER_PAUSE_MS ((int64_t)30 * 1000)
+/* A ledger that could not be written is tried again, at first and at last. */
+#define LEDGER_PAUSE_MS 5000
+#define LEDGER_PAUSE_MAX_MS ((int64_t)5 * 60 * 1000)
 /* Who was let go and is still in use is looked after so often. */
 #define SWEEP_MS 1000
 
@@ -224,6 +225,17 @@ take_news(struct daemon *d)
 	roster_sweep(d);
 }
 
+void
+daemon_pause_ledger(struct daemon *d, int64_t now)
+{
+	d->ledger_pause *= 2;
+	if (d->ledger_pause < LEDGER_PAUSE_MS)
+		d->ledger_pause = LEDGER_PAUSE_MS;
+	if (d->ledger_pause > LEDGER_PAUSE_MAX_MS)
+		d->ledger_pause = LEDGER_PAUSE_MAX_MS;
+	d->ledger_at = now + d->ledger_pause;
+}
+
 /*
  * What could not be written stays undone, and the ledger takes nothing more. When
  * nobody is at work with it any more, it is opened anew, time after time.
@@ -241,7 +253,7 @@ mind_ledger(struct daemon *d, int64_t now)
 		return;
 	}
 	log_event("event=ledger_failed reason=\"%s\"", e.text);
-	d->ledger_at = now + LEDGER_PAUSE_MS;
+	daemon_pause_ledger(d, now);
 }
 
 /* --- waiting --- */

@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* Between probes: at first, and at most. */
-#define PROBE_MS ((int64_t)15 * 1000)
+#define PROBE_MS ((int64_t)5 * 1000)
 #define PROBE_MAX_MS ((int64_t)5 * 60 * 1000)
 
 int

@@ -14,8 +14,6 @@
 #include <string.h>
 #include <sysexits.h>
 
-/* A ledger that could not be written is opened anew for the first time then. */
-#define LEDGER_FIRST_MS 5000
 /* What waited for a destination begins within so long when it is there. */
 #define RESUME_MS 5000
 
@@ -393,11 +391,23 @@ rounds_admit(struct daemon *d, struct mailbox *m, size_t place, size_t of)
 }
 
 static void
-note_success(struct mailbox *m)
+note_success(struct daemon *d, struct mailbox *m)
 {
+	d->ledger_pause = 0;
 	say_success(m, &m->poll.report);
 	m->failures = 0;
 	error_clear(&m->wrong);
+}
+
+static void
+ledger_failed(struct daemon *d, const struct error *e)
+{
+	if (d->ledger_failed)
+		return;
+	log_error(
+	    "%s; nothing is fetched until it can be written again", e->text);
+	d->ledger_failed = true;
+	daemon_pause_ledger(d, clock_boot_ms());
 }
 
 static void
@@ -406,12 +416,7 @@ note_failure(struct daemon *d, struct mailbox *m)
 	const struct mailbox_poll *p = &m->poll;
 
 	if (p->error.kind == ERR_LEDGER) {
-		if (!d->ledger_failed)
-			log_error("%s; nothing is fetched until it can be "
-				  "written again",
-			    p->error.text);
-		d->ledger_failed = true;
-		d->ledger_at = clock_boot_ms() + LEDGER_FIRST_MS;
+		ledger_failed(d, &p->error);
 		return;
 	}
 	say_failure(m, &p->error);
@@ -429,7 +434,7 @@ conclude(struct daemon *d, struct mailbox *m)
 
 	say_trouble(m, r);
 	if (p->rc == 0) {
-		note_success(m);
+		note_success(d, m);
 	} else if (r->destination_down || r->reports_down) {
 		note_outlet(d, m);
 	} else if (p->error.kind != ERR_STOPPED) {

@@ -91,7 +91,8 @@ reopen(struct ledger *l)
 {
 	error_clear(&l->broken);
 	book_close(&l->book, false);
-	(void)book_open(&l->book, l->dir, false, &l->broken);
+	if (book_open(&l->book, l->dir, false, &l->broken) == 0)
+		(void)schema_prove(l->book.db, l->book.path, &l->broken);
 }
 
 static void

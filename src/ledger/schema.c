@@ -198,6 +198,20 @@ schema_prepare(sqlite3 *db, const char *what, const char *sql,
 	return schema_error(db, what, e);
 }
 
+int
+schema_prove(sqlite3 *db, const char *what, struct error *e)
+{
+	char *sql = xasprintf("BEGIN IMMEDIATE; PRAGMA application_id = %d;"
+			      "COMMIT",
+	    APPLICATION_ID);
+	int rc = 0;
+
+	if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
+		rc = schema_error(db, what, e);
+	free(sql);
+	return rc;
+}
+
 static int
 read_int(sqlite3 *db, const char *sql, int *value)
 {

@@ -79,6 +79,9 @@ int schema_open_writer(sqlite3 **db, const char *dir, bool may_be_new,
     int64_t *checked, struct error *e);
 int schema_open_reader(sqlite3 **db, const char *dir, struct error *e);
 
+/* schema_prove - that it can be written, down to the disk. 0, or ERR_LEDGER. */
+int schema_prove(sqlite3 *db, const char *what, struct error *e);
+
 /* schema_prepare - `what`: as below. Returns 0, or -1 with ERR_LEDGER. */
 int schema_prepare(sqlite3 *db, const char *what, const char *sql,
     sqlite3_stmt **st, struct error *e);
