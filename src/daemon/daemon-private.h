@@ -47,6 +47,11 @@ struct daemon {
 	void *by_name; /* tsearch(3) of mailboxes, which it owns */
 	size_t mailbox_count;
 	size_t called; /* of them: wait for their turn, or are polled */
+	struct queue *kept; /* jobs of keep.c */
+	struct mailbox *unkept;
+	size_t unkept_count;
+	bool keeping; /* one is on its way */
+	int64_t keep_at; /* clock_boot_ms: not before */
 	bool stopping;
 	int64_t stop_at; /* clock_boot_ms: then at once; INT64_MAX */
 	bool ledger_failed; /* nothing begins; it is opened anew */
@@ -60,7 +65,9 @@ void daemon_pause_ledger(struct daemon *d, int64_t now);
 int daemon_reload(struct daemon *d, struct buffer *problems, struct error *e);
 
 /* rounds.c: who is polled when, and what comes of it. */
-void rounds_admit(struct daemon *d, struct mailbox *m, size_t place, size_t of);
+void rounds_know(struct mailbox *m);
+bool rounds_admit(
+    struct daemon *d, struct mailbox *m, size_t place, size_t of, int64_t now);
 void rounds_start(struct daemon *d, int64_t now);
 void rounds_end(struct daemon *d, struct mailbox_poll *poll);
 void rounds_probed(struct daemon *d, struct outlet *o);
@@ -79,7 +86,17 @@ void rounds_polled(void *daemon, size_t turn);
 void answers_give(struct daemon *d, struct control_request *r);
 void answers_end(struct daemon *d);
 
+/* keep.c: what is found again after a restart. */
+int keep_restore(struct daemon *d, struct error *e);
+void keep_note(struct daemon *d, struct mailbox *m);
+void keep_forget(struct daemon *d, struct mailbox *m);
+int64_t keep_due(const struct daemon *d);
+void keep_write(struct daemon *d, int64_t now);
+void keep_written(struct daemon *d, struct ledger_job *job);
+void keep_end(struct daemon *d);
+
 /* roster.c: which accounts and destinations there are. */
+void roster_add(struct daemon *d);
 void roster_admit(struct daemon *d);
 int roster_open(struct daemon *d, struct error *e);
 int roster_change(struct daemon *d, struct settings *settings, struct error *e);

@@ -60,8 +60,8 @@ begin(struct daemon *d, struct error *e)
 
 	if (notify_open(&d->notify, e) < 0 || open_signals(d, e) < 0 ||
 	    stop_new(&d->stop, e) < 0 || queue_new(&d->polled, e) < 0 ||
-	    queue_new(&d->probed, e) < 0 || queue_new(&d->requests, e) < 0 ||
-	    queue_new(&d->stoppers, e) < 0)
+	    queue_new(&d->probed, e) < 0 || queue_new(&d->kept, e) < 0 ||
+	    queue_new(&d->requests, e) < 0 || queue_new(&d->stoppers, e) < 0)
 		return -1;
 	d->timer_fd =
 	    timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
@@ -75,6 +75,9 @@ begin(struct daemon *d, struct error *e)
 	due_new(&d->due);
 	crew_new(&d->crew, rounds_at_once(d), s->max_polls_per_server, &task,
 	    d->stop);
+	roster_add(d);
+	if (keep_restore(d, e) < 0)
+		return -1;
 	roster_admit(d);
 	log_info("postrider " PACKAGE_VERSION ": %zu account%s, process %ld",
 	    d->mailbox_count, d->mailbox_count == 1 ? "" : "s", (long)getpid());
@@ -89,6 +92,8 @@ end(struct daemon *d)
 	crew_free(&d->crew);
 	if (d->control != NULL)
 		control_end(d->control);
+	if (d->ledger != NULL)
+		keep_end(d);
 	roster_end(d);
 	ledger_close(&d->ledger);
 	answers_end(d);
@@ -97,6 +102,7 @@ end(struct daemon *d)
 	due_free(&d->due);
 	queue_free(&d->polled);
 	queue_free(&d->probed);
+	queue_free(&d->kept);
 	queue_free(&d->requests);
 	queue_free(&d->stoppers);
 	if (d->stop != NULL)
@@ -214,12 +220,15 @@ take_news(struct daemon *d)
 {
 	struct mailbox_poll *poll;
 	struct control_request *r;
+	struct ledger_job *job;
 	struct outlet *o;
 
 	while ((poll = queue_pop(d->polled)) != NULL)
 		rounds_end(d, poll);
 	while ((o = queue_pop(d->probed)) != NULL)
 		rounds_probed(d, o);
+	while ((job = queue_pop(d->kept)) != NULL)
+		keep_written(d, job);
 	while ((r = queue_pop(d->requests)) != NULL)
 		answers_give(d, r);
 	roster_sweep(d);
@@ -281,7 +290,7 @@ next_time(const struct daemon *d, int64_t now)
 		when = sooner(when, o->probe_at);
 	if (due_first(d->due, &turn, &due))
 		when = sooner(when, due);
-	return when;
+	return sooner(when, keep_due(d));
 }
 
 /* A time in the past would disarm the timer if it were 0, and fires at once. */
@@ -306,6 +315,7 @@ wait_for_something(struct daemon *d)
 		{ .fd = queue_fd(d->polled), .events = POLLIN },
 		{ .fd = queue_fd(d->probed), .events = POLLIN },
 		{ .fd = queue_fd(d->requests), .events = POLLIN },
+		{ .fd = queue_fd(d->kept), .events = POLLIN },
 	};
 
 	int64_t now = clock_boot_ms();
@@ -349,6 +359,7 @@ daemon_run(const struct daemon_options *options, struct settings *settings,
 			stop_request(d.stop, STOP_NOW);
 		mind_ledger(&d, now);
 		rounds_start(&d, now);
+		keep_write(&d, now);
 	}
 	end(&d);
 	return rc;

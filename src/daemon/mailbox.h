@@ -51,6 +51,10 @@ struct mailbox {
 	struct error wrong; /* why its last poll failed; ERR_NONE */
 	int64_t wrong_since; /* wall clock, */
 	uint64_t failures; /* and so often in a row */
+	int64_t last_success; /* wall clock; 0: never */
+	uint32_t alerted; /* what its owner has been told of */
+	bool unkept; /* the ledger does not know its schedule yet */
+	struct mailbox *next_unkept;
 };
 
 #endif

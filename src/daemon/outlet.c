@@ -113,6 +113,7 @@ outlet_probed(struct outlet *o, int64_t now_ms)
 	if (o->probe_rc == 0) {
 		atomic_store(&o->down, false);
 		o->up_since = clock_wall();
+		delivery_is_up(o->delivery);
 		return true;
 	}
 	o->words = o->probe_error;

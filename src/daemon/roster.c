@@ -1,5 +1,6 @@
 /* roster.c - which accounts and destinations there are, by the settings in force. */
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "daemon/daemon-private.h"
 
@@ -201,6 +202,7 @@ free_mailbox(void *mailbox)
 	visits_dismiss(&m->visitors,
 	    "the settings have no such account any more", EX_CONFIG);
 	generation_leave(&m->generation);
+	schedule_free(&m->schedule);
 	free(m->name);
 	free(m);
 }
@@ -216,6 +218,7 @@ roster_remove(struct daemon *d, struct mailbox *m)
 	d->by_turn[m->turn] = NULL;
 	pthread_mutex_unlock(&d->lock);
 	crew_remove(d->crew, m->turn);
+	keep_forget(d, m);
 	tdelete(m, &d->by_name, compare);
 	d->mailbox_count--;
 	free_mailbox(m);
@@ -316,17 +319,30 @@ roster_each(struct daemon *d, void (*each)(struct daemon *d, struct mailbox *m))
 }
 
 void
+roster_add(struct daemon *d)
+{
+	const struct settings *s = d->now->settings;
+
+	for (size_t i = 0; i < s->account_count; i++)
+		rounds_know(add_mailbox(d, &s->accounts[i]));
+}
+
+void
 roster_admit(struct daemon *d)
 {
 	const struct settings *s = d->now->settings;
-	struct mailbox **fresh = xcalloc(s->account_count + 1, sizeof(*fresh));
-	size_t count = 0;
+	int64_t now = clock_boot_ms();
+	size_t overdue = 0, place = 0;
+	struct mailbox *m;
 
-	for (size_t i = 0; i < s->account_count; i++)
-		fresh[count++] = add_mailbox(d, &s->accounts[i]);
-	for (size_t i = 0; i < count; i++)
-		rounds_admit(d, fresh[i], i, count);
-	free(fresh);
+	for (size_t i = 0; i < s->account_count; i++) {
+		m = roster_find(d, s->accounts[i].name);
+		overdue += schedule_is_overdue(&m->schedule, now);
+	}
+	for (size_t i = 0; i < s->account_count; i++) {
+		m = roster_find(d, s->accounts[i].name);
+		place += rounds_admit(d, m, place, overdue, now);
+	}
 }
 
 int
@@ -356,8 +372,10 @@ roster_change(struct daemon *d, struct settings *settings, struct error *e)
 			changed[count++] = m;
 	}
 	remove_others(d);
-	for (size_t i = 0; i < count; i++)
-		rounds_admit(d, changed[i], i, count);
+	for (size_t i = 0; i < count; i++) {
+		rounds_know(changed[i]);
+		rounds_admit(d, changed[i], i, count, clock_boot_ms());
+	}
 	generation_leave(&before);
 	crew_limit(d->crew, rounds_at_once(d), settings->max_polls_per_server);
 	roster_each(d, rounds_resume);

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 
 /* What waited for a destination begins within so long when it is there. */
@@ -147,15 +148,15 @@ rounds_at_once(const struct daemon *d)
 	return room_for_polls(s->max_polls, connections);
 }
 
-/* A number from 0 to 1, so that not all come at once. */
-static double
+/* Evenly from 0 to UINT32_MAX, so that not all come at once. */
+static uint32_t
 chance(void)
 {
 	uint32_t number;
 
 	if (RAND_bytes((unsigned char *)&number, sizeof(number)) != 1)
-		return 0.5;
-	return (double)number / UINT32_MAX;
+		return UINT32_MAX / 2;
+	return number;
 }
 
 static void
@@ -342,7 +343,7 @@ rounds_resume(struct daemon *d, struct mailbox *m)
 	if (!m->postponed)
 		return;
 	m->postponed = false;
-	set_due(d, m, clock_boot_ms() + (int64_t)(chance() * RESUME_MS));
+	set_due(d, m, clock_boot_ms() + chance() % RESUME_MS);
 }
 
 static void
@@ -359,6 +360,7 @@ void
 rounds_wake(struct daemon *d, struct mailbox *m)
 {
 	m->postponed = false;
+	schedule_wake(&m->schedule, clock_boot_ms());
 	rounds_now(d, m);
 }
 
@@ -377,17 +379,68 @@ rounds_start(struct daemon *d, int64_t now)
 		start_one(d, d->by_turn[turn]);
 }
 
+/* Milliseconds since 1970 of the file with the password, or 0. */
+static int64_t
+changed_at(const struct account *a)
+{
+	struct stat st;
+
+	if (a->login.password_file == NULL ||
+	    stat(a->login.password_file, &st) < 0)
+		return 0;
+	return (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
+}
+
+static void
+read_login(const struct mailbox *m, unsigned char out[SCHEDULE_LOGIN])
+{
+	schedule_login(m->account, changed_at(m->account), out);
+}
+
+/* It is new, or its settings are. */
+void
+rounds_know(struct mailbox *m)
+{
+	unsigned char login[SCHEDULE_LOGIN];
+
+	read_login(m, login);
+	schedule_settings(&m->schedule, m->account, login, clock_boot_ms());
+}
+
+/*
+ * From now on it is polled when it is due; if it is overdue, as one of so many,
+ * which do not all begin at once.
+ */
+bool
+rounds_admit(
+    struct daemon *d, struct mailbox *m, size_t place, size_t of, int64_t now)
+{
+	bool overdue = schedule_is_overdue(&m->schedule, now);
+
+	if (overdue)
+		schedule_spread(&m->schedule, place, of, now, chance());
+	if (!m->called)
+		set_due(d, m, m->schedule.due);
+	return overdue;
+}
+
+/* When it is due after its poll. */
 static int64_t
 next_time(struct mailbox *m)
 {
-	return m->poll.began + m->account->every_s * 1000;
-}
+	const struct mailbox_poll *p = &m->poll;
+	int64_t now = clock_boot_ms();
+	int64_t wall = clock_wall() - (now - p->began) / 1000;
+	struct schedule_outcome o = {
+		.failure = schedule_failure_of(
+		    p->rc < 0 ? p->error.kind : ERR_NONE, false),
+		.started = p->began,
+		.local = wall + clock_offset(wall),
+		.arrived = p->report.arrived,
+		.login_delay_s = p->report.login_delay_s,
+	};
 
-void
-rounds_admit(struct daemon *d, struct mailbox *m, size_t place, size_t of)
-{
-	set_due(
-	    d, m, clock_boot_ms() + (int64_t)(200 * place) + 0 * (int64_t)of);
+	return schedule_after(&m->schedule, &o, now, chance());
 }
 
 static void
@@ -468,4 +521,5 @@ rounds_end(struct daemon *d, struct mailbox_poll *p)
 	else
 		set_due(d, m, next_time(m));
 	m->again = false;
+	keep_note(d, m);
 }

@@ -190,6 +190,14 @@ delivery_refuse(struct delivery *d, struct transit *t, const char *words)
 	verdict_send(t, d->ledger, true);
 }
 
+void
+delivery_is_up(struct delivery *d)
+{
+	pthread_mutex_lock(&d->lock);
+	error_clear(&d->down);
+	pthread_mutex_unlock(&d->lock);
+}
+
 struct delivery_load
 delivery_load(struct delivery *d)
 {

@@ -44,6 +44,9 @@ void delivery_refuse(struct delivery *d, struct transit *t, const char *words);
  */
 uint64_t delivery_size_limit(struct delivery *d);
 
+/* delivery_is_up - it takes mail, whatever was learned before. */
+void delivery_is_up(struct delivery *d);
+
 /* delivery_load - what is going on, for people. */
 struct delivery_load {
 	unsigned connections; /* open */
