@@ -374,6 +374,7 @@ roster_change(struct daemon *d, struct settings *settings, struct error *e)
 	remove_others(d);
 	for (size_t i = 0; i < count; i++) {
 		rounds_know(changed[i]);
+		schedule_wake(&changed[i]->schedule, clock_boot_ms());
 		rounds_admit(d, changed[i], i, count, clock_boot_ms());
 	}
 	generation_leave(&before);

@@ -10,6 +10,8 @@
 #define DELETIONS_MAX 3
 /* Sent again so often, a message in doubt may have arrived as often. */
 #define DOUBTS_MAX 3
+/* A server that was slow to answer may be at work with it for so long. */
+#define DOUBT_S (10 * 60)
 /* Between two polls the clock may move forward by so much unsuspected. */
 #define CLOCK_FORWARD_S ((int64_t)7 * 86400)
 /* And back by so much: a correction. */
@@ -171,6 +173,10 @@ plan_in_doubt(struct plan_entry *entry, const struct plan_input *in, size_t i)
 			  "whether that has been reported"
 			: "in doubt again and again: it may have been "
 			  "delivered several times");
+	else if (!in->impatient &&
+	    !policy_is_due(entry->row->since + DOUBT_S, in->now))
+		set(entry, PLAN_LEAVE,
+		    "in doubt: it may arrive yet; sent again later");
 	else if (entry->row->rejected)
 		plan_report(entry, in, i);
 	else

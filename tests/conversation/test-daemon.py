@@ -323,8 +323,9 @@ def test_when_there_is_room_on_the_disk_again_it_goes_on():
     daemon.hears("nothing is fetched until it can be written again")
     os.unlink(filler)
     daemon.hears("the ledger can be written again", 30)
-    wait_until(lambda: len({(a.recipients[0], a.digest())
-                            for a in sink.accepted}) == 3 * 199)
+    wait_until(lambda: count(rider, "delivered") + count(rider, "in_doubt")
+               == 3 * 199)
+    equal(len({(a.recipients[0], a.digest()) for a in sink.accepted}), 3 * 199)
     daemon.end()
 
 

@@ -847,6 +847,23 @@ a_message_in_doubt_is_resent_or_held_as_the_owner_wants(void **state)
 }
 
 static void
+a_message_in_doubt_is_given_ten_minutes_to_arrive(void **state)
+{
+	(void)state;
+	for (int impatient = 0; impatient <= 1; impatient++)
+		for (int64_t age = 599; age <= 600; age++) {
+			struct world w;
+
+			one(&w, STATE_IN_DOUBT)->since = NOW - age;
+			w.in.impatient = impatient;
+			make(&w);
+			assert_int_equal(action(&w, 0),
+			    age == 600 || impatient ? PLAN_TAKE : PLAN_LEAVE);
+			world_end(&w);
+		}
+}
+
+static void
 a_message_in_doubt_is_sent_again_three_times_and_then_held(void **state)
 {
 	(void)state;
@@ -1401,6 +1418,8 @@ main(void)
 		cmocka_unit_test(what_this_run_may_have_tried_is_left_alone),
 		cmocka_unit_test(
 		    a_message_in_doubt_is_resent_or_held_as_the_owner_wants),
+		cmocka_unit_test(
+		    a_message_in_doubt_is_given_ten_minutes_to_arrive),
 		cmocka_unit_test(
 		    a_message_in_doubt_is_sent_again_three_times_and_then_held),
 		cmocka_unit_test(uids_are_octets_and_nothing_else),
