@@ -269,6 +269,32 @@ a_renamed_file_is_left_when_the_log_is_opened_again(void **state)
 	assert_string_equal(next_line(p->text.data), "");
 }
 
+/* The next that would be given. */
+static int
+free_descriptor(void)
+{
+	int fd = dup(STDERR_FILENO);
+
+	close(fd);
+	return fd;
+}
+
+static void
+what_was_open_before_is_closed(void **state)
+{
+	struct place *p = *state;
+	struct error e = { 0 };
+	int before = free_descriptor();
+
+	open_log(p->log);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(log_reopen(&e), 0);
+		open_log(p->log);
+	}
+	log_close();
+	assert_int_equal(free_descriptor(), before);
+}
+
 static void
 one_that_cannot_be_opened_again_is_kept(void **state)
 {
@@ -618,6 +644,7 @@ main(void)
 		    a_file_that_cannot_be_made_is_an_error_of_the_settings),
 		WITH_PLACE(a_pipe_without_a_reader_does_not_hang_us),
 		WITH_PLACE(a_renamed_file_is_left_when_the_log_is_opened_again),
+		WITH_PLACE(what_was_open_before_is_closed),
 		WITH_PLACE(one_that_cannot_be_opened_again_is_kept),
 		WITH_PLACE(standard_error_is_opened_again_without_harm),
 		WITH_PLACE(a_full_disk_is_told_once_on_standard_error),

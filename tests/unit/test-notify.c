@@ -186,6 +186,7 @@ commands_that_we_start_do_not_speak_for_us(void **state)
 
 	(void)state;
 	setenv("WATCHDOG_USEC", "2000000", 1);
+	setenv("WATCHDOG_PID", "1", 1);
 	n = opened();
 	assert_null(getenv("NOTIFY_SOCKET"));
 	assert_null(getenv("WATCHDOG_USEC"));
