@@ -310,8 +310,11 @@ process_prepare(void)
 {
 	struct sigaction ignore = { .sa_handler = SIG_IGN };
 
+	/* A reader that has gone, or a file that is as large as it may be, is
+	 * an error like any other. */
 	if (descriptors_fill() < 0 || secrets_protect() < 0 ||
-	    sigaction(SIGPIPE, &ignore, NULL) < 0) {
+	    sigaction(SIGPIPE, &ignore, NULL) < 0 ||
+	    sigaction(SIGXFSZ, &ignore, NULL) < 0) {
 		log_error("cannot start: %s", strerror(errno));
 		return -1;
 	}

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -269,6 +270,32 @@ a_renamed_file_is_left_when_the_log_is_opened_again(void **state)
 	assert_string_equal(next_line(p->text.data), "");
 }
 
+/* The next that would be given. */
+static int
+free_descriptor(void)
+{
+	int fd = dup(STDERR_FILENO);
+
+	close(fd);
+	return fd;
+}
+
+static void
+what_was_open_before_is_closed(void **state)
+{
+	struct place *p = *state;
+	struct error e = { 0 };
+	int before = free_descriptor();
+
+	open_log(p->log);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(log_reopen(&e), 0);
+		open_log(p->log);
+	}
+	log_close();
+	assert_int_equal(free_descriptor(), before);
+}
+
 static void
 one_that_cannot_be_opened_again_is_kept(void **state)
 {
@@ -380,6 +407,50 @@ what_was_lost_is_told_in_the_next_file(void **state)
 	    strerror(ENOSPC));
 	is_line(content(p, p->log), want);
 	is_line(next_line(p->text.data), "warning: after");
+}
+
+#define WRITERS 4
+#define LINES 300
+
+static void *
+write_many(void *arg)
+{
+	for (int i = 0; i < LINES; i++)
+		log_warning("writer %d line %d", *(const int *)arg, i);
+	return NULL;
+}
+
+static void
+threads_write_whole_lines_while_the_log_is_opened_again(void **state)
+{
+	struct place *p = *state;
+	pthread_t threads[WRITERS];
+	int numbers[WRITERS], next[WRITERS] = { 0 }, writer, number, read = 0;
+	struct error e = { 0 };
+
+	open_log(p->log);
+	for (int i = 0; i < WRITERS; i++) {
+		numbers[i] = i;
+		assert_int_equal(
+		    pthread_create(threads + i, NULL, write_many, numbers + i),
+		    0);
+	}
+	for (int i = 0; i < 50; i++)
+		assert_int_equal(log_reopen(&e), 0);
+	for (int i = 0; i < WRITERS; i++)
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+	for (const char *line = content(p, p->log); *line != '\0';
+	     line = next_line(line)) {
+		assert_int_equal(sscanf(line + 20,
+				     " postrider[%*d]: warning: writer %d line "
+				     "%d",
+				     &writer, &number),
+		    2);
+		assert_in_range(writer, 0, WRITERS - 1);
+		assert_int_equal(number, next[writer]++);
+		read++;
+	}
+	assert_int_equal(read, WRITERS * LINES);
 }
 
 /* $JOURNAL_STREAM as systemd would set it for what standard error is now. */
@@ -618,11 +689,14 @@ main(void)
 		    a_file_that_cannot_be_made_is_an_error_of_the_settings),
 		WITH_PLACE(a_pipe_without_a_reader_does_not_hang_us),
 		WITH_PLACE(a_renamed_file_is_left_when_the_log_is_opened_again),
+		WITH_PLACE(what_was_open_before_is_closed),
 		WITH_PLACE(one_that_cannot_be_opened_again_is_kept),
 		WITH_PLACE(standard_error_is_opened_again_without_harm),
 		WITH_PLACE(a_full_disk_is_told_once_on_standard_error),
 		WITH_PLACE(when_there_is_room_again_it_says_what_is_missing),
 		WITH_PLACE(what_was_lost_is_told_in_the_next_file),
+		WITH_PLACE(
+		    threads_write_whole_lines_while_the_log_is_opened_again),
 		WITH_PLACE(the_journal_gets_a_level_and_no_name),
 		WITH_PLACE(
 		    a_standard_error_that_was_sent_elsewhere_is_no_journal),
