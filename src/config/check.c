@@ -141,6 +141,21 @@ check_reports(struct check *c, const struct scope *account)
 }
 
 static void
+check_every(struct check *c, const struct scope *account)
+{
+	const struct value *min = scope_value(account, "every_min");
+	const struct value *max = scope_value(account, "every_max");
+	char shortest[TEXT_UNIT], longest[TEXT_UNIT];
+
+	if (min->bad || max->bad || min->number <= max->number)
+		return;
+	problem_add(c->problems, min->given ? min->at : max->at,
+	    "every_min (%s) is longer than every_max (%s)",
+	    text_from_duration(min->number, shortest),
+	    text_from_duration(max->number, longest));
+}
+
+static void
 check_account(struct check *c, const struct scope *account)
 {
 	const struct value *pop3 = scope_value(account, "pop3");
@@ -153,6 +168,7 @@ check_account(struct check *c, const struct scope *account)
 	if (scope_given(account, "report_via"))
 		check_destination_name(c, account, "report_via");
 	check_reports(c, account);
+	check_every(c, account);
 }
 
 /* None of these does anything for somebody who does not log in. */

@@ -43,6 +43,8 @@ type_name(const struct setting *setting)
 		return "choice";
 	case TYPE_RECIPIENTS:
 		return "address or list";
+	case TYPE_EVERY:
+		return "duration, auto";
 	case TYPE_AFTER_DELIVERY:
 	case TYPE_FIRST_POLL:
 		break;

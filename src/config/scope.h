@@ -12,6 +12,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* For "every": seconds, or this. */
+#define EVERY_AUTO 0
+
 /* A value. With neither given nor a default, it is all zero. */
 struct value {
 	bool given; /* in a file: in the group itself or in `defaults` */
@@ -19,7 +22,7 @@ struct value {
 	struct place at; /* where it was given */
 	/*
 	 * number: of a port or count, of seconds or octets; 0 or 1 for a bool;
-	 * a choice's value, enum after_delivery, enum first_poll.
+	 * a choice's value, enum after_delivery, enum first_poll; EVERY_AUTO.
 	 * amount: the seconds or messages of the latter two.
 	 */
 	int64_t number, amount;

@@ -81,7 +81,10 @@ fill_account(struct account *a, const struct scope *s)
 		a->first_s = first->amount;
 	a->fetch_limit = (uint64_t)number_of(s, "fetch_limit");
 	a->max_size = (uint64_t)number_of(s, "max_size");
+	a->every_auto = number_of(s, "every") == EVERY_AUTO;
 	a->every_s = number_of(s, "every");
+	a->every_min_s = number_of(s, "every_min");
+	a->every_max_s = number_of(s, "every_max");
 	a->on_reject = (enum on_reject)number_of(s, "on_reject");
 	a->postmasters = scope_value(s, "postmaster")->list;
 	a->report_via = text_of(s, "report_via");

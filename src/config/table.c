@@ -367,14 +367,47 @@ const struct setting settings_table[] = {
 	{
 	    .section = SECTION_ACCOUNT,
 	    .name = "every",
-	    .type = TYPE_DURATION,
+	    .type = TYPE_EVERY,
 	    .flags = SETTING_IN_DEFAULTS,
 	    .min = 10,
 	    .max = 30 * DAY,
 	    .initial = "5m",
 	    .help =
 		"The time between two polls of a program that keeps running.",
-	    .more = "The command fetch polls at once, whatever this says.",
+	    .more =
+		"It varies by ten per cent, so that accounts spread out; after "
+		"failures it is longer, and it is never shorter than the "
+		"server asks for (LOGIN-DELAY, RFC 2449). "
+		"\"auto\": by when mail has come so far, as to the hour of the "
+		"week and to how long ago the last was, between \"every_min\" "
+		"and \"every_max\". On average it is then the geometric mean "
+		"of these (8 minutes for 1 and 60), and longer where little "
+		"mail comes: not more than 48 polls for a message. Mail that "
+		"comes in bursts waits at most half as long as with as many "
+		"polls at equal intervals. "
+		"The command fetch polls at once, whatever this says.",
+	},
+	{
+	    .section = SECTION_ACCOUNT,
+	    .name = "every_min",
+	    .type = TYPE_DURATION,
+	    .flags = SETTING_IN_DEFAULTS,
+	    .min = 10,
+	    .max = DAY,
+	    .initial = "1m",
+	    .help = "The shortest time between two polls, with every = "
+		    "\"auto\".",
+	},
+	{
+	    .section = SECTION_ACCOUNT,
+	    .name = "every_max",
+	    .type = TYPE_DURATION,
+	    .flags = SETTING_IN_DEFAULTS,
+	    .min = 10,
+	    .max = DAY,
+	    .initial = "1h",
+	    .help = "The longest time between two polls, with every = "
+		    "\"auto\".",
 	},
 	{
 	    .section = SECTION_ACCOUNT,
@@ -793,6 +826,13 @@ table_expects(const struct setting *setting, struct buffer *out)
 		buffer_add_text(out,
 		    "\"all\", \"none\", a time like \"since 7d\", "
 		    "or a number like \"last 100\"");
+		break;
+	case TYPE_EVERY:
+		buffer_addf(out,
+		    "\"auto\", or a duration with its unit in quotes, from "
+		    "\"%s\" to \"%s\"",
+		    text_from_duration(setting->min, min),
+		    text_from_duration(setting->max, max));
 		break;
 	}
 }

@@ -34,7 +34,8 @@ enum setting_type {
 	TYPE_CHOICE,
 	TYPE_RECIPIENTS,
 	TYPE_AFTER_DELIVERY,
-	TYPE_FIRST_POLL
+	TYPE_FIRST_POLL,
+	TYPE_EVERY /* a duration (min, max in seconds), or "auto" */
 };
 
 struct choice {

@@ -198,6 +198,16 @@ from_duration(struct value *v, const struct setting *setting, const char *text,
 }
 
 static int
+from_every(struct value *v, const struct setting *setting, const char *text,
+    struct buffer *why)
+{
+	if (strcmp(text, "auto") != 0)
+		return from_duration(v, setting, text, why);
+	v->number = EVERY_AUTO;
+	return 0;
+}
+
+static int
 from_size(struct value *v, const struct setting *setting, const char *text,
     struct buffer *why)
 {
@@ -348,6 +358,8 @@ value_from_text(struct value *v, const struct setting *setting,
 		return from_after_delivery(v, setting, text, why);
 	case TYPE_FIRST_POLL:
 		return from_first_poll(v, setting, text, why);
+	case TYPE_EVERY:
+		return from_every(v, setting, text, why);
 	}
 	return value_wrong_type(setting, "a text in quotes", why);
 }
@@ -538,6 +550,12 @@ value_write(
 		break;
 	case TYPE_FIRST_POLL:
 		write_first_poll(v, out);
+		break;
+	case TYPE_EVERY:
+		value_quote(v->number == EVERY_AUTO
+			? "auto"
+			: text_from_duration(v->number, unit),
+		    out);
 		break;
 	}
 }

@@ -46,7 +46,10 @@ struct account {
 	uint64_t first_count;
 	uint64_t fetch_limit; /* messages for each poll, 0: no limit */
 	uint64_t max_size; /* octets, 0: no limit */
-	int64_t every_s; /* for the daemon */
+	/* For the daemon: between two polls. */
+	bool every_auto; /* by when mail comes, within these two: */
+	int64_t every_min_s, every_max_s;
+	int64_t every_s; /* if it is not */
 	enum on_reject on_reject;
 	const char **postmasters; /* NULL-terminated; for REJECT_POSTMASTER */
 	const char *report_via; /* the destination that reports go to */
