@@ -361,10 +361,9 @@ taught(int weeks)
 	int64_t end = MONDAY + weeks * (int64_t)WEEK;
 
 	for (int64_t at = MONDAY; at < end; at += 600) {
-		int64_t of_day = (at - MONDAY) % (int64_t)DAY;
+		double hour = (double)((at - MONDAY) % 86400) / HOUR;
 
-		rhythm_polled(
-		    &r, at, of_day > 9 * HOUR && of_day <= 10 * HOUR ? 2 : 0);
+		rhythm_polled(&r, at, hour > 9 && hour <= 10 ? 2 : 0);
 	}
 	return r;
 }
@@ -436,6 +435,18 @@ mail_that_has_just_come_lets_expect_more_where_it_has_been_so(void **state)
 }
 
 static void
+a_batch_says_little(void **state)
+{
+	struct rhythm r = taught(4);
+	int64_t before = interval(&r, 14);
+
+	(void)state;
+	rhythm_polled(&r, r.looked + 600, 1000000);
+	assert_in_range(interval(&r, 14), before - 60, before + 60);
+	assert_in_range(interval(&r, 9.1), 60, 150);
+}
+
+static void
 a_clock_that_jumps_teaches_nothing(void **state)
 {
 	struct rhythm r = taught(1), before = r;
@@ -451,6 +462,11 @@ a_clock_that_jumps_teaches_nothing(void **state)
 		assert_in_range(
 		    rhythm_interval(&r, r.looked - 5, 60, 3600), 60, 3600);
 	}
+	r = (struct rhythm){ 0 };
+	rhythm_polled(&r, MONDAY, 0);
+	rhythm_polled(&r, MONDAY, 0);
+	rhythm_polled(&r, MONDAY - 1, 0);
+	assert_true(r.mean == 0);
 }
 
 static void
@@ -503,6 +519,10 @@ what_is_no_rhythm_begins_anew(void **state)
 	r.looked = INT64_MIN;
 	rhythm_write(&r, octets);
 	assert_int_equal(rhythm_read(&again, octets, RHYTHM_OCTETS), -1);
+	r = taught(1);
+	r.found = INT64_MAX;
+	rhythm_write(&r, octets);
+	assert_int_equal(rhythm_read(&again, octets, RHYTHM_OCTETS), -1);
 }
 
 int
@@ -515,6 +535,7 @@ main(void)
 		cmocka_unit_test(
 		    mail_that_has_just_come_lets_expect_more_where_it_has_been_so),
 		cmocka_unit_test(bounds_are_kept),
+		cmocka_unit_test(a_batch_says_little),
 		cmocka_unit_test(a_clock_that_jumps_teaches_nothing),
 		cmocka_unit_test(it_can_be_written_and_read),
 		cmocka_unit_test(what_is_no_rhythm_begins_anew),

@@ -320,32 +320,32 @@ logins_are_told_apart(void **state)
 {
 	struct account a = { .at = { .host = "h", .port = 995 },
 		.login = { .user = "ann", .password = "one" } };
-	struct account list[] = { a, a, a, a, a, a, a, a, a };
-	unsigned char digest[SCHEDULE_LOGIN], again[SCHEDULE_LOGIN];
+	struct account list[] = { a, a, a, a, a, a, a, a, a, a };
+	unsigned char digests[10][SCHEDULE_LOGIN], again[SCHEDULE_LOGIN];
 
 	(void)state;
-	list[0].at.host = "g";
-	list[1].at.port = 110;
-	list[2].at.tls = TLS_STARTTLS;
-	list[3].login.user = "bob";
-	list[4].login.password = "two";
-	list[5].login.auth = AUTH_PLAIN;
-	list[6].login.password = NULL;
-	list[7].login.password = NULL;
-	list[7].login.password_file = "one";
-	list[8].login.password = NULL;
-	list[8].login.password_command = "one";
-	schedule_login(&a, 0, digest);
+	list[1].at.host = "g";
+	list[2].at.port = 110;
+	list[3].at.tls = TLS_STARTTLS;
+	list[4].login.user = "bob";
+	list[5].login.password = "two";
+	list[6].login.auth = AUTH_PLAIN;
+	list[7].login.password = list[8].login.password =
+	    list[9].login.password = NULL;
+	list[8].login.password_file = "one";
+	list[9].login.password_command = "one";
+	for (size_t i = 0; i < 10; i++) {
+		schedule_login(&list[i], 0, digests[i]);
+		for (size_t k = 0; k < i; k++)
+			assert_memory_not_equal(
+			    digests[k], digests[i], SCHEDULE_LOGIN);
+	}
 	a.name = "another";
 	a.every_s = 5;
 	schedule_login(&a, 0, again);
-	assert_memory_equal(digest, again, SCHEDULE_LOGIN);
+	assert_memory_equal(again, digests[0], SCHEDULE_LOGIN);
 	schedule_login(&a, 1, again);
-	assert_memory_not_equal(digest, again, SCHEDULE_LOGIN);
-	for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++) {
-		schedule_login(&list[i], 0, again);
-		assert_memory_not_equal(digest, again, SCHEDULE_LOGIN);
-	}
+	assert_memory_not_equal(again, digests[0], SCHEDULE_LOGIN);
 }
 
 /* --- starts --- */
