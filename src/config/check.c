@@ -150,8 +150,7 @@ check_every(struct check *c, const struct scope *account)
 	if (min->bad || max->bad || min->number <= max->number)
 		return;
 	problem_add(c->problems, min->given ? min->at : max->at,
-	    "%severy_min (%s) is longer than every_max (%s)",
-	    scope_title(c->memory, account),
+	    "every_min (%s) is longer than every_max (%s)",
 	    text_from_duration(min->number, shortest),
 	    text_from_duration(max->number, longest));
 }

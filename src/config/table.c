@@ -420,14 +420,16 @@ const struct setting settings_table[] = {
 	    .help =
 		"The time between two polls of a program that keeps running.",
 	    .more =
-		"It varies by ten per cent, so that accounts spread out. "
-		"After failures it is longer, and never shorter than a server "
-		"asks for (LOGIN-DELAY, RFC 2449). \"auto\": within "
-		"\"every_min\" and \"every_max\", by when mail has come so "
-		"far: the hour of the week, and how long ago the last was. "
-		"On average it is then the geometric mean of both "
-		"(8 minutes for 1 and 60), and longer where less than 4 "
-		"messages come in a day. "
+		"It varies by ten per cent, so that accounts spread out; after "
+		"failures it is longer, and it is never shorter than the "
+		"server asks for (LOGIN-DELAY, RFC 2449). "
+		"\"auto\": by when mail has come so far, as to the hour of the "
+		"week and to how long ago the last was, between \"every_min\" "
+		"and \"every_max\". On average it is then the geometric mean "
+		"of these (8 minutes for 1 and 60), and longer where little "
+		"mail comes: not more than 48 polls for a message. Mail that "
+		"comes in bursts waits at most half as long as with as many "
+		"polls at equal intervals. "
 		"The command fetch polls at once, whatever this says.",
 	},
 	{

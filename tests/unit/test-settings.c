@@ -250,6 +250,34 @@ every_value_arrives(void **state)
 }
 
 static void
+polls_by_when_mail_comes_have_bounds(void **state)
+{
+	struct folder *f = *state;
+	const struct account *a = good(f, ONE("every = \"auto\"; "));
+
+	assert_true(a->every_auto);
+	assert_int_equal(a->every_min_s, 60);
+	assert_int_equal(a->every_max_s, 3600);
+	a = good(f,
+	    ONE("every = \"auto\"; every_min = \"2m\"; "
+		"every_max = \"2m\"; "));
+	assert_true(a->every_auto);
+	assert_int_equal(a->every_min_s, 120);
+	assert_int_equal(a->every_max_s, 120);
+	assert_false(good(f, ONE("every = \"10s\"; "))->every_auto);
+	bad(f, ONE("every_min = \"2h\"; "),
+	    "/main.conf:2: every_min (2h) is longer than every_max (1h)\n");
+	bad(f, ONE("every_max = \"30s\"; "),
+	    "/main.conf:2: every_min (1m) is longer than every_max (30s)\n");
+	/* Of all accounts: once. */
+	bad(f,
+	    HOME "defaults = { every_max = \"30s\"; };\n"
+		 "accounts = ( { " ISP " }, { name = \"club\"; "
+		 "pop3 = \"h\"; user = \"u\"; recipient = \"ann\"; } );\n",
+	    "/main.conf:2: every_min (1m) is longer than every_max (30s)\n");
+}
+
+static void
 all_problems_are_told_at_once(void **state)
 {
 	bad(*state,
@@ -656,8 +684,9 @@ a_mistake_in_defaults_is_told_once(void **state)
 	    HOME "defaults = { password_file = \"gone\"; every = \"1s\"; };\n"
 		 "accounts = ( { " ISP " }, { name = \"b\"; pop3 = \"h\";"
 		 "user = \"u\"; recipient = \"b\"; } );\n",
-	    "/main.conf:2: defaults: \"every\" is out of range: it must be a "
-	    "duration with its unit in quotes, from \"10s\" to \"30d\"; it is "
+	    "/main.conf:2: defaults: \"every\" is out of range: it must be "
+	    "\"auto\", or a duration with its unit in quotes, from \"10s\" to "
+	    "\"30d\"; it is "
 	    "\"1s\"\n"
 	    "/main.conf:2: password_file: /gone: No such file or directory\n");
 }
@@ -855,9 +884,10 @@ what_is_printed_reads_back_the_same(void **state)
 	    "  after_delivery = \"keep 14d\"; first_poll = \"last 9\"; },\n"
 	    "  { name = \"b\"; pop3 = \"h\"; user = \"u\";\n"
 	    "    recipient = ( \"a\", \"b@c\" ); first_poll = \"since 36h\";\n"
-	    "    in_doubt = \"hold\"; } );\n");
+	    "    in_doubt = \"hold\"; every = \"auto\"; } );\n");
 	settings_print(f->settings, &first);
 	assert_non_null(strstr(first.data, "\t\tevery = \"90s\";\n"));
+	assert_non_null(strstr(first.data, "\t\tevery = \"auto\";\n"));
 	assert_non_null(strstr(first.data, "\t\tport = 995;\t# default\n"));
 	assert_non_null(strstr(first.data, "max_polls = 7;\n"));
 	assert_null(strstr(first.data, "ca_file"));
@@ -988,6 +1018,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(four_settings_make_an_account),
 		TEST(every_value_arrives),
+		TEST(polls_by_when_mail_comes_have_bounds),
 		TEST(all_problems_are_told_at_once),
 		TEST(the_summary_counts),
 		TEST(each_mistake_has_its_message),

@@ -83,13 +83,14 @@ names_that_others_rely_on_are_there(void **state)
 		[SECTION_GLOBAL] =
 		    "state log run_as max_polls max_polls_per_server "
 		    "destinations defaults accounts accounts_dir",
-		[SECTION_ACCOUNT] = "name pop3 port tls auth user password "
-				    "password_file password_command ca_file "
-				    "allow_cleartext timeout destination "
-				    "recipient after_delivery first_poll "
-				    "fetch_limit max_size every in_doubt "
-				    "on_reject postmaster report_via "
-				    "pipelining ordered",
+		[SECTION_ACCOUNT] =
+		    "name pop3 port tls auth user password "
+		    "password_file password_command ca_file "
+		    "allow_cleartext timeout destination "
+		    "recipient after_delivery first_poll "
+		    "fetch_limit max_size every every_min every_max in_doubt "
+		    "on_reject postmaster report_via "
+		    "pipelining ordered",
 		[SECTION_DESTINATION] = "smtp lmtp port tls auth user password "
 					"password_file password_command "
 					"ca_file allow_cleartext timeout "
@@ -172,6 +173,15 @@ values_at_their_limits(void **state)
 		{ SECTION_ACCOUNT, "every", "10s", true },
 		{ SECTION_ACCOUNT, "every", "30d", true },
 		{ SECTION_ACCOUNT, "every", "31d", false },
+		{ SECTION_ACCOUNT, "every", "auto", true },
+		{ SECTION_ACCOUNT, "every", "Auto", false },
+		{ SECTION_ACCOUNT, "every", "auto 5m", false },
+		{ SECTION_ACCOUNT, "every", "0", false },
+		{ SECTION_ACCOUNT, "every_min", "9s", false },
+		{ SECTION_ACCOUNT, "every_min", "10s", true },
+		{ SECTION_ACCOUNT, "every_min", "auto", false },
+		{ SECTION_ACCOUNT, "every_max", "1d", true },
+		{ SECTION_ACCOUNT, "every_max", "25h", false },
 		{ SECTION_ACCOUNT, "port", "0", false },
 		{ SECTION_ACCOUNT, "port", "1", true },
 		{ SECTION_ACCOUNT, "port", "65535", true },
