@@ -28,7 +28,9 @@ enum {
 	OPTION_JSON,
 	OPTION_NEW_LEDGER,
 	OPTION_SAME_MAILBOX,
-	OPTION_OTHER_MAIL
+	OPTION_OTHER_MAIL,
+	OPTION_WATCH,
+	OPTION_ALL
 };
 
 static const struct option options[] = {
@@ -40,6 +42,8 @@ static const struct option options[] = {
 	{ "new-ledger", no_argument, NULL, OPTION_NEW_LEDGER },
 	{ "same-mailbox", no_argument, NULL, OPTION_SAME_MAILBOX },
 	{ "other-mail", no_argument, NULL, OPTION_OTHER_MAIL },
+	{ "watch", no_argument, NULL, OPTION_WATCH },
+	{ "all", no_argument, NULL, OPTION_ALL },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
 	{ NULL, 0, NULL, 0 },
@@ -125,6 +129,14 @@ option_take(struct command_line *line, int option)
 	case OPTION_OTHER_MAIL:
 		in->other_mail = true;
 		line->options |= COMMAND_OTHER_MAIL;
+		break;
+	case OPTION_WATCH:
+		in->watch = true;
+		line->options |= COMMAND_WATCH;
+		break;
+	case OPTION_ALL:
+		in->all = true;
+		line->options |= COMMAND_ALL;
 		break;
 	case 'h':
 		line->help = true;
@@ -220,6 +232,8 @@ options_check(const struct command *command, unsigned given)
 		{ COMMAND_NEW_LEDGER, OPTION_NEW_LEDGER },
 		{ COMMAND_SAME_MAILBOX, OPTION_SAME_MAILBOX },
 		{ COMMAND_OTHER_MAIL, OPTION_OTHER_MAIL },
+		{ COMMAND_WATCH, OPTION_WATCH },
+		{ COMMAND_ALL, OPTION_ALL },
 	};
 	size_t i;
 

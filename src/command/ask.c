@@ -23,8 +23,8 @@ show(void *arg, enum answer_kind kind, char *line)
 }
 
 int
-ask(const struct invocation *in, const char *state, const struct request *r,
-    int *status, struct error *e)
+ask_daemon(const struct invocation *in, const char *state,
+    const struct request *r, int *status, struct error *e)
 {
 	struct invocation copy = *in;
 
@@ -71,7 +71,7 @@ ask_only(const struct invocation *in, struct request *r,
 
 	if (status == EX_OK) {
 		ask_accounts(in, r);
-		if (ask(in, state, r, &status, &e) < 0)
+		if (ask_daemon(in, state, r, &status, &e) < 0)
 			status = command_fail(&e);
 	}
 	if (status == EX_OK && after != NULL)

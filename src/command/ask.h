@@ -9,12 +9,12 @@
 #include "daemon/request.h"
 
 /*
- * ask - ask the daemon of that state directory, and show what it says: lines on
+ * ask_daemon - ask the daemon of that state directory, and show what it says: lines on
  * standard output (not with -q), complaints on standard error. Returns 0 with
  * the exit status in *status, or -1 with the errors of client_ask().
  */
-int ask(const struct invocation *in, const char *state, const struct request *r,
-    int *status, struct error *e);
+int ask_daemon(const struct invocation *in, const char *state,
+    const struct request *r, int *status, struct error *e);
 
 /* ask_accounts - add the accounts that were named to a request. */
 void ask_accounts(const struct invocation *in, struct request *r);

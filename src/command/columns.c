@@ -2,30 +2,20 @@
 #include "command/columns.h"
 
 #include "base/text.h"
+#include "command/terminal.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 #define GAP "  "
-
-/* Columns on the screen, one for each character of UTF-8. */
-static size_t
-width_of(const char *text)
-{
-	size_t n = 0;
-
-	for (; *text != '\0'; text++)
-		if (((unsigned char)*text & 0xc0) != 0x80)
-			n++;
-	return n;
-}
 
 /* The '\0' behind the last octet of a buffer becomes part of it. */
 static void
 cell_end(struct columns *c, size_t start)
 {
 	size_t column = c->count % strlen(c->shape);
-	size_t width = width_of(c->cells.data + start);
+	size_t width = terminal_width(slice_of(c->cells.data + start));
 
 	if (width > c->width[column])
 		c->width[column] = width;
@@ -56,37 +46,102 @@ columns_octets(struct columns *c, struct slice words)
 }
 
 static void
-pad(size_t n)
+pad(struct buffer *out, size_t n)
 {
 	while (n-- > 0)
-		putchar(' ');
+		buffer_add_text(out, " ");
 }
 
+/* Only a first column, which has no colours, is ever too narrow. */
 static void
-cell_print(const struct columns *c, const char *cell, size_t column)
+cell_write(const struct columns *c, const char *cell, size_t column,
+    struct buffer *out)
 {
-	size_t fill = c->width[column] - width_of(cell);
+	struct slice text = slice_of(cell);
+	size_t width = terminal_width(text);
+	size_t room = c->width[column];
 	bool last = c->shape[column + 1] == '\0';
 
 	if (c->shape[column] == 'r')
-		pad(fill);
-	fputs(cell, stdout);
+		pad(out, room - width);
+	if (width <= room) {
+		buffer_add_slice(out, text);
+	} else {
+		text.len = terminal_cut(text, room - 1);
+		buffer_add_slice(out, text);
+		buffer_add_text(out, "~");
+		width = room;
+	}
 	if (c->shape[column] == 'l' && !last)
-		pad(fill);
-	fputs(last ? "\n" : GAP, stdout);
+		pad(out, room - width);
+	buffer_add_text(out, last ? "\n" : GAP);
+}
+
+size_t
+columns_width(const struct columns *c)
+{
+	size_t columns = strlen(c->shape);
+	size_t width = (columns - 1) * strlen(GAP);
+
+	for (size_t i = 0; i < columns; i++)
+		width += c->width[i];
+	return width;
+}
+
+void
+columns_fit(struct columns *c, size_t width, size_t least)
+{
+	size_t all = columns_width(c);
+	size_t others = all - c->width[0];
+
+	c->most = width;
+	if (all <= width || c->width[0] <= least)
+		return;
+	c->width[0] = width > others + least ? width - others : least;
+}
+
+/* The line that begins there; a colour may have to be switched off again. */
+static void
+line_cut(const struct columns *c, size_t from, struct buffer *out)
+{
+	struct slice line = slice_skip(buffer_slice(out), from);
+	size_t n;
+
+	line.len--;
+	if (c->most == 0 || terminal_width(line) <= c->most)
+		return;
+	n = terminal_cut(line, c->most);
+	out->len = from + n;
+	if (memchr(line.data, '\033', n) != NULL)
+		buffer_add_text(out, "\033[0m");
+	buffer_add_text(out, "\n");
+}
+
+void
+columns_write(struct columns *c, struct buffer *out)
+{
+	size_t columns = strlen(c->shape);
+	const char *cell = c->cells.data;
+	size_t from = out->len;
+
+	for (size_t i = 0; i < c->count; i++) {
+		cell_write(c, cell, i % columns, out);
+		cell += strlen(cell) + 1;
+		if ((i + 1) % columns != 0)
+			continue;
+		line_cut(c, from, out);
+		from = out->len;
+	}
+	buffer_free(&c->cells);
+	*c = (struct columns){ .shape = c->shape };
 }
 
 void
 columns_print(struct columns *c)
 {
-	size_t columns = strlen(c->shape);
-	const char *cell = c->cells.data;
-	size_t i;
+	struct buffer out = { 0 };
 
-	for (i = 0; i < c->count; i++) {
-		cell_print(c, cell, i % columns);
-		cell += strlen(cell) + 1;
-	}
-	buffer_free(&c->cells);
-	*c = (struct columns){ .shape = c->shape };
+	columns_write(c, &out);
+	fwrite(out.data, 1, out.len, stdout);
+	buffer_free(&out);
 }

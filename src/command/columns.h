@@ -1,6 +1,6 @@
 /*
- * columns.h - a table for a person: cells gathered first, then printed to
- * standard output in columns as wide as their widest cell.
+ * columns.h - a table for a person: cells gathered first, then written in
+ * columns as wide as their widest cell. What switches colours takes no room.
  */
 #ifndef COMMAND_COLUMNS_H
 #define COMMAND_COLUMNS_H
@@ -17,6 +17,7 @@ struct columns {
 	struct buffer cells; /* private: strings, each with its '\0' */
 	size_t count; /* cells so far */
 	size_t width[COLUMNS_MAX];
+	size_t most; /* of a line; 0: no limit */
 };
 
 /* columns_add - the next cell, left to right, then the next line. */
@@ -26,7 +27,18 @@ void columns_add(struct columns *c, const char *fmt, ...)
 /* columns_octets - a cell of a peer's words, made harmless. */
 void columns_octets(struct columns *c, struct slice words);
 
-/* columns_print - print, and begin anew. */
+/*
+ * columns_fit - make the first column narrower, down to `least`, where the lines
+ * are wider than that; its cells are cut then, and end in '~'. Lines that are
+ * still too wide are cut.
+ */
+void columns_fit(struct columns *c, size_t width, size_t least);
+
+/* columns_width - of all lines, as they are now. */
+size_t columns_width(const struct columns *c);
+
+/* columns_write, columns_print - to standard output; and begin anew. */
+void columns_write(struct columns *c, struct buffer *out);
 void columns_print(struct columns *c);
 
 #endif

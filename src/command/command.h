@@ -20,6 +20,8 @@ struct invocation {
 	bool new_ledger; /* --new-ledger */
 	bool same_mailbox; /* --same-mailbox */
 	bool other_mail; /* --other-mail */
+	bool watch; /* --watch */
+	bool all; /* --all */
 	char **args; /* after the command's name, NULL-terminated */
 	int arg_count;
 };
@@ -29,6 +31,8 @@ struct invocation {
 #define COMMAND_NEW_LEDGER (1u << 1)
 #define COMMAND_SAME_MAILBOX (1u << 2)
 #define COMMAND_OTHER_MAIL (1u << 3)
+#define COMMAND_WATCH (1u << 4)
+#define COMMAND_ALL (1u << 5)
 
 struct command {
 	const char *name;

@@ -267,7 +267,7 @@ poll_there(const struct fetch *f, int *status, struct error *e)
 	if (f->terminal)
 		r.options |= REQUEST_EACH;
 	ask_accounts(f->in, &r);
-	rc = ask(f->in, f->settings->state, &r, status, e);
+	rc = ask_daemon(f->in, f->settings->state, &r, status, e);
 	request_free(&r);
 	return rc;
 }

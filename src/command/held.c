@@ -235,7 +235,7 @@ decide(const struct invocation *in, const char *state, enum decision decision,
 
 	for (size_t i = 0; words[i] != NULL; i++)
 		request_add(&r, words[i]);
-	rc = ask(in, state, &r, &status, &e);
+	rc = ask_daemon(in, state, &r, &status, &e);
 	request_free(&r);
 	if (rc == 0)
 		return status;

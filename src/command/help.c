@@ -35,6 +35,10 @@ static const struct {
 	    "      --other-mail    what is listed under new unique ids is "
 	    "other mail:\n"
 	    "                      fetch it\n" },
+	{ COMMAND_WATCH,
+	    "      --watch         draw it again and again, until q is "
+	    "typed\n" },
+	{ COMMAND_ALL, "      --all           every account, however many\n" },
 };
 
 static void

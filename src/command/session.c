@@ -138,8 +138,8 @@ session_wait(struct session *s)
 }
 
 /* As the first process of a container we survive this: hence the status. */
-static int
-signal_die(int number)
+int
+session_die(int number)
 {
 	struct sigaction usual = { .sa_handler = SIG_DFL };
 	sigset_t set;
@@ -180,6 +180,6 @@ out:
 	fflush(stdout);
 	session_close(&s);
 	if (s.signal != 0)
-		return signal_die(s.signal);
+		return session_die(s.signal);
 	return e.kind != ERR_NONE ? command_fail(&e) : s.status;
 }

@@ -19,4 +19,7 @@
 int session_run(int (*work)(void *arg, const struct stop *stop),
     void (*tick)(void *arg), void *arg);
 
+/* session_die - of that signal; an exit status, where that does not work. */
+int session_die(int number);
+
 #endif

@@ -441,7 +441,11 @@ poll_work(struct book *b, struct ledger_job *job)
 		" in_mailbox = iif(?7, ?8, in_mailbox), delivered = ?9,"
 		" octets = ?10, deleted = ?11,"
 		" total_delivered = total_delivered + ?9,"
-		" quiet = ?12, quiet_until = ?13, quiet_held = ?14,"
+		/* Its owner may have decided something meanwhile. */
+		" quiet = iif(EXISTS (SELECT 1 FROM message"
+		"  WHERE account = ?1 AND state IN ('new', 'dropped')"
+		"  AND since >= ?2), NULL, ?12),"
+		" quiet_until = ?13, quiet_held = ?14,"
 		" failing_since = iif(?4, NULL,"
 		"  iif(?15, failing_since, ifnull(failing_since, ?3)))"
 		" WHERE id = ?1",

@@ -13,8 +13,18 @@
 
 #define UNREADABLE "the ledger cannot be read"
 
+/* Questions that are asked of many accounts, and are prepared once. */
+enum kept {
+	KEPT_ACCOUNT,
+	KEPT_BOUND,
+	KEPT_COUNTS,
+	KEPT_HOURS,
+	KEPT
+};
+
 struct reader {
 	sqlite3 *db; /* owned */
+	sqlite3_stmt *kept[KEPT]; /* owned, or NULL */
 };
 
 int
@@ -36,8 +46,11 @@ reader_open(struct reader **r, const char *dir, struct error *e)
 void
 reader_free(struct reader **r)
 {
-	if (*r != NULL)
+	if (*r != NULL) {
+		for (int i = 0; i < KEPT; i++)
+			sqlite3_finalize((*r)->kept[i]);
 		sqlite3_close((*r)->db);
+	}
 	free(*r);
 	*r = NULL;
 }
@@ -52,6 +65,17 @@ static int
 prepare(struct reader *r, const char *sql, sqlite3_stmt **st, struct error *e)
 {
 	return schema_prepare(r->db, UNREADABLE, sql, st, e);
+}
+
+/* To be reset when all has been read; not to be finalized. */
+static int
+prepare_kept(struct reader *r, enum kept which, const char *sql,
+    sqlite3_stmt **st, struct error *e)
+{
+	if (r->kept[which] == NULL && prepare(r, sql, &r->kept[which], e) < 0)
+		return -1;
+	*st = r->kept[which];
+	return 0;
 }
 
 /* A column that may be NULL, as a string that lives until the next step. */
@@ -372,7 +396,7 @@ standing_account(struct reader *r, const char *name, struct standing *out,
 	sqlite3_stmt *st = NULL;
 	int step, rc = 0;
 
-	if (prepare(r,
+	if (prepare_kept(r, KEPT_ACCOUNT,
 		"SELECT id, last_started, last_ended, last_success, failures,"
 		" in_mailbox, delivered, octets, deleted, total_delivered,"
 		" error_kind, error_text, failing_since, due, refusals"
@@ -404,7 +428,7 @@ standing_account(struct reader *r, const char *name, struct standing *out,
 	} else if (step != SQLITE_DONE) {
 		rc = fail(r, e);
 	}
-	sqlite3_finalize(st);
+	sqlite3_reset(st);
 	return rc;
 }
 
@@ -416,7 +440,7 @@ standing_bound(
 	sqlite3_stmt *st = NULL;
 	int rc = 0;
 
-	if (prepare(r,
+	if (prepare_kept(r, KEPT_BOUND,
 		"SELECT count(*) FROM message m WHERE account = ?1"
 		" AND state IN ('dropped', 'delete_owed')"
 		" AND EXISTS (SELECT 1 FROM message o"
@@ -430,7 +454,7 @@ standing_bound(
 		out->bound = (uint64_t)sqlite3_column_int64(st, 0);
 	else
 		rc = fail(r, e);
-	sqlite3_finalize(st);
+	sqlite3_reset(st);
 	return rc;
 }
 
@@ -449,7 +473,7 @@ reader_standing(struct reader *r, const char *account, struct standing *out,
 		return -1;
 	if (!out->known)
 		return 0;
-	if (prepare(r,
+	if (prepare_kept(r, KEPT_COUNTS,
 		"SELECT state, count(*), sum(deletions = 0)"
 		" FROM message WHERE account = ?1"
 		" GROUP BY state",
@@ -463,7 +487,7 @@ reader_standing(struct reader *r, const char *account, struct standing *out,
 		if (s == STATE_DELETE_OWED || s == STATE_DROPPED)
 			out->to_delete += (uint64_t)sqlite3_column_int64(st, 2);
 	}
-	sqlite3_finalize(st);
+	sqlite3_reset(st);
 	if (step != SQLITE_DONE)
 		return fail(r, e);
 	return standing_bound(r, out, id, e);
@@ -499,7 +523,7 @@ reader_hours(struct reader *r, const char *account, int64_t now,
 	if (r == NULL)
 		return 0;
 	/* A day may have 25 of them. */
-	if (prepare(r,
+	if (prepare_kept(r, KEPT_HOURS,
 		"SELECT h.hour, h.delivered, h.octets"
 		" FROM account a JOIN hour h ON h.account = a.id"
 		" WHERE a.name = ?1 AND h.hour BETWEEN ?2 - 90000 AND ?2",
@@ -509,7 +533,7 @@ reader_hours(struct reader *r, const char *account, int64_t now,
 	sqlite3_bind_int64(st, 2, now);
 	while ((step = sqlite3_step(st)) == SQLITE_ROW)
 		add_hour(out, now, st);
-	sqlite3_finalize(st);
+	sqlite3_reset(st);
 	return step == SQLITE_DONE ? 0 : fail(r, e);
 }
 

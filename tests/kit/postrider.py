@@ -16,6 +16,7 @@ import tap
 
 PROGRAM = os.environ.get("POSTRIDER", "src/postrider")
 PROBE = os.environ.get("POSTRIDER_PROBE", "tests/postrider-probe")
+STANDIN = os.environ.get("POSTRIDER_STANDIN", "tests/postrider-standin")
 
 # sysexits(3)
 OK, USAGE, NO_HOST, UNAVAILABLE, SOFTWARE = 0, 64, 68, 69, 70
@@ -114,7 +115,8 @@ class Running:
 
     def stop(self):
         if self.process.returncode is None:
-            self.process.kill()
+            self.process.kill()  # which looks whether it has ended
+        if self.process.returncode is None:
             self._reap()
 
     def _reap(self):
@@ -160,6 +162,11 @@ class Postrider:
         self.config = os.path.join(self.folder, "postrider.conf")
         self.memory_limit = MEMORY_KIB
         self._runs = 0
+        self.runtime = os.path.join(self.folder, "run")
+        os.mkdir(self.runtime, 0o700)
+        self.environment = {k: v for k, v in os.environ.items()
+                            if not k.endswith("_DIRECTORY")}
+        self.environment["XDG_RUNTIME_DIR"] = self.runtime
 
     def secret(self, text, name):
         path = os.path.join(self.folder, name)
@@ -189,9 +196,7 @@ class Postrider:
         self._runs += 1
         out = os.path.join(self.folder, f"out.{self._runs}")
         err = os.path.join(self.folder, f"err.{self._runs}")
-        environment = {k: v for k, v in os.environ.items()
-                       if k not in ("CREDENTIALS_DIRECTORY", "STATE_DIRECTORY")}
-        environment.update(env or {})
+        environment = {**self.environment, **(env or {})}
         if crash:
             environment["POSTRIDER_CRASH"] = crash
         if shift:
@@ -224,6 +229,21 @@ class Postrider:
 
     def run(self, *args, **how):
         return self.start(*args, **how).wait()
+
+    def stand_in(self, rows=""):
+        """Have kit/standin.c stand in for a daemon, that answers `status` with
+        these rows. It listens when this returns."""
+        path = os.path.join(self.folder, "rows")
+        with open(path, "w") as file:
+            file.write(rows)
+        self._runs += 1
+        out, err = (os.path.join(self.folder, f"{n}.{self._runs}")
+                    for n in ("out", "err"))
+        running = self._spawn([STANDIN, self.state, path], self.environment,
+                              out, err, False)
+        wait_until(lambda: os.path.exists(os.path.join(self.state, "control")),
+                   what="a stand-in")
+        return running
 
     def fetch(self, *accounts, status=OK, **how):
         return self.run("fetch", *accounts, **how).expect(status)

@@ -28,8 +28,8 @@ polled_with(struct world *w, const struct ledger_quiet *q,
     const struct ledger_server *server)
 {
 	const struct ledger_poll poll = { .account = w->account,
-		.started = START,
-		.ended = START + 1,
+		.started = START + 1,
+		.ended = START + 2,
 		.listed = true,
 		.quiet = q,
 		.server = server };
@@ -173,6 +173,28 @@ what_waits_and_is_decided_ends_it(void **state)
 	}
 }
 
+/* The poll has seen the rows as they were before. */
+static void
+a_decision_during_a_poll_ends_it(void **state)
+{
+	static const enum change_kind kinds[] = { CHANGE_RETRY, CHANGE_DROP };
+	struct ledger_quiet q = quiet(1);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		struct world w;
+		int64_t m;
+
+		world_begin(&w);
+		m = row_in(&w, "u", STATE_HELD);
+		atomic_store(&wall, START + 1);
+		apply_to(&w, kinds[i], m);
+		polled_with(&w, &q, NULL);
+		expect_quiet(&w, NULL);
+		world_end(&w);
+	}
+}
+
 static void
 a_digest_of_another_length_is_none(void **state)
 {
@@ -311,6 +333,7 @@ main(void)
 		cmocka_unit_test(a_poll_that_begins_to_do_something_ends_it),
 		cmocka_unit_test(it_is_the_account_s_own),
 		cmocka_unit_test(what_waits_and_is_decided_ends_it),
+		cmocka_unit_test(a_decision_during_a_poll_ends_it),
 		cmocka_unit_test(a_digest_of_another_length_is_none),
 		cmocka_unit_test(
 		    of_an_account_that_is_not_there_nothing_is_known),

@@ -1,0 +1,278 @@
+/* glance.c - see glance.h. */
+#include "command/glance.h"
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "daemon/client.h"
+#include "ledger/lock.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+static const char *const moods[MOODS] = {
+	[MOOD_OK] = "ok",
+	[MOOD_NEW] = "new",
+	[MOOD_WAITING] = "waiting",
+	[MOOD_POLLING] = "polling",
+	[MOOD_INTERRUPTED] = "interrupted",
+	[MOOD_BLOCKED] = "blocked",
+	[MOOD_FAILING] = "failing",
+	[MOOD_RESTING] = "resting",
+	[MOOD_ASKS] = "asks",
+};
+
+const char *
+mood_name(enum mood mood)
+{
+	return moods[mood];
+}
+
+/* --- from the daemon --- */
+
+static int
+by_name(const void *a, const void *b)
+{
+	const struct glance *const *one = a;
+	const struct glance *const *other = b;
+
+	return strcmp((*one)->account->name, (*other)->account->name);
+}
+
+static int
+named(const void *name, const void *entry)
+{
+	const struct glance *const *one = entry;
+
+	return strcmp(name, (*one)->account->name);
+}
+
+static struct glance *
+find(const struct glances *g, const char *name)
+{
+	struct glance **found =
+	    bsearch(name, g->by_name, g->count, sizeof(*g->by_name), named);
+
+	return found != NULL ? *found : NULL;
+}
+
+static void
+take_destination(struct glances *g, const struct live_destination *d)
+{
+	g->destinations = xrealloc(g->destinations, g->destination_count + 1,
+	    sizeof(*g->destinations));
+	g->destinations[g->destination_count++] = *d;
+}
+
+static void
+take_row(struct glances *g, char *line)
+{
+	struct glance *one;
+	struct live_row row;
+
+	live_parse(line, &row);
+	switch (row.kind) {
+	case LIVE_DAEMON:
+		g->running = true;
+		g->daemon = row.daemon;
+		break;
+	case LIVE_ACCOUNT:
+		one = find(g, row.account.name);
+		if (one != NULL) {
+			one->has_live = true;
+			one->live = row.account;
+		}
+		break;
+	case LIVE_DESTINATION:
+		take_destination(g, &row.destination);
+		break;
+	case LIVE_OTHER:
+		break;
+	}
+}
+
+static void
+hear(void *arg, enum answer_kind kind, char *line)
+{
+	struct glances *g = arg;
+
+	if (kind == ANSWER_COMPLAINT) {
+		snprintf(g->trouble, sizeof(g->trouble), "%s", line);
+		return;
+	}
+	if ((g->row_count & (g->row_count - 1)) == 0)
+		g->rows = xrealloc(g->rows,
+		    g->row_count == 0 ? 1 : 2 * g->row_count, sizeof(*g->rows));
+	g->rows[g->row_count] = xstrdup(line);
+	take_row(g, g->rows[g->row_count++]);
+}
+
+/* That it does not answer is something to show, and no reason to show less. */
+static void
+read_live(struct glances *g, const char *state, bool all)
+{
+	struct request r = { .verb = REQUEST_STATUS };
+	struct error e = { 0 };
+	int status;
+
+	g->by_name = xcalloc(g->count + 1, sizeof(*g->by_name));
+	for (size_t i = 0; i < g->count; i++)
+		g->by_name[i] = &g->list[i];
+	qsort(g->by_name, g->count, sizeof(*g->by_name), by_name);
+	for (size_t i = 0; i < g->count && !all; i++)
+		request_add(&r, g->list[i].account->name);
+	if (client_ask(state, &r, hear, g, &status, &e) < 0 &&
+	    e.kind != ERR_CONNECT)
+		snprintf(g->trouble, sizeof(g->trouble), "%s", e.text);
+	request_free(&r);
+}
+
+/* --- from the ledger --- */
+
+static int
+read_standings(struct glances *g, const char *state, struct error *e)
+{
+	struct reader *reader = NULL;
+	int rc = reader_open(&reader, state, e);
+
+	for (size_t i = 0; rc == 0 && i < g->count; i++) {
+		struct glance *one = &g->list[i];
+		const char *name = one->account->name;
+
+		rc = reader_standing(reader, name, &one->s, e);
+		if (rc == 0)
+			rc = reader_hours(reader, name, g->now, &one->hours, e);
+	}
+	reader_free(&reader);
+	return rc;
+}
+
+/* --- both --- */
+
+static enum mood
+mood_of_live(const struct glance *one)
+{
+	switch (one->live.state) {
+	case LIVE_POLLING:
+		return MOOD_POLLING;
+	case LIVE_RESTING:
+		return MOOD_RESTING;
+	case LIVE_BLOCKED:
+		return MOOD_BLOCKED;
+	case LIVE_BACKING_OFF:
+		return MOOD_FAILING;
+	case LIVE_WAITING:
+		return MOOD_WAITING;
+	case LIVE_IDLE:
+		break;
+	}
+	return MOOD_OK;
+}
+
+static enum mood
+mood_of(const struct glance *one)
+{
+	const struct standing *s = &one->s;
+	enum mood live = one->has_live ? mood_of_live(one) : MOOD_OK;
+
+	if (live == MOOD_POLLING || one->polling)
+		return MOOD_POLLING;
+	if (strcmp(s->error_kind, error_name(ERR_QUESTION)) == 0)
+		return MOOD_ASKS;
+	if (live == MOOD_RESTING || live == MOOD_BLOCKED)
+		return live;
+	if (s->error_kind[0] != '\0' || live == MOOD_FAILING)
+		return MOOD_FAILING;
+	if (one->interrupted)
+		return MOOD_INTERRUPTED;
+	if (live == MOOD_WAITING)
+		return live;
+	return s->last_started == 0 ? MOOD_NEW : MOOD_OK;
+}
+
+/* A poll that began before the process that is at work was of another one. */
+static void
+conclude(struct glance *one, int64_t at_work_since)
+{
+	bool under_way = one->s.last_started > one->s.last_ended;
+
+	one->polling = one->has_live ? one->live.state == LIVE_POLLING
+				     : under_way && at_work_since > 0 &&
+		one->s.last_started >= at_work_since;
+	one->interrupted = under_way && !one->polling;
+	one->mood = mood_of(one);
+}
+
+int
+glances_read(struct glances *g, const char *state,
+    const struct account *const *accounts, bool all, struct error *e)
+{
+	/* Before and after: a fetch may begin or end in between. */
+	int64_t at_work_since = lock_held_since(state);
+
+	*g = (struct glances){ .now = clock_wall() };
+	while (accounts[g->count] != NULL)
+		g->count++;
+	g->list = xcalloc(g->count + 1, sizeof(*g->list));
+	for (size_t i = 0; i < g->count; i++)
+		g->list[i].account = accounts[i];
+	read_live(g, state, all);
+	if (read_standings(g, state, e) < 0) {
+		glances_free(g);
+		return -1;
+	}
+	if (at_work_since == 0)
+		at_work_since = lock_held_since(state);
+	for (size_t i = 0; i < g->count; i++)
+		conclude(&g->list[i], at_work_since);
+	return 0;
+}
+
+void
+glances_free(struct glances *g)
+{
+	for (size_t i = 0; i < g->row_count; i++)
+		free(g->rows[i]);
+	free(g->rows);
+	free(g->by_name);
+	free(g->destinations);
+	free(g->list);
+	*g = (struct glances){ 0 };
+}
+
+/* --- what it comes to --- */
+
+static int
+status_of(const struct glance *one)
+{
+	const struct standing *s = &one->s;
+	int status = EX_OK;
+
+	if (one->interrupted || s->error_kind[0] != '\0' ||
+	    (one->mood > MOOD_POLLING) || s->counts[STATE_DEFERRED] > 0 ||
+	    s->counts[STATE_IN_DOUBT] > 0 || s->counts[STATE_REPORT_OWED] > 0)
+		status = EX_TEMPFAIL;
+	if (s->counts[STATE_HELD] > 0)
+		status = error_worse(status, EX_UNAVAILABLE);
+	return status;
+}
+
+bool
+glance_is_trouble(const struct glance *one)
+{
+	return status_of(one) != EX_OK || one->s.bound > 0;
+}
+
+int
+glances_status(const struct glances *g)
+{
+	int status = g->trouble[0] != '\0' ? EX_TEMPFAIL : EX_OK;
+
+	for (size_t i = 0; i < g->count; i++)
+		status = error_worse(status, status_of(&g->list[i]));
+	for (size_t i = 0; i < g->destination_count; i++)
+		if (g->destinations[i].reach == LIVE_DOWN)
+			status = error_worse(status, EX_TEMPFAIL);
+	return status;
+}
