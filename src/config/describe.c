@@ -29,6 +29,8 @@ type_name(const struct setting *setting)
 		return "path or host";
 	case TYPE_PATH:
 		return "path";
+	case TYPE_LISTEN:
+		return "address:port";
 	case TYPE_PORT:
 		return "port";
 	case TYPE_BOOL:

@@ -114,6 +114,7 @@ fill_settings(struct settings *s)
 	struct settings_memory *m = s->memory;
 
 	s->state = text_of(&m->global, "state");
+	s->metrics = text_of(&m->global, "metrics");
 	s->max_polls = (unsigned)number_of(&m->global, "max_polls");
 	s->max_polls_per_server =
 	    (unsigned)number_of(&m->global, "max_polls_per_server");

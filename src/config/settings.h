@@ -22,6 +22,7 @@ struct settings {
 	size_t destination_count;
 	/* At most so many polls at once: in all, and of one server. */
 	unsigned max_polls, max_polls_per_server;
+	const char *metrics; /* "ADDRESS:PORT", or NULL */
 	struct settings_memory *memory; /* private */
 };
 
