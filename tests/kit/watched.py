@@ -18,11 +18,20 @@ SAMPLE = re.compile(
 LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 
 
+# Of those that have been stopped: a test's cleanup is no place to complain.
+bad_ends = []
+
+
+def is_built(rider):
+    """Can it serve at all?"""
+    return "libmicrohttpd" in rider.bare("--version").out
+
+
 class Served:
     """A running postrider-metrics with the settings of a Postrider."""
 
     def __init__(self, rider):
-        if "libmicrohttpd" not in rider.bare("--version").out:
+        if not is_built(rider):
             tap.skip("built without libmicrohttpd")
         self.log = os.path.join(rider.folder, "err.metrics")
         with open(self.log, "wb") as log:
@@ -45,21 +54,20 @@ class Served:
         tap.equal(self._said(), "done\n")
 
     def stop(self):
-        """Returns what it said on standard error."""
-        if self.process.returncode is None:
-            self.process.stdin.close()
-            try:
-                self.process.wait(20 * tap.SLOWNESS)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
-            self.process.stdout.close()
+        if self.process.returncode is not None:
+            return
+        self.process.stdin.close()
+        try:
+            self.process.wait(20 * tap.SLOWNESS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process.stdout.close()
         with open(self.log, errors="replace") as log:
             said = log.read()
-        if any(word in said for word in postrider.SANITIZER_WORDS):
-            raise AssertionError(f"a sanitizer complained:\n{said}")
-        tap.equal(self.process.returncode, 0, f"exit status ({said})")
-        return said
+        if self.process.returncode != 0 or any(
+                word in said for word in postrider.SANITIZER_WORDS):
+            bad_ends.append(f"exit status {self.process.returncode}\n{said}")
 
     def ask(self, path, method="GET", body=None, headers=None):
         """(status, header fields, content)."""
