@@ -318,6 +318,8 @@ http_open(struct http **out, const char *at, struct metrics *metrics,
 	*out = NULL;
 	*h =
 	    (struct http){ .metrics = metrics, .healthy = healthy, .arg = arg };
+	/* Dates are written later, by a thread that may open no file. */
+	tzset();
 	if (open_socket(at, &fd, e) < 0 || stop_new(&h->stop, e) < 0)
 		goto fail;
 	h->port = port_of(fd);
