@@ -31,6 +31,8 @@ type_name(const struct setting *setting)
 		return "path";
 	case TYPE_LOG:
 		return "word or path";
+	case TYPE_LISTEN:
+		return "address:port";
 	case TYPE_PORT:
 		return "port";
 	case TYPE_BOOL:

@@ -119,6 +119,7 @@ fill_settings(struct settings *s)
 	s->state = text_of(&m->global, "state");
 	s->log = text_of(&m->global, "log");
 	s->run_as = text_of(&m->global, "run_as");
+	s->metrics = text_of(&m->global, "metrics");
 	s->max_polls = (unsigned)number_of(&m->global, "max_polls");
 	s->max_polls_per_server =
 	    (unsigned)number_of(&m->global, "max_polls_per_server");

@@ -27,6 +27,7 @@ struct settings {
 	/* At most so many polls at once: in all, and of one server. */
 	unsigned max_polls, max_polls_per_server;
 	int64_t stop_timeout_ms;
+	const char *metrics; /* "ADDRESS:PORT", or NULL */
 	struct settings_memory *memory; /* private */
 };
 

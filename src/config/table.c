@@ -146,6 +146,23 @@ const struct setting settings_table[] = {
 	},
 	{
 	    .section = SECTION_GLOBAL,
+	    .name = "metrics",
+	    .type = TYPE_LISTEN,
+	    .min = 1,
+	    .max = 65535,
+	    .fallback = "off",
+	    .sample = "127.0.0.1:9811",
+	    .help = "Where a program that keeps running answers by HTTP.",
+	    .more = "An address of this machine and a port; a port alone means "
+		    "127.0.0.1. There /metrics tells how polls and deliveries "
+		    "go, as Prometheus reads it, and /healthz says \"ok\", or "
+		    "with status 503 what is wrong. Whoever can connect is "
+		    "answered, without a password, and sees the names of "
+		    "accounts: think twice before you name an address that "
+		    "other machines can reach.",
+	},
+	{
+	    .section = SECTION_GLOBAL,
 	    .name = "destinations",
 	    .type = TYPE_SETTINGS,
 	    .flags = SETTING_REQUIRED,
@@ -839,6 +856,12 @@ table_expects(const struct setting *setting, struct buffer *out)
 		buffer_add_text(out,
 		    "\"stderr\", \"syslog\", or the path of a file, which "
 		    "begins with \"/\" or \"~/\"");
+		break;
+	case TYPE_LISTEN:
+		buffer_addf(out,
+		    "an address and a port in quotes, like \"%s\" or "
+		    "\"[::1]:9811\"",
+		    like);
 		break;
 	case TYPE_PORT:
 	case TYPE_COUNT:

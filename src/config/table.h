@@ -27,6 +27,7 @@ enum setting_type {
 	TYPE_HOST_OR_SOCKET, /* the same, or the path of a unix socket */
 	TYPE_PATH, /* ~/ and relative paths are made absolute */
 	TYPE_LOG, /* "stderr", "syslog", or a path that is not relative */
+	TYPE_LISTEN, /* an address and a port of this machine */
 	TYPE_PORT,
 	TYPE_BOOL,
 	TYPE_DURATION, /* min, max in seconds */

@@ -142,6 +142,33 @@ from_socket(struct value *v, const char *text, struct settings_memory *m,
 	return -1;
 }
 
+/* Kept as "ADDRESS:PORT", with brackets around an address that has colons. */
+static int
+from_listen(struct value *v, const struct setting *setting, const char *text,
+    struct settings_memory *m, struct buffer *why)
+{
+	const char *colon = strrchr(text, ':');
+	const char *port = colon != NULL ? colon + 1 : text;
+	size_t len = colon != NULL ? (size_t)(colon - text) : 0;
+	const char *host = memory_textf(m, "%.*s", (int)len, text);
+	struct in_addr v4;
+	uint64_t number;
+
+	if (text_u64(slice_of(port), UINT16_MAX, &number) < 0 ||
+	    !in_range(setting, (int64_t)number))
+		return must_be(setting, text, why);
+	if (colon == NULL || strcasecmp(host, "localhost") == 0)
+		host = "127.0.0.1";
+	if (len > 2 && host[0] == '[' && host[len - 1] == ']') {
+		if (!is_ipv6(memory_textf(m, "%.*s", (int)len - 2, host + 1)))
+			return must_be(setting, text, why);
+	} else if (inet_pton(AF_INET, host, &v4) != 1) {
+		return must_be(setting, text, why);
+	}
+	v->text = memory_textf(m, "%s:%u", host, (unsigned)number);
+	return 0;
+}
+
 static int
 from_string(struct value *v, const struct setting *setting, const char *text,
     struct settings_memory *m, struct buffer *why)
@@ -359,6 +386,8 @@ value_from_text(struct value *v, const struct setting *setting,
 		return from_path(v, setting, text, beside, m, why);
 	case TYPE_LOG:
 		return from_log(v, setting, text, m, why);
+	case TYPE_LISTEN:
+		return from_listen(v, setting, text, m, why);
 	case TYPE_DURATION:
 		return from_duration(v, setting, text, why);
 	case TYPE_SIZE:
@@ -449,6 +478,7 @@ value_is_set(const struct value *v, const struct setting *setting)
 	case TYPE_HOST_OR_SOCKET:
 	case TYPE_PATH:
 	case TYPE_LOG:
+	case TYPE_LISTEN:
 		return v->text != NULL;
 	case TYPE_PORT:
 		return v->number != 0;
@@ -534,6 +564,7 @@ value_write(
 	case TYPE_HOST_OR_SOCKET:
 	case TYPE_PATH:
 	case TYPE_LOG:
+	case TYPE_LISTEN:
 		value_quote(
 		    setting->flags & SETTING_SECRET ? "********" : v->text,
 		    out);

@@ -85,7 +85,8 @@ struct transit {
 	struct transit_recipient *recipients; /* owned */
 	size_t recipient_count;
 	struct queue *answer; /* where the poll gets it back */
-	void *plan_entry; /* the poll's own, as is the next */
+	void *plan_entry; /* the poll's own, as are the next two */
+	int64_t submitted_ms; /* clock_monotonic_ms() */
 	bool broken_off; /* by the poll, which has dealt with it */
 
 	/* What became of it: set by the delivery, read by the poll after. */

@@ -29,6 +29,7 @@ struct ledger {
 	struct book book; /* the thread's alone, once it runs */
 	struct queue *queue; /* owned: jobs that wait */
 	pthread_t thread;
+	_Atomic uint64_t commits;
 	int lock_fd;
 	struct error broken; /* the thread's: the first error of the book */
 	struct ledger_job last; /* ends the thread */
@@ -69,6 +70,7 @@ write_batch(
 	crash_point("before_commit");
 	if (run_statement(&l->book, BOOK_COMMIT, e) < 0)
 		goto rollback;
+	atomic_fetch_add(&l->commits, 1);
 	crash_point("after_commit");
 	return 0;
 rollback:
@@ -193,6 +195,12 @@ ledger_submit(struct ledger *l, struct ledger_job *job)
 	if (job->work == NULL)
 		job->work = write_changes;
 	queue_push(l->queue, &job->item);
+}
+
+uint64_t
+ledger_commits(const struct ledger *l)
+{
+	return atomic_load(&l->commits);
 }
 
 /* Submit, and wait for the answer on a queue of our own. */

@@ -139,6 +139,9 @@ int ledger_account(struct ledger *l, const char *name, const char *server,
     const char *user, const char *const *names, bool moved, int64_t *account,
     struct error *e);
 
+/* ledger_commits - transactions that have become durable so far. Any thread. */
+uint64_t ledger_commits(const struct ledger *l);
+
 /* What is remembered of a POP3 server, see schema.h. */
 enum ledger_pipelining {
 	PIPELINING_UNTRIED,

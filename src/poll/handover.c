@@ -2,6 +2,7 @@
 #include "poll/handover.h"
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "message/trace.h"
 
 int64_t
@@ -47,6 +48,7 @@ give_away(struct handover *h)
 	h->s->in_flight++;
 	h->s->in_flight_octets += h->t->octets;
 	h->submitted = true;
+	h->t->submitted_ms = clock_monotonic_ms();
 }
 
 static void

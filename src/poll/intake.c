@@ -110,6 +110,7 @@ pass_run(struct intake *m, struct slice raw, struct error *e)
 	struct slice content;
 
 	m->read += raw.len;
+	m->out.s->report->octets_taken += raw.len;
 	if (m->out.s->job->progress != NULL)
 		atomic_fetch_add(
 		    &m->out.s->job->progress->octets_done, raw.len);

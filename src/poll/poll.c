@@ -164,6 +164,7 @@ record_plan(struct session *s, struct error *e)
 	size_t n = 0;
 	int rc;
 
+	s->report->held_earlier = s->report->held;
 	if (s->polled.first)
 		changes[n++] = (struct ledger_change){ .kind = CHANGE_FIRST };
 	/* Only a listing without contradictions tells what is not there. */
@@ -225,7 +226,7 @@ report_plan(struct session *s)
 
 	if (!s->listed && !s->polled.first)
 		s->report->arrived = count_new(plan);
-	s->listed = true;
+	s->listed = s->report->listed = true;
 	s->report->in_mailbox = s->listing.count;
 	s->report->left_for_later = plan->left_for_later;
 	s->report->stubborn += plan->stubborn;
@@ -304,7 +305,7 @@ leave_as_it_was(struct session *s)
 {
 	const struct ledger_quiet *quiet = recall_quiet(s);
 
-	s->listed = true;
+	s->listed = s->report->listed = true;
 	s->report->in_mailbox = s->listing.stat;
 	s->report->waiting_held = quiet->held;
 }

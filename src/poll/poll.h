@@ -6,6 +6,7 @@
 #define POLL_POLL_H
 
 #include "base/error.h"
+#include "base/histogram.h"
 #include "base/stop.h"
 #include "delivery/delivery.h"
 #include "ledger/ledger.h"
@@ -36,8 +37,10 @@ struct poll_progress {
 
 /* What a poll did. */
 struct poll_report {
+	bool listed; /* so that what is said of the mailbox is known */
 	uint64_t in_mailbox; /* listed, less what was deleted */
-	uint64_t taken, delivered, octets, deleted, deferred, held;
+	uint64_t taken, octets_taken; /* messages that came whole; of all */
+	uint64_t delivered, octets, deleted, deferred, held;
 	uint64_t resent; /* delivered ones that were in doubt before */
 	/* Refused for good, and somebody was told, or nobody. */
 	uint64_t reported, dropped;
@@ -45,6 +48,7 @@ struct poll_report {
 	uint64_t recognised; /* their UIDs had changed */
 	uint64_t unrecognised; /* listed and unknown at that time */
 	uint64_t waiting_held; /* held before and still there */
+	uint64_t held_earlier; /* of `held`: waiting_held has them, too */
 	uint64_t left_out; /* the server contradicts itself about them */
 	/* It ended since this one took nothing; at most one of them. */
 	bool destination_down, reports_down;
@@ -52,6 +56,7 @@ struct poll_report {
 			   * first one, or it was not listed */
 	int64_t login_delay_s; /* that the server asks for; 0: it does not */
 	int64_t took_ms;
+	struct histogram deliveries; /* from handing over to the verdict */
 	/* First message that was held or deferred, and the server's words. */
 	char trouble[600];
 };

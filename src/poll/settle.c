@@ -2,6 +2,7 @@
 #include "poll/session.h"
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/crash.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -272,6 +273,7 @@ settle_verdict(struct session *s, const struct transit *t)
 {
 	struct poll_report *r = s->report;
 
+	histogram_add(&r->deliveries, clock_monotonic_ms() - t->submitted_ms);
 	switch (t->end) {
 	case TRANSIT_DELIVERED:
 		settle_delivered(s, t);

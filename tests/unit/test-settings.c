@@ -132,6 +132,7 @@ four_settings_make_an_account(void **state)
 	assert_null(f->settings->run_as);
 	assert_int_equal(f->settings->max_polls, 32);
 	assert_int_equal(f->settings->max_polls_per_server, 4);
+	assert_null(f->settings->metrics);
 	assert_string_equal(a->name, "isp");
 	assert_string_equal(a->at.name, "isp");
 	assert_string_equal(a->at.host, "pop.example");
@@ -186,6 +187,7 @@ every_value_arrives(void **state)
 	a = good(f,
 	    "state = \"ledger\"; max_polls = 7; max_polls_per_server = 2;\n"
 	    "log = \"~/log\"; run_as = \"ann:mail\";\n"
+	    "metrics = \"9811\";\n"
 	    "destinations = { work = { smtp = \"smtp.example\"; port = 2525;\n"
 	    "  tls = \"starttls\"; auth = \"login\"; user = \"u\";\n"
 	    "  password_command = \"pass x\"; ca_file = \"~/ca.pem\";\n"
@@ -211,6 +213,7 @@ every_value_arrives(void **state)
 	assert_string_equal(f->settings->run_as, "ann:mail");
 	assert_int_equal(f->settings->max_polls, 7);
 	assert_int_equal(f->settings->max_polls_per_server, 2);
+	assert_string_equal(f->settings->metrics, "127.0.0.1:9811");
 	assert_int_equal(a->at.port, 1110);
 	assert_int_equal(a->at.tls, TLS_STARTTLS);
 	assert_int_equal(a->at.timeout_ms, 90000);
@@ -873,7 +876,7 @@ what_is_printed_reads_back_the_same(void **state)
 
 	put(f, "pw", 0600, "x\n");
 	good(f,
-	    "max_polls = 7;\n"
+	    "max_polls = 7; metrics = \"[::1]:98\";\n"
 	    "destinations = { home = { lmtp = \"/run/lmtp\"; };\n"
 	    "  tcp = { lmtp = \"localhost\"; port = 24; };\n"
 	    "  work = { smtp = \"h\"; user = \"u\\\\\\\"v\"; helo = \"me\";\n"
@@ -890,6 +893,7 @@ what_is_printed_reads_back_the_same(void **state)
 	assert_non_null(strstr(first.data, "\t\tevery = \"auto\";\n"));
 	assert_non_null(strstr(first.data, "\t\tport = 995;\t# default\n"));
 	assert_non_null(strstr(first.data, "max_polls = 7;\n"));
+	assert_non_null(strstr(first.data, "metrics = \"[::1]:98\";\n"));
 	assert_null(strstr(first.data, "ca_file"));
 
 	good(f, first.data);

@@ -82,6 +82,7 @@ names_that_others_rely_on_are_there(void **state)
 	static const char *const names[SECTIONS] = {
 		[SECTION_GLOBAL] =
 		    "state log run_as max_polls max_polls_per_server "
+		    "stop_timeout metrics "
 		    "destinations defaults accounts accounts_dir",
 		[SECTION_ACCOUNT] =
 		    "name pop3 port tls auth user password "
@@ -192,6 +193,22 @@ values_at_their_limits(void **state)
 		{ SECTION_GLOBAL, "max_polls", "0", false },
 		{ SECTION_GLOBAL, "max_polls", "10000", true },
 		{ SECTION_GLOBAL, "max_polls", "10001", false },
+		{ SECTION_GLOBAL, "metrics", "127.0.0.1:9811", true },
+		{ SECTION_GLOBAL, "metrics", "[::1]:9811", true },
+		{ SECTION_GLOBAL, "metrics", "[fe80::1%lo]:9811", true },
+		{ SECTION_GLOBAL, "metrics", "localhost:65535", true },
+		{ SECTION_GLOBAL, "metrics", "9811", true },
+		{ SECTION_GLOBAL, "metrics", "0", false },
+		{ SECTION_GLOBAL, "metrics", "65536", false },
+		{ SECTION_GLOBAL, "metrics", "127.0.0.1", false },
+		{ SECTION_GLOBAL, "metrics", "127.0.0.1:", false },
+		{ SECTION_GLOBAL, "metrics", ":9811", false },
+		{ SECTION_GLOBAL, "metrics", "::1:9811", false },
+		{ SECTION_GLOBAL, "metrics", "[127.0.0.1]:9811", false },
+		{ SECTION_GLOBAL, "metrics", "[]:9811", false },
+		{ SECTION_GLOBAL, "metrics", "mail.example.org:9811", false },
+		{ SECTION_GLOBAL, "metrics", "127.0.0.1:9811 ", false },
+		{ SECTION_GLOBAL, "metrics", "", false },
 		{ SECTION_ACCOUNT, "max_size", "25M", true },
 		{ SECTION_ACCOUNT, "max_size", "1024G", true },
 		{ SECTION_ACCOUNT, "max_size", "1025G", false },
