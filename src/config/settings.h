@@ -10,6 +10,7 @@
 #include "delivery/destination.h"
 #include "poll/account.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Everything in it is owned by it and lives until settings_free(). */
@@ -22,6 +23,10 @@ struct settings {
 	size_t destination_count;
 	/* At most so many polls at once: in all, and of one server. */
 	unsigned max_polls, max_polls_per_server;
+	bool confine; /* for the daemon */
+	/* Of all the files that the settings were read from. */
+	const char *const *folders;
+	size_t folder_count;
 	struct settings_memory *memory; /* private */
 };
 

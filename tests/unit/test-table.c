@@ -81,7 +81,7 @@ names_that_others_rely_on_are_there(void **state)
 {
 	static const char *const names[SECTIONS] = {
 		[SECTION_GLOBAL] =
-		    "state max_polls max_polls_per_server "
+		    "state max_polls max_polls_per_server confine "
 		    "destinations defaults accounts accounts_dir",
 		[SECTION_ACCOUNT] = "name pop3 port tls auth user password "
 				    "password_file password_command ca_file "
@@ -89,7 +89,8 @@ names_that_others_rely_on_are_there(void **state)
 				    "recipient after_delivery first_poll "
 				    "fetch_limit max_size every in_doubt "
 				    "on_reject postmaster report_via "
-				    "pipelining ordered",
+				    "pipelining ordered on_mail "
+				    "on_error hook_timeout",
 		[SECTION_DESTINATION] = "smtp lmtp port tls auth user password "
 					"password_file password_command "
 					"ca_file allow_cleartext timeout "
