@@ -108,12 +108,14 @@ static const unsigned long requests[] = { FIOCLEX, FIONBIO, FIONREAD,
 	SIOCGIFINDEX, SIOCGIFNAME, TCGETS, TCSETS, TCSETSF, TCSETSW, TIOCGPGRP,
 	TIOCGWINSZ };
 
+#ifndef SANITIZED
 static const int attributes[] = { PR_GET_DUMPABLE, PR_GET_NAME,
 	PR_GET_NO_NEW_PRIVS, PR_SET_NAME, PR_SET_NO_NEW_PRIVS,
 #ifdef PR_SET_VMA
 	PR_SET_VMA
 #endif
 };
+#endif
 
 static const int families[] = { AF_INET, AF_INET6, AF_UNIX };
 static const int types[] = { SOCK_DGRAM, SOCK_SEQPACKET, SOCK_STREAM };

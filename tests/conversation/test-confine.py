@@ -8,7 +8,7 @@ import mail
 import peers
 import postrider
 import tap
-from postrider import AUTH, CONFIG, OK
+from postrider import AUTH, OK
 from tap import each, equal
 
 CONFINED = os.environ.get("POSTRIDER_CONFINED", "tests/postrider-confined")
@@ -146,6 +146,44 @@ def test_the_helper_runs_no_command_but_those_of_the_settings():
            "command:true": "EPERM"})
 
 
+def written(rider, name, accounts_text):
+    """Another settings file, beside the one in force."""
+    with open(rider.config) as file:
+        text = file.read()
+    path = os.path.join(rider.folder, name)
+    with open(path, "w") as file:
+        file.write(accounts_text(text))
+    os.chmod(path, 0o600)
+    return path
+
+
+def test_the_helper_learns_of_commands_in_settings_that_were_written_since():
+    _, _, rider = scene(account={"password_command": "echo old"})
+    change = f"cp {rider.folder}/later {rider.config}"
+    rider.write_text(written_text(rider, "echo old", change))
+    written(rider, "later", lambda text: text.replace(change, "echo new"))
+    equal(tried(rider, "command:echo new", "command:" + change,
+                "command:echo new", "command:" + change),
+          {"command:echo new": "allowed", "command:" + change: "EPERM"})
+
+
+def test_while_settings_are_wrong_the_commands_of_before_are_run():
+    _, _, rider = scene(account={"password_command": "echo old"})
+    change = f"cp {rider.folder}/later {rider.config}"
+    rider.write_text(written_text(rider, "echo old", change))
+    written(rider, "later",
+            lambda text: text.replace(change, "echo new").replace("pop3", "pop4"))
+    equal(tried(rider, "command:" + change, "command:echo new",
+                "command: " + change, "command:" + change),
+          {"command:" + change: "allowed", "command:echo new": "EPERM",
+           "command: " + change: "EPERM"})
+
+
+def written_text(rider, old, new):
+    with open(rider.config) as file:
+        return file.read().replace(old, new)
+
+
 # --- what is left ----------------------------------------------------------------
 
 
@@ -156,6 +194,48 @@ def test_what_moving_mail_takes_is_left():
              "write:/dev/null", f"write:{rider.state}/new",
              f"remove:{rider.state}/new"]
     equal(tried(rider, *words), {word: "allowed" for word in words})
+
+
+def test_a_secret_that_was_replaced_can_be_read():
+    """By a new file of that name, as programs that write secrets do it."""
+    _, _, rider = scene()
+    secrets = tap.folder()
+    path = os.path.join(secrets, "isp")
+    replace = f"echo new >{path}.new; chmod 600 {path}.new; mv {path}.new {path}"
+    with open(path, "w") as file:
+        file.write("old\n")
+    os.chmod(path, 0o600)
+    box = peers.Pop3Server([])
+    rider.write([{k: v for k, v in {
+        **box.account(), "on_mail": replace, "password_file": path}.items()
+        if k != "password"}], {"home": peers.SmtpSink().destination()})
+    words = ["command:" + replace, "read:" + path]
+    equal(tried(rider, *words), {word: "allowed" for word in words})
+    with open(path) as file:
+        equal(file.read(), "new\n")
+
+
+def test_other_settings_are_taken_unless_they_need_files_out_of_reach():
+    _, _, rider = scene(tls=None)
+    folder, path = outside()
+    os.chmod(path, 0o600)
+    inside = rider.secret("secret", "secret-2")
+    near = written(rider, "near", lambda text: text.replace(
+        'password = "secret"', f'password_file = "{inside}"'))
+    far = written(rider, "far", lambda text: text.replace(
+        'password = "secret"', f'password_file = "{path}"'))
+    include = written(rider, "include",
+                      lambda text: text + f'@include "{path}"\n')
+    words = ["settings:" + p for p in (near, far, include)]
+    result = confined(rider, "try", *words).expect(OK)
+    found = dict(line.rsplit(": ", 1) for line in result.out.splitlines())
+    equal(found[words[0]], "allowed")
+    if not means(rider)[0]:
+        tap.skip("no Landlock in this kernel")
+    equal((found[words[1]], found[words[2]]), ("EACCES", "ENOENT"))
+    tap.contains(result.err, f"{path} is in a folder that postrider gave up "
+                 "reading when it started; restart it")
+    tap.contains(result.err, f"{path} cannot be read: Permission denied")
 
 
 def login(account, rider):

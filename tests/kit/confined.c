@@ -35,6 +35,8 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+static struct confine *confine;
+
 /* --- what can be tried: 0, or -1 with errno --- */
 
 static int
@@ -135,15 +137,17 @@ try_type(const char *arg)
 	return ioctl(STDIN_FILENO, TIOCSTI, "x");
 }
 
+/* What confine.h says of it has to be true. */
 static int
 try_read(const char *arg)
 {
-	char octet;
 	int fd = open(arg, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	int why = fd < 0 ? errno : 0;
 
-	if (fd < 0 || (read(fd, &octet, 1) < 0 && errno != EISDIR))
-		return -1;
-	return close(fd);
+	if (confine_may_read(confine, arg) != (why != EACCES))
+		abort();
+	errno = why;
+	return fd < 0 ? -1 : close(fd);
 }
 
 static int
@@ -257,6 +261,25 @@ try_command(const char *arg)
 	return 0;
 }
 
+/* As before other settings are put in force. */
+static int
+try_settings(const char *arg)
+{
+	struct buffer problems = { 0 };
+	struct settings *s;
+	struct error e = { 0 };
+	int rc = -1;
+
+	if (settings_read(&s, arg, NULL, &problems, &e) == 0)
+		rc = confine_check(confine, s, &e);
+	if (rc < 0)
+		log_error("%s", problems.len > 0 ? problems.data : e.text);
+	errno = s != NULL ? EACCES : ENOENT;
+	buffer_free(&problems);
+	settings_free(&s);
+	return rc;
+}
+
 static const struct {
 	const char *word;
 	int (*attempt)(const char *arg); /* what stands behind "word:" */
@@ -284,6 +307,7 @@ static const struct {
 	{ "timer", try_timer },
 	{ "name", try_name },
 	{ "command", try_command },
+	{ "settings", try_settings },
 };
 
 static int
@@ -312,14 +336,14 @@ try_all(const struct invocation *in)
 static int
 begin(const struct settings *s, struct error *e)
 {
-	struct confine *c = confine_new();
-	int rc = -1;
+	struct commands *known = commands_new(s);
+	int rc = runner_start(commands_may, known, e);
 
-	if (runner_start(commands_may, commands_new(s), e) == 0 &&
-	    confine_settings(c, s, e) == 0)
-		rc = confine_begin(c, e);
-	confine_free(&c);
-	return rc;
+	commands_free(&known);
+	confine = confine_new();
+	if (rc == 0)
+		rc = confine_settings(confine, s, e);
+	return rc == 0 ? confine_begin(confine, e) : rc;
 }
 
 static void
@@ -360,5 +384,6 @@ main(int argc, char **argv)
 	else
 		status = command_find(verb)->run(&in);
 	runner_end();
+	confine_free(&confine);
 	return status;
 }
