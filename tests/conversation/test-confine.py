@@ -264,7 +264,7 @@ def test_mail_is_fetched(tls, source):
 
 def test_many_mailboxes_are_fetched_side_by_side():
     boxes = [peers.Pop3Server([mail.simple(n * 10 + i) for i in range(3)],
-                              tls="implicit") for n in range(6)]
+                              tls=None) for n in range(6)]
     sink = peers.SmtpSink(tls="implicit")
     rider = postrider.Postrider()
     accounts = []
