@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "base/sanitized.h"
 #include "base/text.h"
 #include "command/command.h"
 #include "net/tls.h"
@@ -277,15 +278,6 @@ line_run(const struct command_line *line)
 	log_set_level(level_of(&line->in));
 	return command->run(&line->in);
 }
-
-/* LeakSanitizer looks at the process from outside. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
 
 /* No core file, and no debugger of the same user: passwords are in memory. */
 static int

@@ -409,6 +409,8 @@ read_accounts_dir(struct reader *r)
 		    strerror(errno));
 		return;
 	}
+	/* Empty as yet, perhaps. */
+	memory_folder(r->memory, memory_textf(r->memory, "%s/", dir->text));
 	for (int i = 0; i < count; i++) {
 		const char *path = memory_textf(
 		    r->memory, "%s/%s", dir->text, entries[i]->d_name);

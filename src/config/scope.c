@@ -54,6 +54,22 @@ scopes_free(struct scope *scopes, size_t count)
 }
 
 void
+memory_folder(struct settings_memory *m, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	size_t len = slash == path ? 1 : (size_t)(slash - path);
+
+	/* Thousands of files lie in few folders. */
+	for (size_t i = m->folder_count; i-- > 0;)
+		if (strncmp(m->folders[i], path, len) == 0 &&
+		    m->folders[i][len] == '\0')
+			return;
+	m->folders =
+	    xrealloc(m->folders, m->folder_count + 1, sizeof *m->folders);
+	m->folders[m->folder_count++] = memory_textf(m, "%.*s", (int)len, path);
+}
+
+void
 memory_free(struct settings_memory **m)
 {
 	struct settings_memory *memory = *m;
@@ -66,6 +82,7 @@ memory_free(struct settings_memory **m)
 		free(memory->blocks[i].data);
 	}
 	free(memory->blocks);
+	free(memory->folders);
 	free(memory->global.values);
 	free(memory->defaults.values);
 	scopes_free(memory->accounts, memory->account_count);

@@ -49,6 +49,8 @@ struct settings_memory {
 	struct scope global, defaults;
 	struct scope *accounts, *destinations;
 	size_t account_count, destination_count;
+	const char **folders; /* owned; of the files that were read */
+	size_t folder_count;
 };
 
 /* memory_copy, memory_text - a copy that lives as long as the settings. */
@@ -57,6 +59,9 @@ char *memory_text(struct settings_memory *m, const char *text);
 char *memory_textf(struct settings_memory *m, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 void memory_free(struct settings_memory **m);
+
+/* memory_folder - note the folder of a file (absolute) that was read. */
+void memory_folder(struct settings_memory *m, const char *path);
 
 /* scope_begin - no value given yet. */
 void scope_begin(struct scope *s, enum section section, struct place at);

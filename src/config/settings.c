@@ -91,6 +91,9 @@ fill_account(struct account *a, const struct scope *s)
 	a->pipelining = (enum pipelining)number_of(s, "pipelining");
 	a->ordered = number_of(s, "ordered") != 0;
 	a->hold_in_doubt = number_of(s, "in_doubt") != 0;
+	a->on_mail = text_of(s, "on_mail");
+	a->on_error = text_of(s, "on_error");
+	a->hook_timeout_s = number_of(s, "hook_timeout");
 }
 
 static void
@@ -120,6 +123,9 @@ fill_settings(struct settings *s)
 	s->log = text_of(&m->global, "log");
 	s->run_as = text_of(&m->global, "run_as");
 	s->metrics = text_of(&m->global, "metrics");
+	s->confine = number_of(&m->global, "confine") != 0;
+	s->folders = m->folders;
+	s->folder_count = m->folder_count;
 	s->max_polls = (unsigned)number_of(&m->global, "max_polls");
 	s->max_polls_per_server =
 	    (unsigned)number_of(&m->global, "max_polls_per_server");

@@ -28,6 +28,10 @@ struct settings {
 	unsigned max_polls, max_polls_per_server;
 	int64_t stop_timeout_ms;
 	const char *metrics; /* "ADDRESS:PORT", or NULL */
+	bool confine; /* for the daemon */
+	/* Of all the files that the settings were read from. */
+	const char *const *folders;
+	size_t folder_count;
 	struct settings_memory *memory; /* private */
 };
 

@@ -332,6 +332,7 @@ add_file(struct source *s, const char *path, struct place from,
 	}
 	s->files = xrealloc(s->files, s->file_count + 1, sizeof *s->files);
 	s->files[s->file_count++] = file;
+	memory_folder(m, path);
 	text = buffer_slice(&content);
 	if (text.len > 0 && memchr(text.data, '\0', text.len) != NULL) {
 		problem_add(p, (struct place){ path, 0 },

@@ -163,6 +163,21 @@ const struct setting settings_table[] = {
 	},
 	{
 	    .section = SECTION_GLOBAL,
+	    .name = "confine",
+	    .type = TYPE_BOOL,
+	    .initial = "true",
+	    .help = "Whether a program that keeps running confines itself.",
+	    .more =
+		"Where the kernel can (Landlock, seccomp), it then reads and "
+		"writes only what the settings need, and starts no program: "
+		"the commands that stand in the settings are run by a process "
+		"that was started before. It may read the folders of the files "
+		"that the settings name, with all that is in them, so keep "
+		"passwords in a folder of their own. Settings that need a file "
+		"in another folder take a restart.",
+	},
+	{
+	    .section = SECTION_GLOBAL,
 	    .name = "destinations",
 	    .type = TYPE_SETTINGS,
 	    .flags = SETTING_REQUIRED,
@@ -563,6 +578,42 @@ const struct setting settings_table[] = {
 	    .help = "Which of the destinations takes what on_reject sends.",
 	    .more = "A bounce goes out to the world: it needs a server that "
 		    "passes mail on, which one reached by LMTP does not.",
+	},
+	{
+	    .section = SECTION_ACCOUNT,
+	    .name = "on_mail",
+	    .type = TYPE_STRING,
+	    .flags = SETTING_IN_DEFAULTS,
+	    .max = 4096,
+	    .sample = "notify-send \"$POSTRIDER_DELIVERED new\"",
+	    .help = "A shell command to be run when mail has been delivered.",
+	    .more =
+		"By a program that keeps running, after the poll, which does "
+		"not wait for it. The commands of one account are run one "
+		"after the other. What they find in their environment is told "
+		"in COMMANDS.",
+	},
+	{
+	    .section = SECTION_ACCOUNT,
+	    .name = "on_error",
+	    .type = TYPE_STRING,
+	    .flags = SETTING_IN_DEFAULTS,
+	    .max = 4096,
+	    .sample = "logger -t mail \"$POSTRIDER_ERROR\"",
+	    .help = "A shell command to be run when a poll has failed.",
+	    .more =
+		"Also when it has held a message. Otherwise as \"on_mail\".",
+	},
+	{
+	    .section = SECTION_ACCOUNT,
+	    .name = "hook_timeout",
+	    .type = TYPE_DURATION,
+	    .flags = SETTING_IN_DEFAULTS,
+	    .min = 1,
+	    .max = HOUR,
+	    .initial = "60s",
+	    .help = "How long each of on_mail and on_error may take.",
+	    .more = "Then it is ended, and that is logged.",
 	},
 
 	{

@@ -56,6 +56,9 @@ struct account {
 	bool hold_in_doubt; /* hold such messages instead of resending */
 	enum pipelining pipelining;
 	bool ordered; /* a message waits for the verdict on the one before */
+	/* For /bin/sh -c, or NULL; for the daemon. */
+	const char *on_mail, *on_error;
+	int64_t hook_timeout_s;
 };
 
 #endif

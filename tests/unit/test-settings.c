@@ -157,6 +157,10 @@ four_settings_make_an_account(void **state)
 	assert_int_equal(a->max_size, 0);
 	assert_int_equal(a->every_s, 300);
 	assert_false(a->hold_in_doubt);
+	assert_null(a->on_mail);
+	assert_null(a->on_error);
+	assert_int_equal(a->hook_timeout_s, 60);
+	assert_true(f->settings->confine);
 
 	assert_string_equal(d->name, "home");
 	assert_string_equal(d->at.path, "/run/lmtp");
@@ -187,7 +191,7 @@ every_value_arrives(void **state)
 	a = good(f,
 	    "state = \"ledger\"; max_polls = 7; max_polls_per_server = 2;\n"
 	    "log = \"~/log\"; run_as = \"ann:mail\";\n"
-	    "metrics = \"9811\";\n"
+	    "metrics = \"9811\"; confine = false;\n"
 	    "destinations = { work = { smtp = \"smtp.example\"; port = 2525;\n"
 	    "  tls = \"starttls\"; auth = \"login\"; user = \"u\";\n"
 	    "  password_command = \"pass x\"; ca_file = \"~/ca.pem\";\n"
@@ -199,7 +203,8 @@ every_value_arrives(void **state)
 	    "  timeout = \"90s\"; destination = \"work\";\n"
 	    "  after_delivery = \"keep 14d\"; first_poll = \"last 100\";\n"
 	    "  fetch_limit = 50; max_size = \"25M\"; every = \"1h\";\n"
-	    "  in_doubt = \"hold\"; },\n"
+	    "  in_doubt = \"hold\"; on_mail = \"m\"; on_error = \"e\";\n"
+	    "  hook_timeout = \"2m\"; },\n"
 	    "  { name = \"two\"; pop3 = \"[::1]\"; user = \"b\"; tls = "
 	    "\"none\";\n"
 	    "    recipient = ( \"a\", \"b@example.org\" );\n"
@@ -229,6 +234,10 @@ every_value_arrives(void **state)
 	assert_int_equal(a->max_size, 25 << 20);
 	assert_int_equal(a->every_s, 3600);
 	assert_true(a->hold_in_doubt);
+	assert_string_equal(a->on_mail, "m");
+	assert_string_equal(a->on_error, "e");
+	assert_int_equal(a->hook_timeout_s, 120);
+	assert_false(f->settings->confine);
 
 	assert_string_equal(a[1].at.host, "::1");
 	assert_int_equal(a[1].at.port, 110);
@@ -714,6 +723,10 @@ files_are_included_beside_the_file_that_says_so(void **state)
 	    "accounts = ( { " ISP " } );\n");
 	assert_string_equal(
 	    a->login.password_file + strlen(f->path), "/sub/pw");
+	/* Each folder that files were read from, once. */
+	assert_int_equal(f->settings->folder_count, 2);
+	assert_string_equal(f->settings->folders[0], f->path);
+	assert_string_equal(f->settings->folders[1], sub);
 
 	put(f, "sub/more.conf", 0644, "defaults = {\n  evry = \"5m\"; };");
 	bad(f,
@@ -759,6 +772,9 @@ a_folder_holds_accounts_in_the_order_of_names(void **state)
 	    a[1].login.password_file + strlen(f->path), "/accounts.d/pw");
 	assert_string_equal(a[2].name, "z");
 	good(f, HOME "accounts_dir = \"accounts.d\";\n");
+	assert_int_equal(f->settings->folder_count, 2);
+	assert_string_equal(
+	    f->settings->folders[1] + strlen(f->path), "/accounts.d");
 	assert_int_equal(f->settings->account_count, 2);
 
 	put(f, "accounts.d/10.conf", 0644, "name = \"y\";\npop3 = h;\n");

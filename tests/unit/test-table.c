@@ -82,7 +82,7 @@ names_that_others_rely_on_are_there(void **state)
 	static const char *const names[SECTIONS] = {
 		[SECTION_GLOBAL] =
 		    "state log run_as max_polls max_polls_per_server "
-		    "stop_timeout metrics "
+		    "stop_timeout metrics confine "
 		    "destinations defaults accounts accounts_dir",
 		[SECTION_ACCOUNT] =
 		    "name pop3 port tls auth user password "
@@ -91,7 +91,7 @@ names_that_others_rely_on_are_there(void **state)
 		    "recipient after_delivery first_poll "
 		    "fetch_limit max_size every every_min every_max in_doubt "
 		    "on_reject postmaster report_via "
-		    "pipelining ordered",
+		    "pipelining ordered on_mail on_error hook_timeout",
 		[SECTION_DESTINATION] = "smtp lmtp port tls auth user password "
 					"password_file password_command "
 					"ca_file allow_cleartext timeout "
