@@ -15,6 +15,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -26,6 +27,8 @@
 #define BACKLOG 16
 /* How long one may last, from beginning to end. */
 #define LASTS_MS (15 * 1000)
+/* How long to wait for a free descriptor before trying again. */
+#define DESCRIPTOR_MS 100
 /* For a request's line and header fields. */
 #define REQUEST_OCTETS ((size_t)8 * 1024)
 
@@ -44,7 +47,8 @@ struct http {
 	void *arg; /* borrowed */
 	struct MHD_Daemon *mhd; /* owned; used by our thread alone */
 	struct client clients[CLIENTS]; /* the thread's */
-	bool left; /* a client has, since this was last asked */
+	size_t client_count;
+	uint64_t notes; /* how often one has come or gone */
 	struct stop *stop; /* owned */
 	unsigned port;
 	bool serving;
@@ -153,12 +157,14 @@ note_client(void *arg, struct MHD_Connection *c, void **slot,
 	struct http *h = arg;
 	struct client *client = *slot;
 
+	h->notes++;
 	if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+		h->client_count--;
 		if (client != NULL)
 			client->there = false;
-		h->left = true;
 		return;
 	}
+	h->client_count++;
 	for (client = h->clients; client < h->clients + CLIENTS; client++)
 		if (!client->there)
 			break;
@@ -194,8 +200,11 @@ cut_off_late(struct http *h)
 	return next == INT64_MAX ? -1 : next - now;
 }
 
-/* Something has come, or it is time to do something without. */
-static void
+/*
+ * Something has come, or it is time to do something without. Returns whether
+ * it was the former.
+ */
+static bool
 wait_for_work(struct http *h)
 {
 	struct pollfd fds[] = {
@@ -212,6 +221,29 @@ wait_for_work(struct http *h)
 		timeout = 0;
 	if (poll(fds, 2, (int)timeout) < 0 && errno != EINTR)
 		abort(); /* these two are open */
+	return fds[0].revents != 0;
+}
+
+/* Without a descriptor to accept it with, who comes goes on coming. */
+static void
+wait_for_descriptor(struct http *h)
+{
+	struct pollfd stop = { .fd = stop_fd(h->stop, STOP_SOON),
+		.events = POLLIN };
+
+	poll(&stop, 1, DESCRIPTOR_MS);
+}
+
+/* Only when one has gone, who waits for its place is let in. */
+static void
+run(struct http *h)
+{
+	uint64_t before;
+
+	do {
+		before = h->notes;
+		MHD_run(h->mhd);
+	} while (h->notes != before);
 }
 
 static void *
@@ -220,12 +252,12 @@ serve(void *arg)
 	struct http *h = arg;
 
 	while (stop_level(h->stop) == STOP_NO) {
-		wait_for_work(h);
-		/* Only then is somebody let in who waits for a place. */
-		do {
-			h->left = false;
-			MHD_run(h->mhd);
-		} while (h->left);
+		uint64_t before = h->notes;
+		bool came = wait_for_work(h);
+
+		run(h);
+		if (came && h->notes == before && h->client_count == 0)
+			wait_for_descriptor(h);
 	}
 	return NULL;
 }

@@ -30,14 +30,15 @@ void metrics_free(struct metrics **m);
  * metrics_account - there is such an account: it is told of from now on.
  * last_success: when it was last polled well, wall clock, as the ledger knows
  * it; 0: never, and its time begins now. Nothing is new if it is known already.
- * metrics_forget - there is none any more.
+ * metrics_forget - there is none any more, and the last poll of it is counted.
  */
 void
 metrics_account(struct metrics *m, const char *account, int64_t last_success);
 void metrics_forget(struct metrics *m, const char *account);
 
 /*
- * metrics_poll - an account was polled, or could not be. e: how it ended,
+ * metrics_poll - an account was polled, or could not be; if it is not known, it
+ * is from now on. e: how it ended,
  * ERR_NONE: well; ERR_STOPPED counts as neither well nor failed.
  */
 void metrics_poll(struct metrics *m, const char *account,

@@ -3,6 +3,8 @@ may do. The alert rules and the dashboard ask for nothing that is not there."""
 import json
 import os
 import re
+import resource
+import select
 import socket
 import subprocess
 import threading
@@ -326,6 +328,30 @@ def test_who_comes_when_all_places_are_taken_waits_for_one():
     taken[0].close()
     assert answered.wait(5 * tap.SLOWNESS), "nobody was let in"
     asking.join()
+
+
+def processor_seconds(pid):
+    with open(f"/proc/{pid}/stat") as file:
+        fields = file.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_without_a_descriptor_left_it_waits_and_costs_nothing():
+    served = idle()
+    pid = served.process.pid
+    equal(served.ask("/healthz")[0], 200)
+    before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE,
+                     (3, before[1]))
+    to = connect(served)
+    to.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+    used = processor_seconds(pid)
+    time.sleep(0.5)
+    used = processor_seconds(pid) - used
+    equal(select.select([to], [], [], 0)[0], [], "answered")
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
+    contains(to.recv(100), b"200 OK")
+    assert used < 0.2, f"{used} s of processor time"
 
 
 def is_open(connection):
