@@ -99,7 +99,7 @@ int transfer_run(struct session *s, struct error *e);
 /*
  * transfer_forget - what has come and was not handed over is not wanted.
  * transfer_settled - the verdict on a transit is there: should its message be
- * one of these, nothing more of it is wanted.
+ * one of these, nothing more of it is wanted, and t->identified is known.
  */
 void transfer_forget(struct session *s);
 void transfer_settled(struct session *s, struct transit *t);

@@ -153,6 +153,9 @@ int pop3_retr(struct pop3 *p, uint32_t number, struct error *e);
  */
 int pop3_content(struct pop3 *p, struct slice *content, struct error *e);
 
+/* pop3_octets - so many octets of content have come since RETR or TOP. */
+uint64_t pop3_octets(const struct pop3 *p);
+
 /*
  * pop3_drain - read and drop the rest of the message, up to `max` octets; also
  * after pop3_content() has returned ERR_STOPPED.
