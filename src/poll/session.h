@@ -30,6 +30,12 @@ struct recall {
 	bool refused; /* what was sent ahead, for no reason that is told */
 	bool stepping; /* so until the next message has come */
 	bool suspect; /* that commands are sent ahead may break sessions */
+	bool in_flight; /* the listing was asked for with the login, */
+	bool flown; /* and came */
+	/* The session broke when the password had been told; why, and */
+	bool unheard;
+	struct error why;
+	struct pop3_capa relied; /* what was relied upon */
 	struct ledger_quiet quiet;
 	bool has_digest, is_quiet;
 };

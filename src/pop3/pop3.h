@@ -77,9 +77,14 @@ int pop3_login(struct pop3 *p, const struct login *l, const char *password,
  * pop3_login_ahead - the same, with STAT, UIDL and (sizes) LIST, and CAPA if it is
  * due, in one flight with the last step of it, as if by pop3_ahead(); where UIDL is
  * not offered, without. After -1 nothing is ahead.
+ * pop3_list_ahead - the second half of it: STAT, UIDL and LIST alone.
+ * pop3_password_told - the password was sent, and no answer to it has come: then
+ * it may be what ended the session, and whoever tells it again has told it twice.
  */
 int pop3_login_ahead(struct pop3 *p, const struct login *l,
     const char *password, bool sizes, struct error *e);
+int pop3_list_ahead(struct pop3 *p, bool sizes, struct error *e);
+bool pop3_password_told(const struct pop3 *p);
 
 /*
  * pop3_ahead - send a command now whose answer is asked for later (RFC 2449,
