@@ -63,6 +63,17 @@ attempt(struct carrier *c, struct transit *t, bool *recorded)
 	return a;
 }
 
+/*
+ * Refused for good, and it had not come to its end: only the poll can tell
+ * whether it is the message that it was taken for.
+ */
+static bool
+is_questionable(struct transit *t)
+{
+	return (t->end == TRANSIT_HELD || t->end == TRANSIT_REJECTED) &&
+	    !t->report && !transit_ended(t);
+}
+
 static void
 settle(struct carrier *c, struct transit *t, enum attempt a, bool recorded)
 {
@@ -79,7 +90,9 @@ settle(struct carrier *c, struct transit *t, enum attempt a, bool recorded)
 		return;
 	}
 	verdict_conclude(t, c->d->to->name);
-	verdict_send(t, c->d->ledger, true);
+	t->questioned = is_questionable(t);
+	t->intended = recorded;
+	verdict_send(t, c->d->ledger, !t->questioned);
 }
 
 void

@@ -210,6 +210,19 @@ delivery_load(struct delivery *d)
 	return load;
 }
 
+void
+delivery_record(struct delivery *d, struct transit *t)
+{
+	t->questioned = false;
+	if (t->broken_off) {
+		verdict_untried(t, d->ledger, t->intended);
+		return;
+	}
+	if (!t->identified)
+		verdict_doubt(t, d->to->name);
+	verdict_send(t, d->ledger, true);
+}
+
 uint64_t
 delivery_size_limit(struct delivery *d)
 {

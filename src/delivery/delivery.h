@@ -39,6 +39,13 @@ void delivery_submit(struct delivery *d, struct transit *t);
 void delivery_refuse(struct delivery *d, struct transit *t, const char *words);
 
 /*
+ * delivery_record - a transit has come back `questioned`: have its refusal
+ * recorded, if it is `identified` as the message that is listed; otherwise it
+ * is deferred, or withdrawn if the poll has broken it off. It comes back again.
+ */
+void delivery_record(struct delivery *d, struct transit *t);
+
+/*
  * delivery_size_limit - the largest message that the destination says it takes
  * (SIZE, RFC 1870), in octets; 0 as long as that is not known.
  */

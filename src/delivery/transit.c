@@ -449,6 +449,17 @@ transit_abandon(struct transit *t)
 	pthread_mutex_unlock(&p->lock);
 }
 
+bool
+transit_ended(struct transit *t)
+{
+	bool ended;
+
+	pthread_mutex_lock(&t->pipe->lock);
+	ended = t->pipe->complete;
+	pthread_mutex_unlock(&t->pipe->lock);
+	return ended;
+}
+
 uint64_t
 transit_size(struct transit *t)
 {

@@ -88,6 +88,7 @@ struct transit {
 	void *plan_entry; /* the poll's own, as are the next two */
 	int64_t submitted_ms; /* clock_monotonic_ms() */
 	bool broken_off; /* by the poll, which has dealt with it */
+	bool identified; /* it is the message that is listed */
 
 	/* What became of it: set by the delivery, read by the poll after. */
 	enum transit_end end;
@@ -95,6 +96,12 @@ struct transit {
 	/* UNTRIED, IN_DOUBT, and DEFERRED when the connection failed: why. */
 	struct error error;
 	bool destination_down; /* the next message would fare no better */
+	/*
+	 * Refused for good before all of it had come, which is not on record:
+	 * see delivery_record().
+	 */
+	bool questioned;
+	bool intended; /* then: an intent is on record */
 	uint64_t sent; /* content octets that were sent */
 	int64_t took_ms;
 
@@ -147,6 +154,7 @@ struct ledger_change transit_change(
  * transit_rewind - read it from its beginning again. False: that cannot be
  *	done, since it was not complete when reading began.
  * transit_abandon - nothing more is wanted.
+ * transit_ended - the poll has called it complete.
  * transit_size - how long the content is, 0 when that is not known yet.
  */
 enum transit_part {
@@ -161,6 +169,7 @@ bool transit_rewind(struct transit *t);
 bool transit_whole(struct transit *t); /* it can be rewound */
 int transit_fd(const struct transit *t);
 void transit_abandon(struct transit *t);
+bool transit_ended(struct transit *t);
 uint64_t transit_size(struct transit *t);
 
 #endif

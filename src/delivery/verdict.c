@@ -157,6 +157,27 @@ verdict_conclude(struct transit *t, const char *destination)
 }
 
 void
+verdict_doubt(struct transit *t, const char *destination)
+{
+	char words[560];
+
+	for (size_t i = 0; i < t->recipient_count; i++) {
+		struct transit_recipient *r = &t->recipients[i];
+
+		if (r->state != STATE_HELD)
+			continue;
+		snprintf(words, sizeof(words),
+		    "refused before all of it had come, tried again to be "
+		    "sure: %.480s",
+		    r->reply);
+		verdict_set(r, STATE_DEFERRED, words);
+	}
+	t->first_failed = 0;
+	error_clear(&t->error);
+	verdict_conclude(t, destination);
+}
+
+void
 verdict_send(struct transit *t, struct ledger *ledger, bool record)
 {
 	transit_abandon(t);

@@ -21,6 +21,13 @@ void verdict_set_rest(struct transit *t, enum state state, const char *words);
 void verdict_conclude(struct transit *t, const char *destination);
 
 /*
+ * verdict_doubt - the same for one that was refused for good, and may have been
+ * another message than the one that it was taken for: that is to be tried again,
+ * however long it has been refused.
+ */
+void verdict_doubt(struct transit *t, const char *destination);
+
+/*
  * verdict_send - send the transit back, by way of the ledger if there is
  * something to record: its change.
  */

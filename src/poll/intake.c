@@ -239,6 +239,19 @@ intake_skip_rest(struct session *s, struct error *e)
 	return rc == 0 ? 0 : 1;
 }
 
+int
+intake_skip(struct intake *m, struct error *e)
+{
+	uint64_t before = pop3_octets(m->out.s->pop3);
+	int rc = intake_skip_rest(m->out.s, e);
+
+	if (rc == 0) {
+		m->read += pop3_octets(m->out.s->pop3) - before;
+		m->doubtful = is_doubtful(m);
+	}
+	return rc;
+}
+
 void
 intake_stop(struct session *s, bool begun)
 {

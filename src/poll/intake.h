@@ -45,8 +45,11 @@ void intake_free(struct intake **m);
  * intake_skip_rest - get past what is left of a message that nobody wants.
  * Returns 0; 1 when that is too much, and the session had better be given up;
  * -1 with ERR_STOPPED.
+ * intake_skip - the same for this one, of which `doubtful` is then known if 0
+ * is returned.
  */
 int intake_skip_rest(struct session *s, struct error *e);
+int intake_skip(struct intake *m, struct error *e);
 
 /*
  * intake_stop - stopped: a session that gets past the message can still be

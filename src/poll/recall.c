@@ -83,6 +83,16 @@ forget(struct recall *r)
 	r->server.learned = 0;
 }
 
+static void
+set_pipelining(struct recall *r, enum ledger_pipelining p)
+{
+	if (r->server.pipelining == p && p == PIPELINING_PROVEN)
+		return;
+	r->server.pipelining = p;
+	r->server.since = clock_wall();
+	r->changed = true;
+}
+
 static bool
 may_pipeline(const struct session *s)
 {
@@ -102,6 +112,77 @@ may_pipeline(const struct session *s)
 	return !r->careful && pop3_capa(s->pop3)->pipelining;
 }
 
+/*
+ * What is asked next anyway goes with the login; but not before the server is
+ * known: should it hang up on that, nobody could tell it from a refusal.
+ */
+static int
+log_in(struct session *s, struct error *e)
+{
+	const struct login *l = &s->job->account->login;
+	const char *password = s->job->password;
+	bool sizes = !s->polled.has_quiet;
+	int rc;
+
+	s->recall.in_flight = s->pipelining && s->recall.known;
+	if (s->recall.in_flight)
+		return pop3_login_ahead(s->pop3, l, password, sizes, e);
+	rc = pop3_login(s->pop3, l, password, e);
+	return rc == 0 && s->pipelining ? pop3_list_ahead(s->pop3, sizes, e)
+					: rc;
+}
+
+/* Was it a refusal? The password is not told twice to find out. */
+static void
+note_unheard(struct session *s, struct error *e)
+{
+	struct recall *r = &s->recall;
+
+	r->unheard = pop3_password_told(s->pop3) && e->kind != ERR_STOPPED;
+	if (!r->unheard)
+		return;
+	r->relied = *pop3_capa(s->pop3);
+	error_set(&r->why, e->kind,
+	    "%s; the password had been told, and is not told again by this "
+	    "poll: some servers refuse a wrong one so",
+	    e->text);
+	if (!r->known)
+		*e = r->why;
+}
+
+/*
+ * Is what was remembered of the server still so? Then that was not the reason;
+ * but that the listing was asked for with the login may have been it, where that
+ * has not worked for long.
+ */
+static bool
+was_right(struct recall *r, const struct pop3_capa *now)
+{
+	const struct pop3_capa *then = &r->relied;
+
+	if (!now->known || strcmp(now->sasl, then->sasl) != 0 ||
+	    now->sasl_ir != then->sasl_ir || (r->in_flight && !now->pipelining))
+		return false;
+	if (r->in_flight &&
+	    (r->server.pipelining != PIPELINING_PROVEN ||
+		is_recent(r->server.since, clock_wall(), CAPA_S)))
+		set_pipelining(r, PIPELINING_BROKEN);
+	return true;
+}
+
+/* recalled: what was relied upon, or NULL. */
+static void
+note_failure(
+    struct session *s, const struct pop3_capa *recalled, struct error *e)
+{
+	const struct pop3_capa *now = pop3_capa(s->pop3);
+
+	note_unheard(s, e);
+	/* It has been asked meanwhile, and has changed. */
+	if (recalled != NULL && strcmp(recalled->sasl, now->sasl) != 0)
+		forget(&s->recall);
+}
+
 int
 recall_open(struct session *s, struct error *e)
 {
@@ -118,18 +199,21 @@ recall_open(struct session *s, struct error *e)
 	if (pop3_open_known(
 		&s->pop3, &a->at, r->known ? &capa : NULL, s->job->stop, e) < 0)
 		return -1;
+	if (r->unheard && was_right(r, pop3_capa(s->pop3))) {
+		*e = r->why;
+		return -1;
+	}
+	if (r->unheard)
+		forget(r);
+	r->unheard = false;
 	s->pipelining = may_pipeline(s);
-	if (s->pipelining)
-		rc = pop3_login_ahead(s->pop3, &a->login, s->job->password,
-		    !s->polled.has_quiet, e);
-	else
-		rc = pop3_login(s->pop3, &a->login, s->job->password, e);
+	rc = log_in(s, e);
 	if (s->pipelining)
 		pop3_let_pipeline(s->pop3);
 	if (rc == 0)
 		learn(r, pop3_capa(s->pop3));
-	else if (e->kind != ERR_STOPPED)
-		forget(r);
+	else
+		note_failure(s, r->known ? &capa : NULL, e);
 	return rc;
 }
 
@@ -161,6 +245,8 @@ recall_retreat(struct session *s, const struct error *e)
 	    e->kind != ERR_PROTOCOL && !r->refused)
 		return false;
 	r->refused = false;
+	if (r->unheard && !r->known)
+		return false;
 	if (r->careful || r->stepping || (!s->pipelining && !r->known)) {
 		r->suspect = false;
 		return false;
@@ -169,7 +255,8 @@ recall_retreat(struct session *s, const struct error *e)
 	r->stepping = r->proven;
 	r->careful = !r->proven;
 	r->suspect = r->careful && s->pipelining;
-	forget(r);
+	if (!r->unheard)
+		forget(r);
 	log_event("account=%s event=session_lost pipelining=%s reason=\"%s\"",
 	    s->job->account->name,
 	    !s->pipelining   ? "no"
@@ -177,16 +264,6 @@ recall_retreat(struct session *s, const struct error *e)
 			     : "yes",
 	    e->text);
 	return true;
-}
-
-static void
-set_pipelining(struct recall *r, enum ledger_pipelining p)
-{
-	if (r->server.pipelining == p && p == PIPELINING_PROVEN)
-		return;
-	r->server.pipelining = p;
-	r->server.since = clock_wall();
-	r->changed = true;
 }
 
 static void
@@ -211,7 +288,7 @@ recall_went_well(struct session *s)
 	if (r->suspect && !s->pipelining) {
 		set_pipelining(r, PIPELINING_BROKEN);
 		warn_of_breaking(s->job->account);
-	} else if (s->pipelining && r->proven) {
+	} else if (s->pipelining && (r->proven || r->flown)) {
 		set_pipelining(r, PIPELINING_PROVEN);
 	}
 	r->suspect = false;
@@ -267,6 +344,7 @@ recall_listing(struct session *s)
 
 	/* It has led us here: it was right. */
 	r->known = false;
+	r->flown = r->in_flight;
 	digest_begin(&d);
 	add_settings(&d, s->job->account);
 	r->has_digest = listing_digest(&s->listing, &d);

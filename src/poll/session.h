@@ -30,6 +30,12 @@ struct recall {
 	bool refused; /* what was sent ahead, for no reason that is told */
 	bool stepping; /* so until the next message has come */
 	bool suspect; /* that commands are sent ahead may break sessions */
+	bool in_flight; /* the listing was asked for with the login, */
+	bool flown; /* and came */
+	/* The session broke when the password had been told; why, and */
+	bool unheard;
+	struct error why;
+	struct pop3_capa relied; /* what was relied upon */
 	struct ledger_quiet quiet;
 	bool has_digest, is_quiet;
 };
@@ -100,7 +106,7 @@ int transfer_run(struct session *s, struct error *e);
 /*
  * transfer_forget - what has come and was not handed over is not wanted.
  * transfer_settled - the verdict on a transit is there: should its message be
- * one of these, nothing more of it is wanted.
+ * one of these, nothing more of it is wanted, and t->identified is known.
  */
 void transfer_forget(struct session *s);
 void transfer_settled(struct session *s, struct transit *t);

@@ -298,11 +298,44 @@ settle_verdict(struct session *s, const struct transit *t)
 	}
 }
 
+static bool
+has_header(const struct transit *t, struct slice digest)
+{
+	return t->has_header &&
+	    slice_equal(slice_make(t->header, sizeof(t->header)), digest);
+}
+
+/*
+ * Was it the message that is listed? If it has come to its end, its size told;
+ * or it is the one that came under its UID the last time. Where headers are the
+ * UIDs, sizes prove nothing.
+ */
+static bool
+is_identified(const struct session *s, const struct transit *t)
+{
+	const struct plan_entry *entry = t->plan_entry;
+	char uid[2 * sizeof(t->header) + 1];
+
+	if (entry->row != NULL && !entry->fresh &&
+	    has_header(t, entry->row->header))
+		return true;
+	if (!s->listing.by_header)
+		return t->identified;
+	text_hex(t->header, sizeof(t->header), uid);
+	return t->has_header && slice_equal(slice_of(uid), t->uid);
+}
+
 static int
 settle(struct session *s, struct transit *t, struct error *e)
 {
 	int rc = 0;
 
+	if (t->questioned) {
+		transfer_settled(s, t);
+		t->identified = is_identified(s, t);
+		delivery_record(s->job->delivery, t);
+		return 0;
+	}
 	s->in_flight--;
 	s->in_flight_octets -= t->octets;
 	transfer_settled(s, t);

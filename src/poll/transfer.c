@@ -139,9 +139,59 @@ record_accepted_by_all(struct session *s, struct transit *t, struct error *e)
 	return ledger_change(s->job->ledger, s->account, &change, 1, e);
 }
 
+static bool
+is_unproven(const struct session *s, const struct intake *m)
+{
+	return s->in_step_unsure || (m->doubtful && !s->sizes_are_estimates);
+}
+
+/* Until it is known which message that was, none is handed over. */
+static int
+ask_who(struct session *s, struct intake *m, struct error *e)
+{
+	struct asked a = { .verb = POP3_UID,
+		.number = m->listed->number,
+		.listed = m->listed };
+
+	if (s->identifying)
+		return 0;
+	s->identifying = true;
+	return ahead_ask(s, a, e);
+}
+
+/* A broken line to the mailbox, no message's fault. */
+static int
+lose(struct session *s, struct error *e)
+{
+	struct error why = *e;
+	bool again;
+
+	if (why.kind == ERR_STOPPED)
+		return -1;
+	again = recall_retreat(s, &why);
+	ahead_cancel(s);
+	if (again)
+		error_clear(e);
+	return again ? 1 : -1;
+}
+
+/* Nobody wants the rest of it; but those behind it are to be handed over. */
+static int
+pass_over(struct intake *m, struct error *e)
+{
+	struct session *s = m->out.s;
+	int rc = intake_skip(m, e);
+
+	if (rc == 0 && is_unproven(s, m))
+		return ask_who(s, m, e) == 0 ? 0 : lose(s, e);
+	if (rc == 0 && m->out.unwanted)
+		m->out.t->identified = true;
+	return rc;
+}
+
 /* What a failure means for the message and the session; returns as receive(). */
 static int
-give_up_message(const struct intake *m, struct error *e)
+give_up_message(struct intake *m, struct error *e)
 {
 	struct session *s = m->out.s;
 	struct error why = *e;
@@ -155,7 +205,7 @@ give_up_message(const struct intake *m, struct error *e)
 		return -1;
 	error_clear(e);
 	if (m->out.unwanted)
-		return intake_skip_rest(s, e);
+		return pass_over(m, e);
 	if (m->out.untimely) {
 		s->one_by_one = true;
 		return 1;
@@ -166,7 +216,7 @@ give_up_message(const struct intake *m, struct error *e)
 	if (record_trouble(s, m->entry, m->hold, &why, e) < 0)
 		return -1;
 	if (m->hold != NULL)
-		return intake_skip_rest(s, e);
+		return pass_over(m, e);
 	return why.kind == ERR_REFUSED ? 0 : 1;
 }
 
@@ -226,12 +276,6 @@ transfer_forget(struct session *s)
 	}
 }
 
-static bool
-is_unproven(const struct session *s, const struct intake *m)
-{
-	return s->in_step_unsure || (m->doubtful && !s->sizes_are_estimates);
-}
-
 void
 transfer_settled(struct session *s, struct transit *t)
 {
@@ -241,9 +285,7 @@ transfer_settled(struct session *s, struct transit *t)
 		m = m->next;
 	if (m == NULL)
 		return;
-	/* If it was another message, this number must not be deleted. */
-	if (is_unproven(s, m))
-		t->delete_after = false;
+	t->identified = !is_unproven(s, m);
 	unpark(s, m);
 	intake_free(&m);
 }
@@ -251,7 +293,7 @@ transfer_settled(struct session *s, struct transit *t)
 static bool
 may_hand_over(const struct session *s, const struct intake *m)
 {
-	if (is_unproven(s, m))
+	if (s->identifying || is_unproven(s, m))
 		return false;
 	return !s->job->account->ordered || s->in_flight == s->parked_submitted;
 }
@@ -264,6 +306,7 @@ hand_over(struct session *s, struct error *e)
 
 	while (rc == 0 && s->parked != NULL && may_hand_over(s, s->parked)) {
 		m = unpark(s, s->parked);
+		m->out.t->identified = true;
 		if (intake_end(&m, e) < 0)
 			rc = fail(m, e);
 		else
@@ -273,36 +316,6 @@ hand_over(struct session *s, struct error *e)
 }
 
 /* --- what the mailbox answers --- */
-
-/* Until it is known which message that was, none is handed over. */
-static int
-ask_who(struct session *s, struct intake *m, struct error *e)
-{
-	struct asked a = { .verb = POP3_UID,
-		.number = m->listed->number,
-		.listed = m->listed };
-
-	if (s->identifying)
-		return 0;
-	s->identifying = true;
-	return ahead_ask(s, a, e);
-}
-
-/* A broken line to the mailbox, no message's fault. */
-static int
-lose(struct session *s, struct error *e)
-{
-	struct error why = *e;
-	bool again;
-
-	if (why.kind == ERR_STOPPED)
-		return -1;
-	again = recall_retreat(s, &why);
-	ahead_cancel(s);
-	if (again)
-		error_clear(e);
-	return again ? 1 : -1;
-}
 
 /* It is the message's fault, unless its verdict has come meanwhile. */
 static int

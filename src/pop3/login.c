@@ -106,6 +106,7 @@ login_user(struct pop3 *p, struct attempt *a, struct error *e)
 	a->told = true;
 	if (pop3_ask(p, e, "USER %s", a->login->user) < 0)
 		return -1;
+	p->told = true;
 	rc = pop3_send_secret(p, "PASS", a->password, e);
 	if (rc == 0)
 		rc = put_listing(p, e);
@@ -141,6 +142,7 @@ send_auth(struct pop3 *p, struct sasl *sasl, struct attempt *a, struct error *e)
 		buffer_add_slice(&line, p->secret);
 		buffer_add_text(&shown, " ****");
 	}
+	p->told = sasl_done(sasl);
 	rc = pop3_send(p, shown.data, buffer_slice(&line), e);
 	if (rc == 0 && sasl_done(sasl))
 		rc = put_listing(p, e);
@@ -176,6 +178,7 @@ answer_challenge(struct pop3 *p, struct sasl *sasl, struct attempt *a,
 	}
 	a->told = true;
 	p->secret = buffer_slice(&a->response);
+	p->told = sasl_done(sasl);
 	if (pop3_send(p, "****", p->secret, e) < 0)
 		return -1;
 	return sasl_done(sasl) ? put_listing(p, e) : 0;
@@ -334,12 +337,28 @@ try_all(struct pop3 *p, struct attempt *a, struct error *e)
 	while (login_try(p, a, e) < 0) {
 		if (e->kind != ERR_REFUSED)
 			return -1;
+		p->told = false;
 		if (!finds_another_way(p, a))
 			return login_refused(p, a->login, e);
 	}
+	p->told = false;
 	/* Of a mechanism that was not known, before the one that was. */
 	error_clear(e);
 	return ask_capa_again(p, e);
+}
+
+/* What another session has not told may be offered by now. */
+static int
+choose_first(struct pop3 *p, const struct login *l, enum auth_method *method,
+    struct error *e)
+{
+	if (login_choose(p, l, method, e) == 0)
+		return 0;
+	if (!p->recalled)
+		return -1;
+	p->recalled = false;
+	error_clear(e);
+	return pop3_ask_capa(p, e) < 0 ? -1 : login_choose(p, l, method, e);
 }
 
 static int
@@ -351,7 +370,7 @@ log_in(struct pop3 *p, const struct login *l, const char *password,
 
 	if (check_sendable("user", l->user, e) < 0 ||
 	    check_sendable("password", password, e) < 0 ||
-	    login_choose(p, l, &a.method, e) < 0)
+	    choose_first(p, l, &a.method, e) < 0)
 		return -1;
 	p->password = password;
 	rc = try_all(p, &a, e);
@@ -376,4 +395,21 @@ pop3_login_ahead(struct pop3 *p, const struct login *l, const char *password,
 	p->names_ahead = p->capa.uidl;
 	p->sizes_ahead = sizes;
 	return log_in(p, l, password, e);
+}
+
+int
+pop3_list_ahead(struct pop3 *p, bool sizes, struct error *e)
+{
+	if (!p->capa.uidl)
+		return 0;
+	if (pop3_ahead(p, POP3_STAT, 0, e) < 0 ||
+	    pop3_ahead(p, POP3_UIDL, 0, e) < 0)
+		return -1;
+	return sizes ? pop3_ahead(p, POP3_LIST, 0, e) : 0;
+}
+
+bool
+pop3_password_told(const struct pop3 *p)
+{
+	return p->told;
 }

@@ -416,6 +416,12 @@ pop3_content(struct pop3 *p, struct slice *content, struct error *e)
 	return end_content(p);
 }
 
+uint64_t
+pop3_octets(const struct pop3 *p)
+{
+	return p->content_octets;
+}
+
 int
 pop3_drain(struct pop3 *p, uint64_t max, struct error *e)
 {

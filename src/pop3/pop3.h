@@ -78,9 +78,14 @@ int pop3_login(struct pop3 *p, const struct login *l, const char *password,
  * pop3_login_ahead - the same, with STAT, UIDL and (sizes) LIST, and CAPA if it is
  * due, in one flight with the last step of it, as if by pop3_ahead(); where UIDL is
  * not offered, without. After -1 nothing is ahead.
+ * pop3_list_ahead - the second half of it: STAT, UIDL and LIST alone.
+ * pop3_password_told - the password was sent, and no answer to it has come: then
+ * it may be what ended the session, and whoever tells it again has told it twice.
  */
 int pop3_login_ahead(struct pop3 *p, const struct login *l,
     const char *password, bool sizes, struct error *e);
+int pop3_list_ahead(struct pop3 *p, bool sizes, struct error *e);
+bool pop3_password_told(const struct pop3 *p);
 
 /*
  * pop3_ahead - send a command now whose answer is asked for later (RFC 2449,
@@ -153,6 +158,9 @@ int pop3_retr(struct pop3 *p, uint32_t number, struct error *e);
  * Returns 1 with content, 0 at the end of the message, -1.
  */
 int pop3_content(struct pop3 *p, struct slice *content, struct error *e);
+
+/* pop3_octets - so many octets of content have come since RETR or TOP. */
+uint64_t pop3_octets(const struct pop3 *p);
 
 /*
  * pop3_drain - read and drop the rest of the message, up to `max` octets; also

@@ -28,6 +28,7 @@ struct pop3 {
 	bool recalled; /* CAPA is not asked: capa is from another session */
 	/* While logging in: what goes with it. */
 	bool names_ahead, sizes_ahead;
+	bool told; /* see pop3_password_told() */
 	struct pop3_capa capa;
 	struct pop3_reply last;
 	/* The command whose answer is awaited, for messages. No secret. */

@@ -351,12 +351,13 @@ def test_a_server_that_breaks_under_it_is_spared_it_from_then_on(_, session):
     rider.fetch()
     equal((len(sink.accepted), box.connections - connections), (13, 1))
     # After a month it is given another chance.
+    box.messages = [Message(c) for c in some(5, 200)]
     connections = box.connections
     rider.fetch(shift=31 * DAY)
-    equal(box.connections - connections, 2)
-    box.messages = [Message(c) for c in some(5, 200)]
+    equal((len(sink.accepted), box.connections - connections), (18, 2))
+    connections = box.connections
     rider.fetch(shift=32 * DAY)
-    equal(len(sink.accepted), 18)
+    equal(box.connections - connections, 1)
 
 
 def test_a_server_that_refuses_messages_asked_for_ahead_is_spared_it():
@@ -412,7 +413,7 @@ def test_a_listing_that_is_refused(_, words, connections):
 def test_what_breaks_where_nothing_was_sent_ahead_is_no_reason_against_it():
     box, sink, rider = scene(some(2), capabilities=OFFERED[:-1])
     rider.fetch()
-    box.replies["AUTH"] = [DROP, None]
+    box.replies["STAT"] = [DROP, None]
     box.messages.append(Message(mail.simple(7)))
     rider.fetch()
     equal(len(sink.accepted), 3)
@@ -748,14 +749,37 @@ def test_what_a_server_can_do_is_asked_again_after_a_week():
     assert "CAPA" not in box.verbs()
 
 
-def test_what_a_server_can_do_is_asked_again_after_a_login_in_vain():
+@each(("-ERR [AUTH] no", AUTH), ("-ERR [IN-USE] wait", LATER),
+      ("-ERR [SYS/PERM] no", UNAVAILABLE), ("-ERR no", AUTH), (DROP, LATER))
+def test_what_a_server_can_do_is_not_forgotten_for_a_login_in_vain(words, status):
     box, sink, rider = scene([])
     rider.fetch()
-    box.replies["AUTH"], box.commands = ["-ERR [AUTH] no", None], []
-    rider.fetch(status=AUTH)
-    assert "CAPA" not in box.verbs()
+    box.replies["AUTH"] = [words, None]
+    rider.fetch(status=status)
+    box.commands = []
     rider.fetch()
-    assert "CAPA" in box.verbs()
+    assert "CAPA" not in box.verbs()
+
+
+def test_what_a_server_can_do_is_forgotten_when_its_mechanisms_have_changed():
+    box, sink, rider = scene([])
+    rider.fetch()
+    box.capabilities = ("SASL LOGIN", "UIDL", "TOP", "PIPELINING")
+    box.replies["AUTH"] = ["-ERR unknown", None]
+    box.users = {"ann": "another"}
+    rider.fetch(status=AUTH)
+    box.commands, box.users = [], {"ann": "secret"}
+    rider.fetch()
+    equal(box.verbs()[0], "CAPA")
+
+
+def test_a_mechanism_that_is_asked_for_may_be_offered_since_the_last_poll():
+    box, sink, rider = scene([])
+    rider.fetch()
+    box.capabilities = ("SASL LOGIN", "UIDL", "TOP")
+    rider.write([box.account("ann", recipient="ann@kit.test", auth="login")],
+                {"home": sink.destination()})
+    rider.fetch()
 
 
 def test_what_was_learnt_at_a_time_yet_to_come_is_asked_again():
@@ -793,6 +817,79 @@ def test_a_refused_password_is_told_once(words):
     box.replies["AUTH"], box.commands = [words], []
     tap.contains(rider.fetch(status=AUTH).err, "refused the login")
     equal(sum(c.startswith(b"AUTH") for c in box.commands), 1)
+
+
+def times_told(box):
+    """The password."""
+    return sum(c.startswith((b"AUTH PLAIN ", b"PASS ")) for c in box.commands)
+
+
+@each(*((f"{how} {when}, {which}", answer, polls, capabilities)
+        for how, answer in (("hangs up", DROP), ("falls silent", SILENCE))
+        for when, polls in (("at once", 0), ("in a later poll", 1))
+        for which, capabilities in (
+            ("ahead", OFFERED), ("one by one", OFFERED[:-1]),
+            ("without SASL", ("USER", "UIDL", "TOP", "PIPELINING")))))
+def test_a_server_that_lets_nobody_in_is_told_a_password_once_when_it(
+        _, answer, polls, capabilities):
+    """… instead of refusing it: it may count."""
+    box, sink, rider = scene(some(2), capabilities=capabilities, timeout="1s")
+    for _ in range(polls):
+        rider.fetch()
+    box.replies["AUTH"] = box.replies["PASS"] = [answer]
+    for _ in range(3):
+        box.commands = []
+        run = rider.fetch(status=LATER)
+        tap.contains(run.err, "not told again by this poll")
+        equal(times_told(box), 1)
+    box.replies = {}
+    rider.fetch()
+    equal(len(sink.accepted), 2)
+    box.commands = []
+    rider.fetch()
+    assert "CAPA" not in box.verbs()
+
+
+@each(("takes another mechanism only", ("SASL LOGIN", "UIDL", "TOP")),
+      ("does not offer to take what is sent ahead", OFFERED[:-1]))
+def test_a_server_that_hangs_up_at_a_login_and_by_now(_, capabilities):
+    """… costs one repeat, and no poll."""
+    class Changed(peers.Pop3Session):
+        def do_auth(self, argument):
+            if argument.startswith(b"PLAIN") and more_has_come(self, 0.2):
+                raise peers.Closed
+            return super().do_auth(argument)
+    box, sink, rider = scene(some(2))
+    rider.fetch()
+    box.messages.append(Message(mail.simple(7)))
+    box.capabilities, box.session = capabilities, Changed
+    rider.fetch()
+    equal((len(sink.accepted), box.connections), (3, 3))
+
+
+def test_a_server_that_hangs_up_at_what_goes_with_a_login_costs_one_poll():
+    class Touchy(peers.Pop3Session):
+        def do_auth(self, argument):
+            if more_has_come(self, 0.1):
+                raise peers.Closed
+            return super().do_auth(argument)
+    box, sink, rider = scene(some(2), Touchy)
+    rider.fetch()
+    rider.fetch(status=LATER)
+    for n in range(3):
+        box.messages.append(Message(mail.simple(10 + n)))
+        rider.fetch()
+    equal(len(sink.accepted), 5)
+
+
+def test_a_server_that_has_taken_it_for_a_week_is_not_suspected_for_a_password():
+    box, sink, rider = scene(some(2))
+    rider.fetch()
+    rider.fetch()
+    rider.fetch(shift=8 * DAY)
+    box.replies["AUTH"] = [DROP, None]
+    rider.fetch(shift=9 * DAY, status=LATER)
+    equal(rider.query("SELECT pipelining FROM server"), [("proven",)])
 
 
 def test_pipelining_that_is_not_offered_any_more_costs_no_poll():

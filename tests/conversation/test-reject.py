@@ -530,5 +530,111 @@ def test_who_no_longer_asks_for_reports_decides_himself():
     equal((sink.accepted, rider.counts()), ([], {"held": 1}))
 
 
+# --- which message was refused -------------------------------------------------------
+
+
+NOBODY = "550 5.1.1 nobody of that name"
+
+
+def long_letter(number, octets):
+    return letter(number) + b"line of content\r\n" * (octets // 17)
+
+
+class Renumbered(peers.Pop3Session):
+    """Once, when the first message is asked for, it is the last one, and what was
+    behind the second has moved up."""
+
+    def do_retr(self, argument):
+        if not self.server.renumbered:
+            self.server.renumbered = True
+            self.maildrop = self.maildrop[-1:] + self.maildrop[2:-1]
+        elif self.server.slow:
+            time.sleep(0.05)
+        return super().do_retr(argument)
+
+
+def refuses_early(session, _):
+    """Only the second letter: when a part of it has come."""
+    session.reply("354 go on")
+    if session.sender == "bob@far.test":
+        time.sleep(0.3)
+        session.reply(NO)
+        raise peers.Closed
+    data = session.content()
+    session.verdict(None, data)
+    session.sender = None
+    return True
+
+
+def refuses_sender(session, _):
+    return NOBODY if session.sender == "bob@far.test" else None
+
+
+@each(("when most of it has come", {"RCPT": refuses_sender}, 700_000, 0),
+      ("when little of it has come", {"RCPT": refuses_sender}, 3_000_000, 0),
+      ("before it is known which it is", {"DATA": refuses_early}, 420_000, 20),
+      ("with others behind it", {"RCPT": refuses_sender}, 700_000, 20))
+def test_another_message_is_not_dropped_for_one_that_is_refused(
+        _, replies, octets, others):
+    """Those behind it, if any, are asked for at the same time, and each comes for
+    the one before it, whose size is the same."""
+    good = long_letter(1, 100_000 if others else 360_000)
+    bad = letter(2, "bob@far.test") + b"line of content\r\n" * (octets // 17)
+    behind = [letter(n) for n in range(10, 10 + others)]
+    size = len(behind[0]) if others else None
+    box, sink, rider = scene(
+        [good, *behind, peers.Message(bad, octets=size)],
+        {"END": None, **replies}, on_reject="drop", after_delivery="delete")
+    box.session, box.renumbered, box.slow = Renumbered, False, bool(others)
+    box.capabilities += ("PIPELINING",)
+    for _ in range(4):
+        rider.run("fetch")
+    equal(sink.digests(), sorted(map(mail.digest, [good, *behind])))
+    equal(box.messages, [])
+
+
+@each(("hold", {"held": 1}, 69), ("drop", {}, 0))
+def test_what_is_refused_before_it_has_come_is_tried_again_to_be_sure(
+        how, counts, status):
+    box, sink, rider = scene([long_letter(1, 3_000_000)], {"RCPT": NOBODY},
+                             on_reject=how, after_delivery="delete")
+    run = rider.fetch(status=LATER)
+    equal((rider.counts(), len(box.messages)), ({"deferred": 1}, 1))
+    tap.contains(run.err, "tried again to be sure: " + NOBODY)
+    rider.fetch(status=status)
+    rider.run("fetch")
+    equal((rider.counts(), len(box.messages)),
+          (counts or {"gone": 1}, len(counts)))
+
+
+@each(("is as listed", 0, {"held": 1}), ("is not as listed", 9, {"deferred": 1}))
+def test_what_is_refused_when_most_of_it_has_come_is_known_if_its_size(
+        _, more, counts):
+    content = long_letter(1, 700_000)
+    box, sink, rider = scene([peers.Message(content, octets=len(content) + more)],
+                             {"RCPT": NOBODY})
+    rider.run("fetch")
+    equal(rider.counts(), counts)
+    rider.run("fetch")
+    equal(rider.counts(), {"held": 1})
+
+
+@each(("by its header", 1), ("by RETR alone", 2))
+def test_without_uidl_a_large_message_that_is_refused_is_known(_, polls):
+    content = long_letter(1, 3_000_000)
+    rewritten = content.replace(b"Subject: ", b"Subject: [seen] ")
+
+    def retr(session, _):
+        session.send_content(content if polls == 1 else rewritten)
+        return True
+    box, sink, rider = scene([content], {"RCPT": NOBODY})
+    box.replies = {"UIDL": ["-ERR no"], "RETR": [retr]}
+    box.capabilities = ("TOP", "USER")
+    for poll in range(polls):
+        rider.run("fetch")
+        equal(rider.counts(),
+              {"held": 1} if poll + 1 == polls else {"deferred": 1})
+
+
 if __name__ == "__main__":
     tap.main()

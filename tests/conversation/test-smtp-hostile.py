@@ -417,6 +417,8 @@ def test_a_server_that_refuses_content_and_stops_reading_is_understood():
         return SILENCE
     box, sink, rider = scene({"DATA": refuse}, destination=HASTY)
     box.messages = [peers.Message(LARGE)]
+    # It has not come to its end: it is tried again, to be sure which it was.
+    rider.fetch(status=LATER)
     rider.fetch(status=UNAVAILABLE)
     equal(rider.query("SELECT state, reply FROM message"),
           [("held", f"too large for home: {reply}")])

@@ -470,6 +470,8 @@ def test_a_source_that_breaks_off_never_ends_the_data():
 
 def test_a_refusal_in_the_middle_of_content_is_the_verdict():
     def early(session, _):
+        if not session.sender.startswith("sender1@"):
+            return None
         session.reply("354 go on")
         session.file.read(300000)
         session.reply("552 5.3.4 too much for me")
@@ -479,9 +481,12 @@ def test_a_refusal_in_the_middle_of_content_is_the_verdict():
 
     large = mail.simple(1, b"x" * 70 + b"\r\n" + (b"y" * 70 + b"\r\n") * 40000)
     box = peers.Pop3Server([large, mail.simple(2)])
-    sink = peers.SmtpSink(replies={"DATA": [early, None]})
+    sink = peers.SmtpSink(replies={"DATA": early})
     rider = postrider.between(box, sink)
-    rider.fetch(status=postrider.UNAVAILABLE)
+    # If much of it has not come, it is tried again, to be sure which it was.
+    if rider.run("fetch").status != postrider.UNAVAILABLE:
+        equal(rider.counts(), {"deferred": 1, "delivered": 1})
+        rider.fetch(status=postrider.UNAVAILABLE)
     equal(sink.digests(), [mail.digest(mail.simple(2))])
     equal(rider.counts(), {"held": 1, "delivered": 1})
     tap.contains(rider.run("held").out, "too much for me")
