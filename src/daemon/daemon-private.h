@@ -7,10 +7,16 @@
 
 #include "base/queue.h"
 #include "base/stop.h"
+#include "daemon/commands.h"
+#include "daemon/confine.h"
 #include "daemon/control.h"
 #include "daemon/daemon.h"
 #include "daemon/due.h"
+#include "daemon/hook.h"
+#include "daemon/http.h"
 #include "daemon/mailbox.h"
+#include "daemon/metrics.h"
+#include "daemon/notify.h"
 #include "daemon/outlet.h"
 #include "delivery/transit.h"
 #include "ledger/ledger.h"
@@ -33,6 +39,11 @@ struct daemon {
 	struct queue *stoppers; /* those that are answered at the end */
 	struct control *control;
 	struct notify *notify;
+	struct commands *commands; /* the helper may run */
+	struct confine *confine; /* NULL: it is not confined */
+	struct metrics *metrics;
+	struct http *http; /* NULL: nobody is told */
+	struct hooks *hooks;
 	int64_t started; /* wall clock */
 	int signal_fd, timer_fd;
 	sigset_t signals, signals_before;
@@ -52,9 +63,10 @@ struct daemon {
 	size_t unkept_count;
 	bool keeping; /* one is on its way */
 	int64_t keep_at; /* clock_boot_ms: not before */
-	bool stopping;
+	_Atomic bool stopping;
+	_Atomic int64_t awake; /* clock_monotonic_ms, when it last was */
 	int64_t stop_at; /* clock_boot_ms: then at once; INT64_MAX */
-	bool ledger_failed; /* nothing begins; it is opened anew */
+	_Atomic bool ledger_failed; /* nothing begins; it is opened anew */
 	int64_t ledger_pause; /* milliseconds */
 	int64_t ledger_at; /* at this time, clock_boot_ms, unless in use */
 };

@@ -6,10 +6,12 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/runner.h"
 #include "daemon/daemon-private.h"
-#include "daemon/notify.h"
+#include "daemon/socket.h"
 
 #include <errno.h>
+#include <libgen.h>
 #include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -21,6 +23,9 @@
 /* A ledger that could not be written is tried again, at first and at last. */
 #define LEDGER_PAUSE_MS 5000
 #define LEDGER_PAUSE_MAX_MS ((int64_t)5 * 60 * 1000)
+/* It looks up at least so often, so as to be seen alive; else it hangs. */
+#define AWAKE_MS 20000
+#define ASLEEP_MS 60000
 /* Who was let go and is still in use is looked after so often. */
 #define SWEEP_MS 1000
 
@@ -50,6 +55,82 @@ open_signals(struct daemon *d, struct error *e)
 	return d->signal_fd < 0 ? failed(e, "signals", errno) : 0;
 }
 
+/*
+ * What the settings need is all that it may do from now on. The helper, which
+ * runs commands, is started before; both before there are threads.
+ */
+static int
+confine(struct daemon *d, struct error *e)
+{
+	const struct settings *s = d->now->settings;
+	char *folder = socket_folder(), *log = NULL;
+	int rc;
+
+	d->commands = commands_new(s);
+	if (runner_start(commands_may, d->commands, e) < 0) {
+		free(folder);
+		return -1;
+	}
+	if (!s->confine) {
+		free(folder);
+		return 0;
+	}
+	d->confine = confine_new();
+	rc = confine_settings(d->confine, s, e);
+	if (folder != NULL)
+		confine_write(d->confine, folder);
+	if (s->log[0] == '/') {
+		log = xstrdup(s->log);
+		confine_write(d->confine, dirname(log));
+	}
+	if (rc == 0)
+		rc = confine_begin(d->confine, e);
+	free(folder);
+	free(log);
+	return rc;
+}
+
+/* What threads meet in, and the files and sockets to wait for. */
+static int
+open_meeting_places(struct daemon *d, struct error *e)
+{
+	if (stop_new(&d->stop, e) < 0 || queue_new(&d->polled, e) < 0 ||
+	    queue_new(&d->probed, e) < 0 || queue_new(&d->kept, e) < 0 ||
+	    queue_new(&d->requests, e) < 0 || queue_new(&d->stoppers, e) < 0)
+		return -1;
+	d->timer_fd =
+	    timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+	return d->timer_fd < 0 ? failed(e, "timer", errno) : 0;
+}
+
+/* Is all well, for those who ask by HTTP? */
+static bool
+is_healthy(void *daemon, struct buffer *why)
+{
+	struct daemon *d = daemon;
+
+	if (atomic_load(&d->stopping))
+		buffer_add_text(why, "it is stopping");
+	else if (atomic_load(&d->ledger_failed))
+		buffer_add_text(why, "the ledger cannot be written");
+	else if (clock_monotonic_ms() - atomic_load(&d->awake) > ASLEEP_MS)
+		buffer_add_text(why, "its main thread hangs");
+	else
+		return true;
+	return false;
+}
+
+static int
+begin_telling(struct daemon *d, struct error *e)
+{
+	const char *at = d->now->settings->metrics;
+
+	metrics_new(&d->metrics);
+	if (at == NULL)
+		return 0;
+	return http_open(&d->http, at, d->metrics, is_healthy, d, e);
+}
+
 static int
 begin(struct daemon *d, struct error *e)
 {
@@ -59,16 +140,12 @@ begin(struct daemon *d, struct error *e)
 	};
 
 	if (notify_open(&d->notify, e) < 0 || open_signals(d, e) < 0 ||
-	    stop_new(&d->stop, e) < 0 || queue_new(&d->polled, e) < 0 ||
-	    queue_new(&d->probed, e) < 0 || queue_new(&d->kept, e) < 0 ||
-	    queue_new(&d->requests, e) < 0 || queue_new(&d->stoppers, e) < 0)
+	    begin_telling(d, e) < 0 || confine(d, e) < 0 ||
+	    open_meeting_places(d, e) < 0 ||
+	    ledger_open(&d->ledger, s->state, d->options->new_ledger, e) < 0)
 		return -1;
-	d->timer_fd =
-	    timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (d->timer_fd < 0)
-		return failed(e, "timer", errno);
-	if (ledger_open(&d->ledger, s->state, d->options->new_ledger, e) < 0 ||
-	    roster_open(d, e) < 0 ||
+	metrics_ledger(d->metrics, d->ledger);
+	if (roster_open(d, e) < 0 || hooks_new(&d->hooks, e) < 0 ||
 	    control_open(&d->control, s->state, d->ledger, d->requests, e) < 0)
 		return -1;
 	transit_pool_new(&d->pool, TRANSIT_POOL);
@@ -79,17 +156,26 @@ begin(struct daemon *d, struct error *e)
 	if (keep_restore(d, e) < 0)
 		return -1;
 	roster_admit(d);
+	if (d->http != NULL && http_serve(d->http, e) < 0)
+		return -1;
+	return 0;
+}
+
+static void
+say_ready(struct daemon *d)
+{
 	log_info("postrider " PACKAGE_VERSION ": %zu account%s, process %ld",
 	    d->mailbox_count, d->mailbox_count == 1 ? "" : "s", (long)getpid());
 	log_detach();
 	notify_ready(d->notify);
-	return 0;
 }
 
 static void
 end(struct daemon *d)
 {
 	crew_free(&d->crew);
+	hooks_free(&d->hooks);
+	http_close(&d->http);
 	if (d->control != NULL)
 		control_end(d->control);
 	if (d->ledger != NULL)
@@ -113,6 +199,10 @@ end(struct daemon *d)
 		close(d->signal_fd);
 		pthread_sigmask(SIG_SETMASK, &d->signals_before, NULL);
 	}
+	runner_end();
+	commands_free(&d->commands);
+	confine_free(&d->confine);
+	metrics_free(&d->metrics);
 	notify_free(&d->notify);
 	pthread_mutex_destroy(&d->lock);
 }
@@ -143,12 +233,14 @@ read_anew(struct daemon *d, struct settings **settings, struct buffer *problems,
 
 	if (settings_read(settings, o->config, o->state, problems, e) < 0)
 		return -1;
-	if (strcmp((*settings)->state, d->now->settings->state) == 0)
+	if (strcmp((*settings)->state, d->now->settings->state) != 0)
+		error_set(e, ERR_CONFIG,
+		    "the state directory is %s now: for that, stop postrider "
+		    "and start it again",
+		    (*settings)->state);
+	else if (d->confine == NULL ||
+	    confine_check(d->confine, *settings, e) == 0)
 		return 0;
-	error_set(e, ERR_CONFIG,
-	    "the state directory is %s now: for that, stop postrider and start "
-	    "it again",
-	    (*settings)->state);
 	settings_free(settings);
 	return -1;
 }
@@ -324,7 +416,7 @@ wait_for_something(struct daemon *d)
 	notify_watchdog(d->notify);
 	set_timer(d,
 	    sooner(
-		next_time(d, now), interval > 0 ? now + interval : INT64_MAX));
+		next_time(d, now), now + (interval > 0 ? interval : AWAKE_MS)));
 	(void)poll(fds, sizeof(fds) / sizeof(fds[0]), -1);
 }
 
@@ -342,16 +434,20 @@ daemon_run(const struct daemon_options *options, struct settings *settings,
 		.signal_fd = -1,
 		.timer_fd = -1,
 		.started = clock_wall(),
+		.awake = clock_monotonic_ms(),
 		.stop_at = INT64_MAX };
 	int rc;
 
 	pthread_mutex_init(&d.lock, NULL);
 	d.now = generation_new(settings);
 	rc = begin(&d, e);
+	if (rc == 0)
+		say_ready(&d);
 	while (rc == 0 && !has_ended(&d)) {
 		int64_t now;
 
 		wait_for_something(&d);
+		atomic_store(&d.awake, clock_monotonic_ms());
 		take_signals(&d);
 		take_news(&d);
 		now = clock_boot_ms();

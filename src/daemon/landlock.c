@@ -30,8 +30,8 @@ struct ruleset {
 #define WRITE                                                                 \
 	(READ | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG | \
 	    LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_SOCK |      \
-	    LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR |  \
-	    ACCESS_REFER | ACCESS_TRUNCATE)
+	    LANDLOCK_ACCESS_FS_MAKE_SYM | LANDLOCK_ACCESS_FS_REMOVE_FILE |    \
+	    LANDLOCK_ACCESS_FS_REMOVE_DIR | ACCESS_REFER | ACCESS_TRUNCATE)
 #define DEVICE                                     \
 	((uint64_t)(LANDLOCK_ACCESS_FS_READ_FILE | \
 	     LANDLOCK_ACCESS_FS_WRITE_FILE) |      \
@@ -39,7 +39,7 @@ struct ruleset {
 #define ALL                                                                \
 	(WRITE | DEVICE | LANDLOCK_ACCESS_FS_EXECUTE |                     \
 	    LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_BLOCK | \
-	    LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_SYM)
+	    LANDLOCK_ACCESS_FS_MAKE_FIFO)
 
 int
 landlock_version(void)

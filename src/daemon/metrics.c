@@ -44,11 +44,16 @@ struct metrics {
 };
 
 void
-metrics_new(struct metrics **out, const struct ledger *ledger)
+metrics_ledger(struct metrics *m, const struct ledger *ledger)
+{
+	m->ledger = ledger;
+}
+
+void
+metrics_new(struct metrics **out)
 {
 	struct metrics *m = xcalloc(1, sizeof(*m));
 
-	m->ledger = ledger;
 	pthread_mutex_init(&m->lock, NULL);
 	usage_open(&m->usage);
 	*out = m;

@@ -19,12 +19,14 @@
 struct metrics;
 
 /*
- * metrics_new - nothing has happened yet. ledger: whose commits are told;
- * borrowed; NULL: none are. What the system is asked of this process is opened
+ * metrics_new - nothing has happened yet. What the system is asked of this process is opened
  * now, so that it can be read by a process that may open nothing any more.
  */
-void metrics_new(struct metrics **m, const struct ledger *ledger);
+void metrics_new(struct metrics **m);
 void metrics_free(struct metrics **m);
+
+/* metrics_ledger - whose commits are told from now on; borrowed. */
+void metrics_ledger(struct metrics *m, const struct ledger *ledger);
 
 /*
  * metrics_account - there is such an account: it is told of from now on.

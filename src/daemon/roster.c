@@ -68,6 +68,7 @@ make_outlets(struct daemon *d, struct generation *g, struct outlet **made,
 		rc = outlet_new(&o, g, &s->destinations[i], d->ledger, d->stop,
 		    d->probed, e);
 		if (rc == 0) {
+			metrics_destination(d->metrics, o->to->name, true);
 			o->next = *made;
 			*made = o;
 		}
@@ -121,6 +122,8 @@ exchange_outlets(
 	while ((o = d->outlets) != NULL) {
 		d->outlets = o->next;
 		o->retired = true;
+		if (settings_destination(s, o->to->name) == NULL)
+			metrics_forget_destination(d->metrics, o->to->name);
 		o->next = d->retired;
 		d->retired = o;
 	}
@@ -219,6 +222,7 @@ roster_remove(struct daemon *d, struct mailbox *m)
 	pthread_mutex_unlock(&d->lock);
 	crew_remove(d->crew, m->turn);
 	keep_forget(d, m);
+	metrics_forget(d->metrics, m->name);
 	tdelete(m, &d->by_name, compare);
 	d->mailbox_count--;
 	free_mailbox(m);
@@ -341,6 +345,7 @@ roster_admit(struct daemon *d)
 	}
 	for (size_t i = 0; i < s->account_count; i++) {
 		m = roster_find(d, s->accounts[i].name);
+		metrics_account(d->metrics, m->name, m->last_success);
 		place += rounds_admit(d, m, place, overdue, now);
 	}
 }
@@ -375,6 +380,8 @@ roster_change(struct daemon *d, struct settings *settings, struct error *e)
 	for (size_t i = 0; i < count; i++) {
 		rounds_know(changed[i]);
 		schedule_wake(&changed[i]->schedule, clock_boot_ms());
+		metrics_account(
+		    d->metrics, changed[i]->name, changed[i]->last_success);
 		rounds_admit(d, changed[i], i, count, clock_boot_ms());
 	}
 	generation_leave(&before);

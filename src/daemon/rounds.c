@@ -286,6 +286,7 @@ note_outlet(struct daemon *d, const struct mailbox *m)
 	if (o == NULL || atomic_load(&o->down))
 		return;
 	outlet_failed(o, &p->error, clock_boot_ms());
+	metrics_destination(d->metrics, o->to->name, false);
 	log_error("%s; no mail is fetched for it until it takes mail again",
 	    p->error.text);
 }
@@ -300,6 +301,7 @@ rounds_probed(struct daemon *d, struct outlet *o)
 		    o->to->name, o->words.text);
 		return;
 	}
+	metrics_destination(d->metrics, o->to->name, true);
 	log_info("destination %s: takes mail again, after it did not since %s",
 	    o->to->name, clock_text(o->down_since, since));
 	roster_each(d, rounds_resume);
@@ -504,6 +506,8 @@ rounds_end(struct daemon *d, struct mailbox_poll *p)
 	d->called--;
 	if (!p->postponed) {
 		conclude(d, m);
+		metrics_poll(d->metrics, m->name, &p->report, &p->error);
+		hooks_poll_ended(d->hooks, m->account, &p->report, &p->error);
 		visits_tell(
 		    &m->visitors, m->account, &p->report, p->rc, &p->error);
 	}

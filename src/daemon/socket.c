@@ -100,16 +100,27 @@ is_ours(const char *dir)
 	    st.st_uid == geteuid() && (st.st_mode & (S_IWGRP | S_IWOTH)) == 0;
 }
 
+char *
+socket_folder(void)
+{
+	char *runtime = runtime_directory();
+
+	if (runtime != NULL && is_ours(runtime))
+		return runtime;
+	free(runtime);
+	return NULL;
+}
+
 static int
 place_find(const char *state, struct socket_place *place, struct error *e)
 {
 	char *here = xasprintf("%s/%s", state, NAME);
-	char *runtime = runtime_directory();
+	char *runtime = socket_folder();
 	struct stat st;
 	int rc = 0;
 
 	*place = (struct socket_place){ 0 };
-	if (runtime == NULL || !is_ours(runtime)) {
+	if (runtime == NULL) {
 		place->path = here;
 	} else if (stat(state, &st) < 0) {
 		rc = error_set(e, ERR_SYSTEM, "%s: %s", state, strerror(errno));

@@ -41,6 +41,12 @@ void socket_remove(struct socket_place *place);
  */
 int socket_connect(const char *state, struct deadline until, struct error *e);
 
+/*
+ * socket_folder - the runtime directory (made if it is missing), where a daemon's
+ * socket will be, owned by the caller. NULL: it will be in the state directory.
+ */
+char *socket_folder(void);
+
 /* socket_is_owner - is the peer of this socket root, or who we are? */
 bool socket_is_owner(int fd);
 

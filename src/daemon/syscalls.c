@@ -38,9 +38,9 @@ static const char *const allowed[] = {
 	"chmod", "mkdir", "mkdirat", "newfstatat", "open", "openat", "openat2",
 	"pipe", "pipe2", "pread64", "preadv", "pwrite64", "pwritev", "read",
 	"readlink", "readlinkat", "readv", "rename", "renameat", "renameat2",
-	"rmdir", "stat", "stat64", "statfs", "statfs64", "statx", "truncate",
-	"truncate64", "umask", "unlink", "unlinkat", "utimensat",
-	"utimensat_time64", "write", "writev",
+	"rmdir", "stat", "stat64", "statfs", "statfs64", "statx", "symlink",
+	"symlinkat", "truncate", "truncate64", "umask", "unlink", "unlinkat",
+	"utimensat", "utimensat_time64", "write", "writev",
 	/* sockets; socket(2) is below */
 	"accept", "accept4", "bind", "connect", "getpeername", "getsockname",
 	"getsockopt", "listen", "recv", "recvfrom", "recvmmsg",

@@ -179,7 +179,8 @@ begin(struct probe *p, const char *file, struct error *e)
 			e) < 0)
 			return -1;
 	transit_pool_new(&p->pool, TRANSIT_POOL);
-	metrics_new(&p->metrics, p->ledger);
+	metrics_new(&p->metrics);
+	metrics_ledger(p->metrics, p->ledger);
 	return 0;
 }
 

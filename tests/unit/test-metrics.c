@@ -150,7 +150,7 @@ begin(void **state)
 {
 	struct metrics *m;
 
-	metrics_new(&m, NULL);
+	metrics_new(&m);
 	*state = m;
 	return 0;
 }
