@@ -400,8 +400,10 @@ run_sessions(struct session *s, struct error *e)
 	}
 	if (rc >= 0 && s->trouble.kind != ERR_NONE) {
 		*e = s->trouble;
-		s->report->reports_down = s->trouble_with_reports;
-		s->report->destination_down = !s->trouble_with_reports;
+		if (e->kind != ERR_LEDGER) {
+			s->report->reports_down = s->trouble_with_reports;
+			s->report->destination_down = !s->trouble_with_reports;
+		}
 		return -1;
 	}
 	if (rc > 0)

@@ -309,7 +309,7 @@ def test_killed_and_started_again_nothing_comes_twice():
 def test_when_there_is_room_on_the_disk_again_it_goes_on():
     server, sink = house(3), peers.SmtpSink()
     rider = rider_for(accounts(server, 3), sink)
-    small_disk(rider.state, 4096)
+    small_disk(rider.state, 16384)
     daemon = rider.daemon()
     until_accepted(sink, 3)
     filler = os.path.join(rider.state, "filler")
