@@ -320,6 +320,18 @@ def test_settings_in_other_folders_are_read():
     equal(len(sink.accepted), 2)
 
 
+def test_a_password_can_be_asked_for_on_the_terminal():
+    box, sink, rider = scene()
+    account = {k: v for k, v in box.account().items() if k != "password"}
+    rider.write([account], {"home": sink.destination()})
+    running = rider.start("fetch", by=(CONFINED,), terminal=True)
+    postrider.wait_until(lambda: "(account ann): " in running.shown())
+    running.type("secret")
+    running.wait().expect(OK)
+    equal(len(sink.accepted), 2)
+    assert "secret" not in running.shown()
+
+
 def test_settings_that_are_a_link_are_read_again():
     box, sink, rider = scene()
     target = os.path.join(tap.folder(), "target.conf")
