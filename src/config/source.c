@@ -306,6 +306,22 @@ scan_text(struct scan *scan, const char *data, size_t len)
 	return -1;
 }
 
+/* That of the file that was read, too, where the path is a link to it. */
+static void
+note_folders(struct settings_memory *m, const char *path)
+{
+	struct stat st;
+	char *target;
+
+	memory_folder(m, path);
+	if (lstat(path, &st) < 0 || !S_ISLNK(st.st_mode))
+		return;
+	target = realpath(path, NULL);
+	if (target != NULL)
+		memory_folder(m, target);
+	free(target);
+}
+
 static int
 add_file(struct source *s, const char *path, struct place from,
     const struct scan *outer, struct settings_memory *m, struct problems *p)
@@ -332,7 +348,7 @@ add_file(struct source *s, const char *path, struct place from,
 	}
 	s->files = xrealloc(s->files, s->file_count + 1, sizeof *s->files);
 	s->files[s->file_count++] = file;
-	memory_folder(m, path);
+	note_folders(m, path);
 	text = buffer_slice(&content);
 	if (text.len > 0 && memchr(text.data, '\0', text.len) != NULL) {
 		problem_add(p, (struct place){ path, 0 },

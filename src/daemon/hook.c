@@ -307,11 +307,12 @@ hooks_free(struct hooks **hooks)
 	*hooks = NULL;
 	if (h == NULL)
 		return;
-	stop_request(h->stop, STOP_SOON);
+	/* First, so that none of those that end now is followed by another. */
 	pthread_mutex_lock(&h->lock);
 	h->ending = true;
 	pthread_cond_broadcast(&h->changed);
 	pthread_mutex_unlock(&h->lock);
+	stop_request(h->stop, STOP_SOON);
 	for (size_t i = 0; i < h->threads; i++)
 		pthread_join(h->workers[i].thread, NULL);
 	while ((hook = h->first) != NULL) {

@@ -104,9 +104,15 @@ static const char *const forbidden[] = { "acct", "add_key", "bpf", "chown",
 	NULL };
 
 /* What is asked of a terminal or a socket. */
-static const unsigned long requests[] = { FIOCLEX, FIONBIO, FIONREAD,
-	SIOCGIFINDEX, SIOCGIFNAME, TCGETS, TCSETS, TCSETSF, TCSETSW, TIOCGPGRP,
-	TIOCGWINSZ };
+static const unsigned long requests[] = {
+	FIOCLEX, FIONBIO, FIONREAD, SIOCGIFINDEX, SIOCGIFNAME, TCGETS, TCSETS,
+	TCSETSF, TCSETSW, TIOCGPGRP, TIOCGWINSZ,
+#ifdef TCGETS2
+	/* Their struct is in no header that could be included here. */
+	_IOR('T', 0x2a, char[44]), _IOW('T', 0x2b, char[44]),
+	_IOW('T', 0x2c, char[44]), _IOW('T', 0x2d, char[44])
+#endif
+};
 
 #ifndef SANITIZED
 static const int attributes[] = { PR_GET_DUMPABLE, PR_GET_NAME,
@@ -125,9 +131,37 @@ static const int types[] = { SOCK_DGRAM, SOCK_SEQPACKET, SOCK_STREAM };
 #define INT_MASK 0xffffffff
 
 #if defined(__s390__) || defined(__s390x__)
-#define CLONE_FLAGS SCMP_A1
+#define CLONE_FLAGS 1
 #else
-#define CLONE_FLAGS SCMP_A0
+#define CLONE_FLAGS 0
+#endif
+
+/* Of the argument number `at`. */
+static struct scmp_arg_cmp
+is(unsigned at, scmp_datum_t value)
+{
+	return (struct scmp_arg_cmp){
+		.arg = at, .op = SCMP_CMP_EQ, .datum_a = value
+	};
+}
+
+static struct scmp_arg_cmp
+is_masked(unsigned at, scmp_datum_t mask, scmp_datum_t value)
+{
+	return (struct scmp_arg_cmp){ .arg = at,
+		.op = SCMP_CMP_MASKED_EQ,
+		.datum_a = mask,
+		.datum_b = value };
+}
+
+#ifndef SANITIZED
+static struct scmp_arg_cmp
+is_not(unsigned at, scmp_datum_t value)
+{
+	return (struct scmp_arg_cmp){
+		.arg = at, .op = SCMP_CMP_NE, .datum_a = value
+	};
+}
 #endif
 
 /* Each returns 0, or the negative errno of libseccomp. */
@@ -154,14 +188,13 @@ add_sockets(scmp_filter_ctx filter)
 		for (size_t j = 0; rc == 0 && j < COUNT(types); j++)
 			rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW,
 			    SCMP_SYS(socket), 2,
-			    SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i]),
-			    SCMP_A1(SCMP_CMP_MASKED_EQ, SOCKET_TYPE_MASK,
-				(scmp_datum_t)types[j]));
+			    is(0, (scmp_datum_t)families[i]),
+			    is_masked(
+				1, SOCKET_TYPE_MASK, (scmp_datum_t)types[j]));
 	/* The addresses that this machine has. */
 	if (rc == 0)
 		rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket),
-		    2, SCMP_A0(SCMP_CMP_EQ, AF_NETLINK),
-		    SCMP_A2(SCMP_CMP_EQ, NETLINK_ROUTE));
+		    2, is(0, AF_NETLINK), is(2, NETLINK_ROUTE));
 	return rc;
 }
 
@@ -172,7 +205,7 @@ add_requests(scmp_filter_ctx filter)
 
 	for (size_t i = 0; rc == 0 && i < COUNT(requests); i++)
 		rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl),
-		    1, SCMP_A1(SCMP_CMP_MASKED_EQ, INT_MASK, requests[i]));
+		    1, is_masked(1, INT_MASK, requests[i]));
 	return rc;
 }
 
@@ -186,20 +219,20 @@ add_oneself(scmp_filter_ctx filter)
 	int rc;
 
 	rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
-	    CLONE_FLAGS(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
+	    is_masked(CLONE_FLAGS, CLONE_THREAD, CLONE_THREAD));
 	if (rc == 0)
 		rc = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM),
 		    SCMP_SYS(clone), 1,
-		    CLONE_FLAGS(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0));
+		    is_masked(CLONE_FLAGS, CLONE_THREAD, 0));
 	for (size_t i = 0; rc == 0 && i < COUNT(attributes); i++)
 		rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prctl),
-		    1, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)attributes[i]));
+		    1, is(0, (scmp_datum_t)attributes[i]));
 	for (size_t i = 0; rc == 0 && i < COUNT(senders); i++) {
-		rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, senders[i], 1,
-		    SCMP_A0(SCMP_CMP_EQ, self));
+		rc = seccomp_rule_add(
+		    filter, SCMP_ACT_ALLOW, senders[i], 1, is(0, self));
 		if (rc == 0)
 			rc = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM),
-			    senders[i], 1, SCMP_A0(SCMP_CMP_NE, self));
+			    senders[i], 1, is_not(0, self));
 	}
 	return rc;
 }
@@ -235,8 +268,8 @@ add_rules(scmp_filter_ctx filter)
 		rc = add_oneself(filter);
 	/* Limits of oneself. */
 	if (rc == 0)
-		rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW,
-		    SCMP_SYS(prlimit64), 1, SCMP_A0(SCMP_CMP_EQ, 0));
+		rc = seccomp_rule_add(
+		    filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1, is(0, 0));
 	return rc;
 }
 

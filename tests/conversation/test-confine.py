@@ -196,20 +196,23 @@ def test_what_moving_mail_takes_is_left():
     equal(tried(rider, *words), {word: "allowed" for word in words})
 
 
-def test_a_secret_that_was_replaced_can_be_read():
+@each("a file", "a link to one elsewhere")
+def test_a_secret_that_was_replaced_can_be_read(before):
     """By a new file of that name, as programs that write secrets do it."""
     _, _, rider = scene()
-    secrets = tap.folder()
-    path = os.path.join(secrets, "isp")
+    path = os.path.join(tap.folder(), "isp")
     replace = f"echo new >{path}.new; chmod 600 {path}.new; mv {path}.new {path}"
-    with open(path, "w") as file:
+    old = path if before == "a file" else os.path.join(tap.folder(), "old")
+    with open(old, "w") as file:
         file.write("old\n")
-    os.chmod(path, 0o600)
+    os.chmod(old, 0o600)
+    if old != path:
+        os.symlink(old, path)
     box = peers.Pop3Server([])
     rider.write([{k: v for k, v in {
         **box.account(), "on_mail": replace, "password_file": path}.items()
         if k != "password"}], {"home": peers.SmtpSink().destination()})
-    words = ["command:" + replace, "read:" + path]
+    words = ["read:" + old, "command:" + replace, "read:" + path]
     equal(tried(rider, *words), {word: "allowed" for word in words})
     with open(path) as file:
         equal(file.read(), "new\n")
@@ -313,6 +316,27 @@ def test_settings_in_other_folders_are_read():
         file.write("".join(f"{k} = {postrider.value(v)};\n"
                            for k, v in one.items()))
     os.chmod(os.path.join(more, "one.conf"), 0o600)
+    confined(rider, "fetch").expect(OK)
+    equal(len(sink.accepted), 2)
+
+
+def test_a_password_can_be_asked_for_on_the_terminal():
+    box, sink, rider = scene()
+    account = {k: v for k, v in box.account().items() if k != "password"}
+    rider.write([account], {"home": sink.destination()})
+    running = rider.start("fetch", by=(CONFINED,), terminal=True)
+    postrider.wait_until(lambda: "(account ann): " in running.shown())
+    running.type("secret")
+    running.wait().expect(OK)
+    equal(len(sink.accepted), 2)
+    assert "secret" not in running.shown()
+
+
+def test_settings_that_are_a_link_are_read_again():
+    box, sink, rider = scene()
+    target = os.path.join(tap.folder(), "target.conf")
+    os.rename(rider.config, target)
+    os.symlink(target, rider.config)
     confined(rider, "fetch").expect(OK)
     equal(len(sink.accepted), 2)
 
