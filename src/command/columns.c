@@ -117,8 +117,9 @@ line_cut(const struct columns *c, size_t from, struct buffer *out)
 	buffer_add_text(out, "\n");
 }
 
-void
-columns_write(struct columns *c, struct buffer *out)
+/* Line by line; with a file, nothing of them stays in `out`. */
+static void
+lines_write(struct columns *c, struct buffer *out, FILE *file)
 {
 	size_t columns = strlen(c->shape);
 	const char *cell = c->cells.data;
@@ -130,6 +131,10 @@ columns_write(struct columns *c, struct buffer *out)
 		if ((i + 1) % columns != 0)
 			continue;
 		line_cut(c, from, out);
+		if (file != NULL) {
+			fwrite(out->data, 1, out->len, file);
+			buffer_clear(out);
+		}
 		from = out->len;
 	}
 	buffer_free(&c->cells);
@@ -137,11 +142,16 @@ columns_write(struct columns *c, struct buffer *out)
 }
 
 void
+columns_write(struct columns *c, struct buffer *out)
+{
+	lines_write(c, out, NULL);
+}
+
+void
 columns_print(struct columns *c)
 {
-	struct buffer out = { 0 };
+	struct buffer line = { 0 };
 
-	columns_write(c, &out);
-	fwrite(out.data, 1, out.len, stdout);
-	buffer_free(&out);
+	lines_write(c, &line, stdout);
+	buffer_free(&line);
 }

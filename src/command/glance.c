@@ -11,6 +11,8 @@
 #include <string.h>
 #include <sysexits.h>
 
+#define NAMES_MOST 1000
+
 static const char *const moods[MOODS] = {
 	[MOOD_OK] = "ok",
 	[MOOD_NEW] = "new",
@@ -120,6 +122,8 @@ read_live(struct glances *g, const char *state, bool all)
 	for (size_t i = 0; i < g->count; i++)
 		g->by_name[i] = &g->list[i];
 	qsort(g->by_name, g->count, sizeof(*g->by_name), by_name);
+	/* Of so many it tells as fast of all. */
+	all = all || g->count > NAMES_MOST;
 	for (size_t i = 0; i < g->count && !all; i++)
 		request_add(&r, g->list[i].account->name);
 	if (client_ask(state, &r, hear, g, &status, &e) < 0 &&

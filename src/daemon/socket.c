@@ -264,7 +264,7 @@ static int
 nobody(const char *state, struct error *e)
 {
 	return error_set(e, ERR_CONNECT,
-	    "no postrider is running with the state directory %s; \"postrider "
+	    "no daemon is running with the state directory %s; \"postrider "
 	    "run\" starts one",
 	    state);
 }
@@ -276,9 +276,8 @@ refused(const char *state, struct error *e)
 		return nobody(state, e);
 	if (errno == EACCES || errno == EPERM)
 		return error_set(e, ERR_REFUSED,
-		    "the postrider that runs with the state directory %s is "
-		    "another user's: %s",
-		    state, strerror(errno));
+		    "the state directory %s is another user's: %s", state,
+		    strerror(errno));
 	return error_set(
 	    e, ERR_SYSTEM, "%s/%s: %s", state, NAME, strerror(errno));
 }
