@@ -213,6 +213,21 @@ flight_start_over(struct flight *f)
 }
 
 void
+flight_doubt(const struct wire *w, struct flight *f)
+{
+	struct transit *t = f->t;
+
+	error_set(&t->error, ERR_PROTOCOL,
+	    "destination %s answers out of step: perhaps this was accepted, "
+	    "and perhaps not",
+	    w->x->destination);
+	for (size_t i = 0; i < t->recipient_count; i++)
+		if (t->recipients[i].accepted)
+			verdict_set(
+			    &t->recipients[i], STATE_IN_DOUBT, t->error.text);
+}
+
+void
 flight_conclude(struct wire *w, struct flight *f)
 {
 	f->t->took_ms = clock_monotonic_ms() - f->began;
