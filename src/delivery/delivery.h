@@ -53,7 +53,7 @@ uint64_t delivery_size_limit(struct delivery *d);
 
 /*
  * delivery_end - have it QUIT, without waiting for that. Nothing may be under
- * way, and nothing may come.
+ * way, and nothing may come; what is being connected still is given up.
  * delivery_free - the same, and wait until connections and threads are gone.
  */
 void delivery_end(struct delivery *d);
