@@ -94,7 +94,9 @@ put_content(struct wire *w, struct flight *f)
 	return rc;
 }
 
-/* What has been cut off is listened to still, but nothing more is said there. */
+/*
+ * What has been cut off is listened to still, but nothing more is said there.
+ */
 static int
 check_usable(const struct wire *w, struct flight *f)
 {

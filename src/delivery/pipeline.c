@@ -1,4 +1,6 @@
-/* pipeline.c - the queue, and what becomes of it when the connection is lost. */
+/*
+ * pipeline.c - the queue, and what becomes of it when the connection is lost.
+ */
 #include "delivery/pipeline.h"
 
 #include "base/clock.h"

@@ -42,9 +42,9 @@ pipeline_await_intents(struct pipeline *p)
 /* --- the end of a flight --- */
 
 /*
- * Does RSET follow it, that was sent at the same time? A server that answers too
- * much makes the reply to a recipient that to the message, and the message's that
- * to RSET, which none refuses.
+ * Does RSET follow it, that was sent at the same time? A server that answers
+ * too much makes the reply to a recipient that to the message, and the
+ * message's that to RSET, which none refuses.
  */
 static bool
 can_be_confirmed(const struct pipeline *p, const struct flight *f)
@@ -251,7 +251,9 @@ read_replies(struct pipeline *p, struct error *e)
 		if (take_reply(p, &reply, e) < 0)
 			return -1;
 	}
-	/* Words before the content are about the content: they are heard there. */
+	/*
+	 * Words before the content are about the content: they are heard there.
+	 */
 	if (more && !(p->first != NULL && p->first->granted))
 		return too_many(p, e);
 	if (smtp_owed(p->wire.x->smtp) == 0 && p->wire.used)

@@ -30,9 +30,9 @@ void crew_new(struct crew **c, struct turns *turns,
     const struct crew_task *task, const struct stop *stop);
 
 /*
- * crew_poll - have a mailbox polled, when it is its turn. Any thread. Returns 0,
- * or -1 with ERR_SYSTEM: no thread can be had, and none is there already; the
- * mailbox waits, and another call may do better.
+ * crew_poll - have a mailbox polled, when it is its turn. Any thread. Returns
+ * 0, or -1 with ERR_SYSTEM: no thread can be had, and none is there already;
+ * the mailbox waits, and another call may do better.
  */
 int crew_poll(struct crew *c, size_t mailbox, struct error *e);
 

@@ -110,7 +110,9 @@ check_step(struct top *top, struct error *e)
 	return -1;
 }
 
-/* One was refused, and RETR is not to wait behind the others: they come again. */
+/*
+ * One was refused, and RETR is not to wait behind the others: they come again.
+ */
 static int
 call_back(struct top *top, struct error *e)
 {

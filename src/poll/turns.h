@@ -1,11 +1,11 @@
 /*
- * turns.h - whose turn it is: of the mailboxes that wait to be polled, which one
- * may be, when only so many polls go on at once, and so many of one server?
+ * turns.h - whose turn it is: of the mailboxes that wait to be polled, which
+ * one may be, when only so many polls go on at once, and so many of one server?
  *
  * Servers take turns, and the mailboxes of one go in the order in which they
  * came. So a server with many of them keeps the others waiting no longer than
- * one with few, and who waits for a server that is full is passed over. Here are
- * no threads, no locks and no clock: crew.h has them.
+ * one with few, and who waits for a server that is full is passed over. Here
+ * are no threads, no locks and no clock: crew.h has them.
  */
 #ifndef POLL_TURNS_H
 #define POLL_TURNS_H
@@ -18,10 +18,11 @@
 struct turns;
 
 /*
- * turns_new - at: the server of each mailbox, which is known from then on by its
- * place in that list; one server are those of the same host (in whatever case)
- * and port. polls, polls_per_server: how many at once, at least 1. Nobody waits
- * yet. The list is borrowed for the call, what it points to until turns_free().
+ * turns_new - at: the server of each mailbox, which is known from then on by
+ * its place in that list; one server are those of the same host (in whatever
+ * case) and port. polls, polls_per_server: how many at once, at least 1. Nobody
+ * waits yet. The list is borrowed for the call, what it points to until
+ * turns_free().
  */
 void turns_new(struct turns **t, const struct endpoint *const *at, size_t count,
     unsigned polls, unsigned polls_per_server);

@@ -275,7 +275,9 @@ take_list(void *arg, struct slice line, struct error *e)
 	return l->line(l->arg, number, octets, e);
 }
 
-/* One line that makes no sense is a slip; nothing but such lines is no answer. */
+/*
+ * One line that makes no sense is a slip; nothing but such lines is no answer.
+ */
 static int
 understood(bool good, const struct error *bad, struct error *e)
 {

@@ -52,8 +52,8 @@ struct pop3_capa {
 int pop3_reply_parse(struct slice line, struct pop3_reply *reply);
 
 /*
- * pop3_begins_with_status - do octets that should be something else begin with a
- * status line?
+ * pop3_begins_with_status - do octets that should be something else begin with
+ * a status line?
  */
 bool pop3_begins_with_status(struct slice text);
 

@@ -1,6 +1,6 @@
 /*
- * test-pop3-ahead.c - commands that are sent ahead of their answers, and sessions
- * that begin with what another one has learnt.
+ * test-pop3-ahead.c - commands that are sent ahead of their answers, and
+ * sessions that begin with what another one has learnt.
  */
 #include "../kit/peer.h"
 
