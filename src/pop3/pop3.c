@@ -175,12 +175,6 @@ pop3_is_ahead(const struct pop3 *p)
 	return p->ahead_count;
 }
 
-enum pop3_verb
-pop3_next_ahead(const struct pop3 *p)
-{
-	return p->ahead[p->ahead_first].verb;
-}
-
 int
 pop3_flush(struct pop3 *p, struct error *e)
 {

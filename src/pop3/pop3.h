@@ -94,7 +94,6 @@ bool pop3_password_told(const struct pop3 *p);
  * sent, and with no other command between. Between two messages only.
  * pop3_is_ahead - how many answers are outstanding; at most POP3_AHEAD_MAX, so
  *	that neither side's buffers fill up with commands (2 KiB).
- * pop3_next_ahead - of these the first. Not without one.
  * pop3_flush - send what is queued. (Whoever reads an answer need not.)
  * pop3_proven - a RETR that was sent while another answer was outstanding has
  *	been answered with +OK.
@@ -103,7 +102,6 @@ bool pop3_password_told(const struct pop3 *p);
 int pop3_ahead(
     struct pop3 *p, enum pop3_verb verb, uint32_t number, struct error *e);
 size_t pop3_is_ahead(const struct pop3 *p);
-enum pop3_verb pop3_next_ahead(const struct pop3 *p);
 int pop3_flush(struct pop3 *p, struct error *e);
 bool pop3_proven(const struct pop3 *p);
 
