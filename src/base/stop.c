@@ -1,4 +1,4 @@
-/* stop.c - two descriptors that become readable for good, one a step. */
+/* stop.c - descriptors that become readable for good, one a step. */
 #include "base/stop.h"
 
 #include "base/alloc.h"
@@ -7,24 +7,57 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-struct stop {
-	_Atomic enum stop_level level;
-	int soon;
-	int now;
+/* One step. */
+struct step {
+	int own; /* readable once this stop was asked for it, */
+	int any; /* or the other one: -1 where there is none */
 };
 
+struct stop {
+	_Atomic enum stop_level level;
+	const struct stop *other; /* borrowed, or NULL */
+	struct step soon, now;
+};
+
+static int
+step_make(struct step *step, int others)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+
+	step->own = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (step->own < 0 || others < 0)
+		return step->own < 0 ? -1 : 0;
+	step->any = epoll_create1(EPOLL_CLOEXEC);
+	if (step->any < 0 ||
+	    epoll_ctl(step->any, EPOLL_CTL_ADD, step->own, &event) < 0 ||
+	    epoll_ctl(step->any, EPOLL_CTL_ADD, others, &event) < 0)
+		return -1;
+	return 0;
+}
+
+static void
+step_close(const struct step *step)
+{
+	if (step->own >= 0)
+		close(step->own);
+	if (step->any >= 0)
+		close(step->any);
+}
+
 int
-stop_new(struct stop **stop, struct error *e)
+stop_new_within(struct stop **stop, const struct stop *other, struct error *e)
 {
 	struct stop *made = xcalloc(1, sizeof *made);
 
 	*stop = NULL;
-	made->soon = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	made->now = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (made->soon < 0 || made->now < 0) {
+	made->other = other;
+	made->soon = made->now = (struct step){ -1, -1 };
+	if (step_make(&made->soon, stop_fd(other, STOP_SOON)) < 0 ||
+	    step_make(&made->now, stop_fd(other, STOP_NOW)) < 0) {
 		error_set(e, ERR_SYSTEM, "cannot prepare to be stopped: %s",
 		    strerror(errno));
 		stop_free(&made);
@@ -34,15 +67,19 @@ stop_new(struct stop **stop, struct error *e)
 	return 0;
 }
 
+int
+stop_new(struct stop **stop, struct error *e)
+{
+	return stop_new_within(stop, NULL, e);
+}
+
 void
 stop_free(struct stop **stop)
 {
 	if (*stop == NULL)
 		return;
-	if ((*stop)->soon >= 0)
-		close((*stop)->soon);
-	if ((*stop)->now >= 0)
-		close((*stop)->now);
+	step_close(&(*stop)->soon);
+	step_close(&(*stop)->now);
 	free(*stop);
 	*stop = NULL;
 }
@@ -64,21 +101,30 @@ stop_request(struct stop *stop, enum stop_level level)
 	    !atomic_compare_exchange_weak(&stop->level, &before, level))
 		continue;
 	if (level >= STOP_SOON)
-		raise_fd(stop->soon);
+		raise_fd(stop->soon.own);
 	if (level >= STOP_NOW)
-		raise_fd(stop->now);
+		raise_fd(stop->now.own);
 }
 
 enum stop_level
 stop_level(const struct stop *stop)
 {
-	return stop != NULL ? atomic_load(&stop->level) : STOP_NO;
+	enum stop_level own, others;
+
+	if (stop == NULL)
+		return STOP_NO;
+	own = atomic_load(&stop->level);
+	others = stop_level(stop->other);
+	return own > others ? own : others;
 }
 
 int
 stop_fd(const struct stop *stop, enum stop_level level)
 {
+	const struct step *step;
+
 	if (stop == NULL)
 		return -1;
-	return level == STOP_NOW ? stop->now : stop->soon;
+	step = level == STOP_NOW ? &stop->now : &stop->soon;
+	return step->any >= 0 ? step->any : step->own;
 }

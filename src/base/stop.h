@@ -22,6 +22,13 @@ enum stop_level {
 struct stop;
 
 int stop_new(struct stop **stop, struct error *e);
+
+/*
+ * stop_new_within - one that is requested with another as well, which is
+ * borrowed for its life, and may be NULL.
+ */
+int
+stop_new_within(struct stop **stop, const struct stop *other, struct error *e);
 void stop_free(struct stop **stop); /* after the last thread has ended */
 
 /* stop_request - raise the level; a lower one than before changes nothing. */

@@ -19,10 +19,14 @@
 #define STATE_BIT(state) (1u << (state))
 #define STATE_ANY (STATE_BIT(STATES) - 1)
 
-/* held_number - a message's number. Returns EX_OK, or EX_USAGE after telling. */
+/*
+ * held_number - a message's number. Returns EX_OK, or EX_USAGE after telling.
+ */
 int held_number(const char *word, int64_t *message);
 
-/* held_uid - a message's unique id, and which one it is of those that share it. */
+/*
+ * held_uid - a message's unique id, and which one it is of those that share it.
+ */
 void held_uid(const struct waiting *w, char *out, size_t room);
 
 /* held_json - members with what the ledger knows of a message. */

@@ -40,8 +40,8 @@ void progress_clear(void);
 
 /*
  * progress_describe - what progress_show() draws: at most so many columns, and
- * `room` with the '\0'. now: clock_monotonic_ms(); since: when the first octet was
- * read, or a moment before.
+ * `room` with the '\0'. now: clock_monotonic_ms(); since: when the first octet
+ * was read, or a moment before.
  */
 void progress_describe(char *out, size_t room, size_t columns,
     struct progress *list, size_t count, int64_t now, int64_t since);

@@ -52,7 +52,9 @@ char *settings_default_file(void);
 
 const struct account *
 settings_account(const struct settings *s, const char *name);
-/* settings_names - of all accounts, NULL at the end; the list is the caller's. */
+/*
+ * settings_names - of all accounts, NULL at the end; the list is the caller's.
+ */
 const char **settings_names(const struct settings *s);
 const struct destination *
 settings_destination(const struct settings *s, const char *name);

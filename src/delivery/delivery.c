@@ -22,12 +22,12 @@ delivery_new(struct delivery **out, const struct destination *to,
 	*out = NULL;
 	d->to = to;
 	d->ledger = ledger;
-	d->stop = stop;
 	d->idle_ms = IDLE_MS;
 	pthread_mutex_init(&d->lock, NULL);
 	pthread_mutex_init(&d->asking, NULL);
 	d->carriers = xcalloc(to->connections, sizeof(struct carrier *));
-	if (queue_new(&d->whole, e) == 0 && queue_new(&d->streams, e) == 0) {
+	if (stop_new_within(&d->stop, stop, e) == 0 &&
+	    queue_new(&d->whole, e) == 0 && queue_new(&d->streams, e) == 0) {
 		*out = d;
 		return 0;
 	}
@@ -232,8 +232,10 @@ delivery_size_limit(struct delivery *d)
 void
 delivery_end(struct delivery *d)
 {
-	if (!d->ending && d->whole != NULL)
+	if (!d->ending && d->whole != NULL) {
 		queue_push(d->whole, &d->last.item);
+		stop_request(d->stop, STOP_SOON);
+	}
 	d->ending = true;
 }
 
@@ -250,6 +252,7 @@ delivery_free(struct delivery **out)
 			carrier_end(&d->carriers[i]);
 	queue_free(&d->whole);
 	queue_free(&d->streams);
+	stop_free(&d->stop);
 	password_free(&d->password);
 	pthread_mutex_destroy(&d->lock);
 	pthread_mutex_destroy(&d->asking);

@@ -22,8 +22,8 @@ int delivery_new(struct delivery **d, const struct destination *destination,
     struct ledger *ledger, const struct stop *stop, struct error *e);
 
 /*
- * delivery_expect - somebody is going to submit mail: a first connection need not
- * wait for it, and where many bring some, it will come all at once.
+ * delivery_expect - somebody is going to submit mail: a first connection need
+ * not wait for it, and where many bring some, it will come all at once.
  * delivery_expect_no_more - for each of these calls: all of it was submitted.
  */
 void delivery_expect(struct delivery *d);
@@ -63,7 +63,7 @@ struct delivery_load delivery_load(struct delivery *d);
 
 /*
  * delivery_end - have it QUIT, without waiting for that. Nothing may be under
- * way, and nothing may come.
+ * way, and nothing may come; what is being connected still is given up.
  * delivery_free - the same, and wait until connections and threads are gone.
  */
 void delivery_end(struct delivery *d);

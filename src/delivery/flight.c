@@ -94,7 +94,9 @@ put_content(struct wire *w, struct flight *f)
 	return rc;
 }
 
-/* What has been cut off is listened to still, but nothing more is said there. */
+/*
+ * What has been cut off is listened to still, but nothing more is said there.
+ */
 static int
 check_usable(const struct wire *w, struct flight *f)
 {
@@ -210,6 +212,21 @@ flight_start_over(struct flight *f)
 	f->suspicion = (struct smtp_reply){ 0 };
 	f->replies = f->dismissed = f->accepted = f->verdicts = 0;
 	error_clear(&f->t->error);
+}
+
+void
+flight_doubt(const struct wire *w, struct flight *f)
+{
+	struct transit *t = f->t;
+
+	error_set(&t->error, ERR_PROTOCOL,
+	    "destination %s answers out of step: perhaps this was accepted, "
+	    "and perhaps not",
+	    w->x->destination);
+	for (size_t i = 0; i < t->recipient_count; i++)
+		if (t->recipients[i].accepted)
+			verdict_set(
+			    &t->recipients[i], STATE_IN_DOUBT, t->error.text);
 }
 
 void

@@ -98,11 +98,13 @@ int flight_put_data(struct wire *w, struct flight *f);
 int flight_put_lone_dot(struct wire *w, struct flight *f);
 
 /*
- * flight_in_doubt - its end of data may have been read, and no verdict has come.
+ * flight_in_doubt - its end of data may have been read, without a verdict.
  * flight_start_over - as if nothing had been sent.
+ * flight_doubt - what was taken for its verdict may have been something else.
  */
 bool flight_in_doubt(const struct flight *f);
 void flight_start_over(struct flight *f);
+void flight_doubt(const struct wire *w, struct flight *f);
 
 /*
  * The end of it: each gives the transit back and frees the flight.

@@ -1,12 +1,16 @@
 /* growth.c - see growth.h. */
 #include "delivery/growth.h"
 
-/* How long to look before deciding, how much must have been done to be more than
- * chance, and what twice as many have to bring. */
+/*
+ * How long to look before deciding, how much must have been done to be more
+ * than chance, and what twice as many have to bring.
+ */
 #define LOOK_MS 25
 #define LOOK_MESSAGES 64
 #define WORTH_IT 1.15
-/* When they brought nothing, and when the server refused one: not for so long. */
+/*
+ * When they brought nothing, and when the server refused one: not for so long.
+ */
 #define CONTENT_MS ((int64_t)10 * 1000)
 #define ENOUGH_MS ((int64_t)60 * 1000)
 

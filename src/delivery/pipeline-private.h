@@ -20,6 +20,14 @@ struct flight *pipeline_unlink_first(struct pipeline *p);
 struct flight *pipeline_take_all(struct pipeline *p);
 struct flight *pipeline_next(struct flight **list);
 
+/*
+ * pipeline_confirm - a message was accepted, and the answer to what was sent
+ * behind it has come, or never will: conclude that one, if there is any. fits:
+ * the answer is what it has to be; otherwise the one before was not for that
+ * message, perhaps, and whether it was accepted is in doubt.
+ */
+void pipeline_confirm(struct pipeline *p, bool fits);
+
 /* pipeline_await_intents - until the ledger borrows none of the flights. */
 void pipeline_await_intents(struct pipeline *p);
 

@@ -1,4 +1,6 @@
-/* pipeline.c - the queue, and what becomes of it when the connection is lost. */
+/*
+ * pipeline.c - the queue, and what becomes of it when the connection is lost.
+ */
 #include "delivery/pipeline.h"
 
 #include "base/clock.h"
@@ -239,6 +241,19 @@ was_untouched(
 	    (why->kind == ERR_IO || why->kind == ERR_BUSY);
 }
 
+void
+pipeline_confirm(struct pipeline *p, bool fits)
+{
+	struct flight *f = p->unconfirmed;
+
+	if (f == NULL)
+		return;
+	p->unconfirmed = NULL;
+	if (!fits)
+		flight_doubt(&p->wire, f);
+	flight_conclude(&p->wire, f);
+}
+
 /* Whom their refusals concern cannot be asked any more: them. */
 static void
 settle_suspects(struct pipeline *p)
@@ -260,6 +275,7 @@ pipeline_lost(struct pipeline *p, const struct error *why)
 	struct flight *list, *f;
 
 	pipeline_await_intents(p);
+	pipeline_confirm(p, true);
 	list = pipeline_take_all(p);
 	while ((f = pipeline_next(&list)) != NULL) {
 		bool asked = f->stage != FLIGHT_WAITS;

@@ -27,6 +27,7 @@ struct pipeline {
 	struct flight *first, **last; /* in the order of the conversation */
 	size_t count;
 	struct flight *suspects; /* refused at MAIL: is it the messages? */
+	struct flight *unconfirmed; /* accepted, if what follows fits that */
 	size_t intents; /* that have not come back */
 	size_t replies; /* that all flights may have, at most */
 	int64_t since; /* when the reply that is awaited became due */

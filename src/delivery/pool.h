@@ -27,9 +27,10 @@ struct pool_numbers {
 };
 
 struct delivery {
-	const struct destination *to; /* borrowed, as are the next two */
+	const struct destination *to; /* borrowed, as is the next */
 	struct ledger *ledger;
-	const struct stop *stop;
+	struct stop *stop; /* owned: so that nobody waits for a connection
+			    * that nobody needs any more */
 	int64_t idle_ms; /* after so long a connection is given back */
 
 	/*

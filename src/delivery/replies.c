@@ -62,7 +62,9 @@ take_rset(struct wire *w, struct flight *f, const struct smtp_reply *reply,
 	return out_of_place(w, "RSET", reply, e);
 }
 
-/* After an acceptance that was not for it: replies and commands do not match. */
+/*
+ * After an acceptance that was not for it: replies and commands do not match.
+ */
 static bool
 is_bad_sequence(bool refused, const struct smtp_reply *reply)
 {

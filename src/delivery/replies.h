@@ -11,8 +11,8 @@
 
 /*
  * replies_take - the next one. Returns 1: it was the last; 0; or -1: the
- * connection is lost, since what the server says fits nothing (ERR_PROTOCOL), or
- * what follows could not be sent. After 421 (w->farewell) go on as long as
+ * connection is lost, since what the server says fits nothing (ERR_PROTOCOL),
+ * or what follows could not be sent. After 421 (w->farewell) go on as long as
  * replies come: RFC 5321 section 3.8 has the server close without any.
  */
 int replies_take(struct wire *w, struct flight *f,

@@ -41,6 +41,20 @@ pipeline_await_intents(struct pipeline *p)
 
 /* --- the end of a flight --- */
 
+/*
+ * Does RSET follow it, that was sent at the same time? A server that answers
+ * too much makes the reply to a recipient that to the message, and the
+ * message's that to RSET, which none refuses.
+ */
+static bool
+can_be_confirmed(const struct pipeline *p, const struct flight *f)
+{
+	const struct flight *next = p->first;
+
+	return f->verdicts > 0 && next != NULL && next->stage != FLIGHT_WAITS &&
+	    next->reset && next->replies == 0;
+}
+
 /* All its replies have been read. */
 static void
 flight_done(struct pipeline *p)
@@ -69,7 +83,10 @@ flight_done(struct pipeline *p)
 			verdict_set_rest(
 			    f->t, STATE_DEFERRED, p->wire.farewell.text);
 		}
-		flight_conclude(&p->wire, f);
+		if (can_be_confirmed(p, f))
+			p->unconfirmed = f;
+		else
+			flight_conclude(&p->wire, f);
 	}
 }
 
@@ -207,26 +224,36 @@ too_many(const struct pipeline *p, struct error *e)
 	    p->wire.x->destination);
 }
 
+/* The next reply has been read: what does it mean? As replies_take(). */
+static int
+take_reply(struct pipeline *p, const struct smtp_reply *reply, struct error *e)
+{
+	int rc = replies_take(&p->wire, p->first, reply, e);
+
+	pipeline_confirm(p, reply->code == 250);
+	if (rc > 0)
+		flight_done(p);
+	return rc;
+}
+
 /* All that have come, one after the other. */
 static int
 read_replies(struct pipeline *p, struct error *e)
 {
 	struct smtp_reply reply;
 	bool more = true;
-	int rc;
 
 	while (more && smtp_owed(p->wire.x->smtp) > 0) {
 		if (smtp_get(p->wire.x->smtp, &reply, reply_deadline(p), &more,
 			e) < 0)
 			return -1;
 		p->since = clock_monotonic_ms();
-		rc = replies_take(&p->wire, p->first, &reply, e);
-		if (rc < 0)
+		if (take_reply(p, &reply, e) < 0)
 			return -1;
-		if (rc > 0)
-			flight_done(p);
 	}
-	/* Words before the content are about the content: they are heard there. */
+	/*
+	 * Words before the content are about the content: they are heard there.
+	 */
 	if (more && !(p->first != NULL && p->first->granted))
 		return too_many(p, e);
 	if (smtp_owed(p->wire.x->smtp) == 0 && p->wire.used)
@@ -247,9 +274,7 @@ hear_out(struct pipeline *p)
 		if (smtp_get(p->wire.x->smtp, &reply, deadline_in(0), &more,
 			&ignored) < 0)
 			return;
-		rc = replies_take(&p->wire, p->first, &reply, &ignored);
-		if (rc > 0)
-			flight_done(p);
+		rc = take_reply(p, &reply, &ignored);
 	}
 }
 

@@ -30,8 +30,9 @@ struct transaction {
 };
 
 /*
- * A message that still comes has to keep up TRANSACTION_RATE octets a second, in
- * each quarter of `timeout`, or give way to others that wait: it is deferred.
+ * A message that still comes has to keep up TRANSACTION_RATE octets a second,
+ * in each quarter of `timeout`, or give way to others that wait: it is
+ * deferred.
  */
 #define TRANSACTION_RATE 1024
 

@@ -72,8 +72,8 @@ transit_pool_free(struct transit_pool **pool)
 }
 
 /*
- * A chunk, or NULL when the limit is reached: nobody ever waits for one. Whoever
- * has none yet gets one all the same.
+ * A chunk, or NULL when the limit is reached: nobody ever waits for one.
+ * Whoever has none yet gets one all the same.
  */
 static struct chunk *
 pool_take(struct transit_pool *pool, bool first)

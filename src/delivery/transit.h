@@ -30,8 +30,8 @@
 struct transit_pool;
 
 /*
- * transit_pool_is_low - so much is in transits that who can wait should; it asks
- * for more mail when some has gone.
+ * transit_pool_is_low - so much is in transits that who can wait should; it
+ * asks for more mail when some has gone.
  */
 bool transit_pool_is_low(struct transit_pool *pool);
 
@@ -127,8 +127,8 @@ void transit_free(struct transit **t);
  * transit_open_end - before a transit is submitted that is not complete: the
  *	two sides may have to wait for each other from now on. ERR_SYSTEM.
  * transit_write - after transit_open_end(): take all of it, waiting for room
- *	up to `until`. ERR_TIMEOUT, ERR_STOPPED; ERR_REFUSED: the reader gave up, nothing
- *	more is wanted.
+ *	up to `until`. ERR_TIMEOUT, ERR_STOPPED; ERR_REFUSED: the reader gave
+ *	up, nothing more is wanted.
  * transit_complete - the message is complete.
  * transit_break - the rest will never come; the message must not be accepted.
  */
@@ -149,8 +149,8 @@ struct ledger_change transit_change(
 /*
  * The delivery's side.
  * transit_peek - TRANSIT_PART: *part is content, borrowed until transit_skip()
- *	drops it; TRANSIT_WAIT: nothing yet, wait for transit_fd() to be readable;
- *	TRANSIT_COMPLETE: that was all; TRANSIT_BROKEN: as above.
+ *	drops it; TRANSIT_WAIT: nothing yet, wait for transit_fd() to be
+ *	readable; TRANSIT_COMPLETE: that was all; TRANSIT_BROKEN: as above.
  * transit_rewind - read it from its beginning again. False: that cannot be
  *	done, since it was not complete when reading began.
  * transit_abandon - nothing more is wanted.

@@ -23,8 +23,9 @@ verdict_set_rest(struct transit *t, enum state state, const char *words)
 }
 
 /*
- * The state of a message from the outcomes of its recipients: the worst of them.
- * A report that one of several owners has is not sent again for the others.
+ * The state of a message from the outcomes of its recipients: the worst of
+ * them. A report that one of several owners has is not sent again for the
+ * others.
  */
 static enum state
 worst_outcome(const struct transit *t, const char **words)
@@ -44,8 +45,8 @@ worst_outcome(const struct transit *t, const char **words)
 }
 
 /*
- * Deferred for the last time? Then its owner has to decide, or somebody is told;
- * but what nobody refused for good is not dropped.
+ * Deferred for the last time? Then its owner has to decide, or somebody is
+ * told; but what nobody refused for good is not dropped.
  */
 static void
 give_up_deferred(struct transit *t)

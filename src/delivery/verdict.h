@@ -22,8 +22,8 @@ void verdict_conclude(struct transit *t, const char *destination);
 
 /*
  * verdict_doubt - the same for one that was refused for good, and may have been
- * another message than the one that it was taken for: that is to be tried again,
- * however long it has been refused.
+ * another message than the one that it was taken for: that is to be tried
+ * again, however long it has been refused.
  */
 void verdict_doubt(struct transit *t, const char *destination);
 

@@ -51,8 +51,9 @@ is_among(const char *name, const char *const *names)
 }
 
 /*
- * Does the ledger have this maildrop under a name that is no longer in use? Then
- * the account was renamed; as a new one it would fetch all of its mail again.
+ * Does the ledger have this maildrop under a name that is no longer in use?
+ * Then the account was renamed; as a new one it would fetch all of its mail
+ * again.
  */
 static int
 find_by_maildrop(sqlite3 *db, const char *path, const struct account_key *key,

@@ -57,7 +57,9 @@ enum change_kind {
 	 * notes `octets` as the size of what is sent.
 	 */
 	CHANGE_INTENT,
-	/* No end of data went out after all: the row is as before the intent. */
+	/*
+	 * No end of data went out after all: the row is as before the intent.
+	 */
 	CHANGE_WITHDRAW,
 	/*
 	 * The verdict: `state`, `reply`, `next_try`, and the outcomes, kept
@@ -74,9 +76,9 @@ enum change_kind {
 	CHANGE_DROP, /* held: given up by its owner */
 	/*
 	 * Messages that are listed under new UIDs: first all of them let go of
-	 * their keys, then each takes the `uid`, `copy` and `octets` it has now.
-	 * A row that has that key still is one of a message that is not there
-	 * any more, and is forgotten.
+	 * their keys, then each takes the `uid`, `copy` and `octets` it has
+	 * now. A row that has that key still is one of a message that is not
+	 * there any more, and is forgotten.
 	 */
 	CHANGE_UNKEY,
 	CHANGE_REKEY,
@@ -129,11 +131,11 @@ int ledger_change(struct ledger *l, int64_t account,
 /*
  * ledger_account - *account is the row for the account of that name, made if
  * missing, for a first poll that begins now.
- * names: of all accounts in the settings, NULL at the end, to recognise one that
- * was renamed; NULL: do not.
- * moved: take a new server or user, or a new name for the same ones, as the same
- * maildrop; without it a difference is ERR_QUESTION, with a text that says how
- * to answer.
+ * names: of all accounts in the settings, NULL at the end, to recognise one
+ * that was renamed; NULL: do not.
+ * moved: take a new server or user, or a new name for the same ones, as the
+ * same maildrop; without it a difference is ERR_QUESTION, with a text that says
+ * how to answer.
  */
 int ledger_account(struct ledger *l, const char *name, const char *server,
     const char *user, const char *const *names, bool moved, int64_t *account,

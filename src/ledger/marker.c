@@ -60,7 +60,9 @@ marker_open(const char *dir, int flags)
 	return fd;
 }
 
-/* On disk at once, and that once: here a lost marker would be a lost question. */
+/*
+ * On disk at once, and that once: here a lost marker would be a lost question.
+ */
 int
 marker_set(const char *dir, struct error *e)
 {

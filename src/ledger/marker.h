@@ -1,6 +1,7 @@
 /*
  * marker.h - ledger.marker remembers that a ledger was there, so that its loss
- * is noticed; and as what it was left, so that it need not be checked each time.
+ * is noticed; and as what it was left, so that it need not be checked each
+ * time.
  */
 #ifndef LEDGER_MARKER_H
 #define LEDGER_MARKER_H

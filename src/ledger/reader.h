@@ -18,8 +18,8 @@ struct reader;
 /*
  * reader_open - *r is NULL and 0 is returned when there is no ledger yet in
  * `dir`; all functions below take that NULL as an empty ledger.
- * ERR_LEDGER: unreadable, damaged, from a newer version. ERR_QUESTION: there was
- * one, and it has gone.
+ * ERR_LEDGER: unreadable, damaged, from a newer version. ERR_QUESTION: there
+ * was one, and it has gone.
  */
 int reader_open(struct reader **r, const char *dir, struct error *e);
 void reader_free(struct reader **r);

@@ -25,11 +25,12 @@
  *                                transaction nobody knows the end of
  *             rejected           1: refused for good; what is sent from now
  *                                on, and may be in doubt, is the report of it
- *             header             SHA-256 of its header, as header_digest() makes
- *                                it, by which it is known again should the
- *                                server change its UID; NULL: its header was
- *                                never read (or it has none); empty: its owner
- *                                has said that what is listed now is other mail
+ *             header             SHA-256 of its header, as header_digest()
+ *                                makes it, by which it is known again should
+ *                                the server change its UID; NULL: its header
+ *                                was never read (or it has none); empty: its
+ *                                owner has said that what is listed now is
+ *                                other mail
  * outcome   what became of a message for each recipient, while these differ,
  *           and while a report of it is owed.
  *
@@ -37,9 +38,9 @@
  *           the digest of a listing, and of the settings it was planned with,
  *           that left nothing to do until then; how many listed messages wait
  *           for their owner. NULL as soon as anything may be different.
- * server    what is remembered of a POP3 server, "host:port tls": the lines of its
- *           CAPA after login, and when they were learned; how commands that were
- *           sent ahead fared ('': never tried), and since when.
+ * server    what is remembered of a POP3 server, "host:port tls": the lines of
+ *           its CAPA after login, and when they were learned; how commands that
+ *           were sent ahead fared ('': never tried), and since when.
  *
  * failing_since (of an account)
  *           when the first of its polls ended that have failed since the last
@@ -65,9 +66,9 @@
 #include <stdint.h>
 
 /*
- * schema_open_writer - open ledger.db in `dir`, check all of it, make or migrate
- * it (WAL, synchronous=FULL). A file that is not ours, or newer than we are, is
- * left as it is.
+ * schema_open_writer - open ledger.db in `dir`, check all of it, make or
+ * migrate it (WAL, synchronous=FULL). A file that is not ours, or newer than we
+ * are, is left as it is.
  * checked: what marker_checked() said, and when it was checked afterwards.
  * may_be_new: that a ledger was here, and the file holds none, is no question.
  * Returns 0, or -1 with ERR_LEDGER, or ERR_QUESTION.

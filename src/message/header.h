@@ -35,7 +35,9 @@ size_t header_length(struct slice content, bool *complete);
  */
 bool header_next(struct slice *rest, struct header_field *field);
 
-/* header_find - the first field of that name. Absent: false, *field is { 0 }. */
+/*
+ * header_find - the first field of that name. Absent: false, *field is { 0 }.
+ */
 bool
 header_find(struct slice header, const char *name, struct header_field *field);
 

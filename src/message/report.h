@@ -1,8 +1,8 @@
 /*
  * report.h - telling somebody of a message that was refused for good: a
- * delivery status notification for its sender (RFC 3464, in the multipart/report
- * of RFC 6522), or a letter to the owner with the message inside. Pure
- * functions but for a random boundary.
+ * delivery status notification for its sender (RFC 3464, in the
+ * multipart/report of RFC 6522), or a letter to the owner with the message
+ * inside. Pure functions but for a random boundary.
  *
  * A report is: report_begin(); then the refused message's header, or all of the
  * message, canonical; then report_end().

@@ -26,8 +26,8 @@ void trace_id(const char *server, const char *user, struct slice uid,
 
 /*
  * trace_loops - has a message with this header gone round? It has more than
- * TRACE_HOPS_MAX Received fields (RFC 5321 section 6.3), or one that we wrote for
- * the same maildrop. id: what trace_id() gives for it.
+ * TRACE_HOPS_MAX Received fields (RFC 5321 section 6.3), or one that we wrote
+ * for the same maildrop. id: what trace_id() gives for it.
  */
 #define TRACE_HOPS_MAX 100
 bool trace_loops(struct slice header, const char *id);

@@ -42,7 +42,9 @@ refused(const struct call *c, int errnum, struct error *e)
 	    strerror(errnum));
 }
 
-/* 0 when the deadline has passed. fd: to be connected, or -1: time is to pass. */
+/*
+ * 0 when the deadline has passed. fd: to be connected, or -1: time is to pass.
+ */
 static int
 await(const struct call *c, int fd, struct deadline until, struct error *e)
 {

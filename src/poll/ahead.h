@@ -16,8 +16,8 @@ struct asked {
 };
 
 /*
- * ahead_ask - ask. Returns 0, or -1 with an error of the session; a.intake is the
- * caller's still then.
+ * ahead_ask - ask. Returns 0, or -1 with an error of the session; a.intake is
+ * the caller's still then.
  * ahead_room - how many more may be asked now: without pipelining none as long
  *	as something is.
  * ahead_first - what is answered next, NULL: nothing. It stays, for

@@ -20,7 +20,8 @@
 
 /*
  * A status line where the message should begin: the server has said something
- * that nobody asked for, and all that was sent ahead is taken for something else.
+ * that nobody asked for, and all that was sent ahead is taken for something
+ * else.
  */
 static bool
 out_of_step(const struct intake *m, struct slice head, struct error *e)

@@ -26,8 +26,8 @@ struct intake {
 
 /*
  * intake_new - for a message that is to be taken; out is the caller's to begin.
- * intake_receive - RETR, and its content into the transit. Returns 0, or -1: with
- *	ERR_REFUSED the session goes on, in the middle of the message if
+ * intake_receive - RETR, and its content into the transit. Returns 0, or -1:
+ *	with ERR_REFUSED the session goes on, in the middle of the message if
  *	`out.unwanted` or `hold` is set; else with an error of the session,
  *	which is nobody's fault if `out.untimely` is set.
  * intake_end - it is whole, and the one that was asked for: hand it over.

@@ -409,7 +409,9 @@ complete(
 	listing_finish(l);
 	if (unknown > l->left_out)
 		l->left_out = unknown;
-	/* What STAT counts must be there, or what is missing only seems gone. */
+	/*
+	 * What STAT counts must be there, or what is missing only seems gone.
+	 */
 	if (l->stat > l->count + l->left_out)
 		l->left_out = l->stat - l->count;
 	return 0;

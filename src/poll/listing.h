@@ -58,10 +58,10 @@ struct listing {
 int listing_read(struct listing *l, struct pop3 *pop3, struct error *e);
 
 /*
- * listing_names, listing_sizes - the same in two steps: STAT and UIDL; LIST, and
- * what has to be done without UIDL.
- * listing_digest - after the first, add what it told to a digest. False: it told
- *	no UIDs.
+ * listing_names, listing_sizes - the same in two steps: STAT and UIDL; LIST,
+ * and what has to be done without UIDL.
+ * listing_digest - after the first, add what it told to a digest. False: it
+ *	told no UIDs.
  */
 int listing_names(struct listing *l, struct pop3 *pop3, struct error *e);
 int listing_sizes(struct listing *l, struct pop3 *pop3, struct error *e);

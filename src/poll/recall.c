@@ -152,8 +152,8 @@ note_unheard(struct session *s, struct error *e)
 
 /*
  * Is what was remembered of the server still so? Then that was not the reason;
- * but that the listing was asked for with the login may have been it, where that
- * has not worked for long.
+ * but that the listing was asked for with the login may have been it, where
+ * that has not worked for long.
  */
 static bool
 was_right(struct recall *r, const struct pop3_capa *now)

@@ -20,14 +20,14 @@ int recall_begin(struct session *s, struct error *e);
 int recall_open(struct session *s, struct error *e);
 
 /*
- * recall_retreat - the session broke, by e: may it be because commands were sent
- * ahead, or a memory was wrong? Then the poll goes on with another session, more
- * carefully, and no message is to blame.
+ * recall_retreat - the session broke, by e: may it be because commands were
+ * sent ahead, or a memory was wrong? Then the poll goes on with another
+ * session, more carefully, and no message is to blame.
  * recall_refused - a part of the listing was refused: before recall_retreat().
  * recall_note - remember how it went so far: before s->pop3 is freed.
  * recall_not_suspect - what broke the session before breaks this one, too.
- * recall_one_came - a message has come; until then, after a retreat, none is asked
- *	for behind it (s->recall.stepping).
+ * recall_one_came - a message has come; until then, after a retreat, none is
+ *	asked for behind it (s->recall.stepping).
  * recall_went_well - the session came to its end.
  */
 bool recall_retreat(struct session *s, const struct error *e);
@@ -37,7 +37,9 @@ void recall_not_suspect(struct session *s);
 void recall_one_came(struct session *s);
 void recall_went_well(struct session *s);
 
-/* recall_server - what is to be recorded of the server, or NULL: nothing new. */
+/*
+ * recall_server - what is to be recorded of the server, or NULL: nothing new.
+ */
 const struct ledger_server *recall_server(const struct session *s);
 
 /*

@@ -128,8 +128,8 @@ int settle_arrivals(struct session *s, struct error *e);
 int settle_wait(struct session *s, struct error *e);
 
 /*
- * settle_all - wait for all, whatever happens to the POP3 session. Returns 0, or
- * -1 with the first error, unless e holds one already.
+ * settle_all - wait for all, whatever happens to the POP3 session. Returns 0,
+ * or -1 with the first error, unless e holds one already.
  */
 int settle_all(struct session *s, struct error *e);
 

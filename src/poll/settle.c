@@ -75,7 +75,9 @@ add_due(struct session *s, uint32_t number, int64_t message)
 	s->due[s->due_count++] = (struct due){ number, message };
 }
 
-/* QUIT was answered +OK: the deletions of this session have been carried out. */
+/*
+ * QUIT was answered +OK: the deletions of this session have been carried out.
+ */
 static int
 record_deletions(struct session *s, struct error *e)
 {

@@ -92,7 +92,27 @@ ask_ahead(struct top *top, struct error *e)
 	return 0;
 }
 
-/* One was refused, and RETR is not to wait behind the others: they come again. */
+/*
+ * A refusal too many would make each header another's. No header is answered as
+ * STAT is.
+ */
+static int
+check_step(struct top *top, struct error *e)
+{
+	uint32_t count;
+	uint64_t octets;
+
+	if (!pop3_pipelines(top->pop3) ||
+	    pop3_stat(top->pop3, &count, &octets, e) == 0)
+		return 0;
+	if (e->kind == ERR_REFUSED)
+		e->kind = ERR_PROTOCOL;
+	return -1;
+}
+
+/*
+ * One was refused, and RETR is not to wait behind the others: they come again.
+ */
 static int
 call_back(struct top *top, struct error *e)
 {
@@ -108,7 +128,7 @@ call_back(struct top *top, struct error *e)
 	}
 	top->sent = top->at;
 	buffer_free(&dropped);
-	return rc;
+	return rc == 0 ? check_step(top, e) : -1;
 }
 
 /* This one is asked for now, ahead or not. */

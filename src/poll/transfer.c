@@ -189,7 +189,9 @@ pass_over(struct intake *m, struct error *e)
 	return rc;
 }
 
-/* What a failure means for the message and the session; returns as receive(). */
+/*
+ * What a failure means for the message and the session; returns as receive().
+ */
 static int
 give_up_message(struct intake *m, struct error *e)
 {
@@ -458,8 +460,8 @@ is_small(const struct plan_entry *entry)
 }
 
 /*
- * Once it is full, a quarter has to be through: what is asked for together comes
- * together, and is sent and recorded together.
+ * Once it is full, a quarter has to be through: what is asked for together
+ * comes together, and is sent and recorded together.
  */
 static bool
 window_is_full(struct session *s, const struct plan_entry *next)

@@ -1,11 +1,11 @@
 /*
- * turns.h - whose turn it is: of the mailboxes that wait to be polled, which one
- * may be, when only so many polls go on at once, and so many of one server?
+ * turns.h - whose turn it is: of the mailboxes that wait to be polled, which
+ * one may be, when only so many polls go on at once, and so many of one server?
  *
  * Servers take turns, and the mailboxes of one go in the order in which they
  * came. So a server with many of them keeps the others waiting no longer than
- * one with few, and who waits for a server that is full is passed over. Here are
- * no threads, no locks and no clock: crew.h has them.
+ * one with few, and who waits for a server that is full is passed over. Here
+ * are no threads, no locks and no clock: crew.h has them.
  */
 #ifndef POLL_TURNS_H
 #define POLL_TURNS_H

@@ -173,12 +173,6 @@ pop3_is_ahead(const struct pop3 *p)
 	return p->ahead_count;
 }
 
-enum pop3_verb
-pop3_next_ahead(const struct pop3 *p)
-{
-	return p->ahead[p->ahead_first].verb;
-}
-
 int
 pop3_flush(struct pop3 *p, struct error *e)
 {
@@ -273,7 +267,9 @@ take_list(void *arg, struct slice line, struct error *e)
 	return l->line(l->arg, number, octets, e);
 }
 
-/* One line that makes no sense is a slip; nothing but such lines is no answer. */
+/*
+ * One line that makes no sense is a slip; nothing but such lines is no answer.
+ */
 static int
 understood(bool good, const struct error *bad, struct error *e)
 {

@@ -54,9 +54,10 @@ int pop3_open(struct pop3 **p, const struct endpoint *at,
     const struct stop *stop, struct error *e);
 
 /*
- * pop3_open_known - the same, without CAPA: capa is what the server told another
- * time, after login. Should it be wrong by now, a login may fail in strange ways
- * (but no password goes where it would not have gone), and so may what follows.
+ * pop3_open_known - the same, without CAPA: capa is what the server told
+ * another time, after login. Should it be wrong by now, a login may fail in
+ * strange ways (but no password goes where it would not have gone), and so may
+ * what follows.
  */
 int pop3_open_known(struct pop3 **p, const struct endpoint *at,
     const struct pop3_capa *capa, const struct stop *stop, struct error *e);
@@ -75,12 +76,13 @@ int pop3_login(struct pop3 *p, const struct login *l, const char *password,
     struct error *e);
 
 /*
- * pop3_login_ahead - the same, with STAT, UIDL and (sizes) LIST, and CAPA if it is
- * due, in one flight with the last step of it, as if by pop3_ahead(); where UIDL is
- * not offered, without. After -1 nothing is ahead.
+ * pop3_login_ahead - the same, with STAT, UIDL and (sizes) LIST, and CAPA if it
+ * is due, in one flight with the last step of it, as if by pop3_ahead(); where
+ * UIDL is not offered, without. After -1 nothing is ahead.
  * pop3_list_ahead - the second half of it: STAT, UIDL and LIST alone.
- * pop3_password_told - the password was sent, and no answer to it has come: then
- * it may be what ended the session, and whoever tells it again has told it twice.
+ * pop3_password_told - the password was sent, and no answer to it has come:
+ * then it may be what ended the session, and whoever tells it again has told it
+ * twice.
  */
 int pop3_login_ahead(struct pop3 *p, const struct login *l,
     const char *password, bool sizes, struct error *e);
@@ -93,7 +95,6 @@ bool pop3_password_told(const struct pop3 *p);
  * sent, and with no other command between. Between two messages only.
  * pop3_is_ahead - how many answers are outstanding; at most POP3_AHEAD_MAX, so
  *	that neither side's buffers fill up with commands (2 KiB).
- * pop3_next_ahead - of these the first. Not without one.
  * pop3_flush - send what is queued. (Whoever reads an answer need not.)
  * pop3_proven - a RETR that was sent while another answer was outstanding has
  *	been answered with +OK.
@@ -102,7 +103,6 @@ bool pop3_password_told(const struct pop3 *p);
 int pop3_ahead(
     struct pop3 *p, enum pop3_verb verb, uint32_t number, struct error *e);
 size_t pop3_is_ahead(const struct pop3 *p);
-enum pop3_verb pop3_next_ahead(const struct pop3 *p);
 int pop3_flush(struct pop3 *p, struct error *e);
 bool pop3_proven(const struct pop3 *p);
 
@@ -180,8 +180,8 @@ int pop3_noop(struct pop3 *p, struct error *e);
 int pop3_quit(struct pop3 *p, struct error *e);
 
 /*
- * pop3_leave - the same for who does not mind what is answered: it is not waited
- * for. Not after DELE.
+ * pop3_leave - the same for who does not mind what is answered: it is not
+ * waited for. Not after DELE.
  */
 void pop3_leave(struct pop3 *p);
 

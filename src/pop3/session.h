@@ -92,8 +92,8 @@ int pop3_receive_ok(struct pop3 *p, struct error *e);
 /*
  * pop3_ask - send a command and read its reply: 0 for +OK, ERR_REFUSED for
  * -ERR.
- * pop3_send_secret - the first half of it for a verb with an argument that nobody
- * is to see; the caller clears p->secret when it has been answered.
+ * pop3_send_secret - the first half of it for a verb with an argument that
+ * nobody is to see; the caller clears p->secret when it has been answered.
  */
 int pop3_ask(struct pop3 *p, struct error *e, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

@@ -40,8 +40,8 @@ int smtp_broken(struct smtp *s);
  * smtp_put - queue a command, whose reply is then owed.
  * smtp_ask - send a command and read its reply. A refusal is a reply, too.
  * smtp_put_line, smtp_ask_line - the same for a line made by the caller, who
- * gets it back wiped. shown: for the trace, where the line has a secret; else NULL.
- * ERR_PROTOCOL when there is a line end in the command; ERR_IO, with the
+ * gets it back wiped. shown: for the trace, where the line has a secret; else
+ * NULL. ERR_PROTOCOL when there is a line end in the command; ERR_IO, with the
  * server's words, when it has said something unasked.
  */
 int smtp_ask(struct smtp *s, struct smtp_reply *reply, struct error *e,

@@ -136,8 +136,8 @@ int smtp_rset(struct smtp *s, struct smtp_reply *reply, struct error *e);
 int smtp_quit(struct smtp *s, struct error *e); /* politeness; frees nothing */
 
 /*
- * smtp_leave - QUIT, where it can still be said, without waiting for the answer:
- * it would decide nothing. To be freed next.
+ * smtp_leave - QUIT, where it can still be said, without waiting for the
+ * answer: it would decide nothing. To be freed next.
  */
 void smtp_leave(struct smtp *s);
 

@@ -1,6 +1,6 @@
 /*
- * micro-content.c - what is done to every octet of a message: dots taken off and
- * put on, line ends mended, the header read.
+ * micro-content.c - what is done to every octet of a message: dots taken off
+ * and put on, line ends mended, the header read.
  */
 #include "micro.h"
 

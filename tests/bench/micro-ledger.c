@@ -1,8 +1,8 @@
 /*
- * micro-ledger.c - what it costs to record a message: the intent and the verdict,
- * each waited for until it is on disk, from one thread and from several; how
- * many fsyncs that takes; and, as a yardstick, SQLite with a row for each
- * commit. In $TMPDIR or /tmp: what a disk does there is most of it.
+ * micro-ledger.c - what it costs to record a message: the intent and the
+ * verdict, each waited for until it is on disk, from one thread and from
+ * several; how many fsyncs that takes; and, as a yardstick, SQLite with a row
+ * for each commit. In $TMPDIR or /tmp: what a disk does there is most of it.
  */
 #include "micro.h"
 

@@ -34,8 +34,8 @@ struct micro_time micro_measure(
     const struct micro *m, size_t units, void (*work)(void *arg), void *arg);
 
 /*
- * micro_print - a line. yardstick: nanoseconds per unit of what `what` names, or
- * 0: there is none.
+ * micro_print - a line. yardstick: nanoseconds per unit of what `what` names,
+ * or 0: there is none.
  */
 void micro_print(const char *name, struct micro_time t, const char *unit,
     double yardstick, const char *what);
@@ -47,8 +47,8 @@ double micro_seconds(void);
 void micro_keep(size_t result);
 
 /*
- * micro_memchr, micro_memcpy - yardsticks for work on octets: finding every line
- * end, and copying. Nanoseconds per octet.
+ * micro_memchr, micro_memcpy - yardsticks for work on octets: finding every
+ * line end, and copying. Nanoseconds per octet.
  */
 double micro_memchr(const struct micro *m, struct slice octets);
 double micro_memcpy(const struct micro *m, struct slice octets);

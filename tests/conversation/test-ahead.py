@@ -521,6 +521,35 @@ def test_an_answer_too_many_does_not_get_into_a_header():
     all_once(sink, contents)
 
 
+@each(("when others are asked for", 12), ("when it is the last one", 5))
+def test_a_refusal_too_many_makes_no_header_another(_, count):
+    contents = some(count)
+
+    class Stutterer(peers.Pop3Session):
+        def do_top(self, argument):
+            if argument == b"5 0":
+                self.reply("-ERR no")
+                time.sleep(0.2)
+                if not self.server.stuttered:
+                    self.server.stuttered = True
+                    self.reply("-ERR I said no")
+                return True
+            if argument == b"12 0":
+                time.sleep(0.2)
+            return super().do_top(argument)
+
+        def do_retr(self, argument):
+            time.sleep(0.1)
+            return super().do_retr(argument)
+    box, sink, rider = scene(contents, Stutterer, ("TOP", "PIPELINING", "USER"),
+                             replies={"UIDL": "-ERR no"}, after_delivery="delete")
+    box.stuttered = False
+    for _ in range(2):
+        rider.run("fetch")
+    all_once(sink, contents)
+    equal(box.messages, [])
+
+
 @each(("ahead", "auto"), ("one by one", "no"))
 def test_a_message_may_begin_like_an_answer_when_asked_for(_, setting):
     contents = [b"+OK by the way\r\n" + c for c in some(4)]

@@ -181,6 +181,27 @@ def test_a_server_that_goes_on_after_421_may_have_read_what_it_does_not_answer()
     all_arrive(box, sink, rider, HELD - 5)
 
 
+@each(("this one", 2), ("a later one", 5), ("this one, for now", 2))
+def test_an_answer_too_many_does_not_make_a_refusal_an_acceptance_of(which, at):
+    """From the third message on all answers are taken for the ones before them."""
+    refusal = b"450 4.3.0 later" if "now" in which else b"550 5.7.1 no"
+
+    def stutter(session):
+        lines = session.answers[2].splitlines(True)
+        session.answers[2] = b"".join(
+            [*lines[:3], b"250 2.0.0 by the way\r\n", *lines[3:]])
+        lines = session.answers[at].splitlines(True)
+        session.answers[at] = b"".join([*lines[:-1], refusal + b"\r\n"])
+        del session.server.accepted[1 + at]
+        session.release()
+        session.file.waiting(LONG)
+        raise peers.Closed
+    box, sink, rider = scene(stutter)
+    rider.fetch(status=LATER)
+    assert 1 <= rider.counts()["in_doubt"] <= HELD - at, rider.counts()
+    all_arrive(box, sink, rider, HELD)
+
+
 @each(0, 3)
 def test_a_farewell_in_the_middle_of_lmtp_is_one_recipients_verdict(which):
     """The next recipient's verdict follows. Nothing more is sent there, whether

@@ -53,14 +53,16 @@ struct peer {
 int peers_begin(void **state);
 int peers_end(void **state);
 
-/* peer_start - it waits for a client. peer_finish - it has followed its script. */
+/*
+ * peer_start - it waits for a client. peer_finish - it has followed its script.
+ */
 void peer_start(struct peer *p, const char *const *steps, enum tls_mode tls);
 void peer_finish(struct peer *p);
 
 /*
  * The client. open_well and enter_maildrop fail the test where the session does
- * not open; the latter has logged in as "ann", whose password is "s3cret", as has
- * log_in.
+ * not open; the latter has logged in as "ann", whose password is "s3cret", as
+ * has log_in.
  */
 int open_at(struct peer *p, struct pop3 **pop3, struct error *e);
 void open_well(struct peer *p, struct pop3 **pop3);

@@ -49,9 +49,13 @@ void read_rows(const struct world *w, struct rows *rows);
 /* row_of - of a message, without its UID. message is 0: there is none. */
 struct row row_of(const struct world *w, int64_t message);
 enum state state_of(const struct world *w, int64_t message);
-/* ask - the answer to an SQL question as text, "NULL" for NULL; run only: "". */
+/*
+ * ask - the answer to an SQL question as text, "NULL" for NULL; run only: "".
+ */
 const char *ask(const struct world *w, const char *sql, char out[256]);
-/* expect_delivered - recipients: those who have it, each with a blank behind. */
+/*
+ * expect_delivered - recipients: those who have it, each with a blank behind.
+ */
 void expect_delivered(
     const struct world *w, int64_t message, const char *recipients);
 struct standing standing_of(const struct world *w);

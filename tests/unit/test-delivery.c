@@ -497,6 +497,69 @@ nobody_waits_for_the_answers_to_quit(void **state)
 	scene_end(&s);
 }
 
+/* A port where connections are not even refused, or are left without a word. */
+struct hole {
+	int listener;
+	int fillers[4];
+	uint16_t port;
+};
+
+static void
+hole_begin(struct hole *h, bool accepts)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(a);
+
+	h->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(
+	    bind(h->listener, (struct sockaddr *)&a, sizeof(a)), 0);
+	assert_int_equal(listen(h->listener, accepts ? 8 : 0), 0);
+	assert_int_equal(
+	    getsockname(h->listener, (struct sockaddr *)&a, &len), 0);
+	h->port = ntohs(a.sin_port);
+	for (size_t i = 0; i < 4; i++) {
+		h->fillers[i] = socket(
+		    AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+		assert_true(h->fillers[i] >= 0);
+		if (!accepts)
+			(void)connect(
+			    h->fillers[i], (struct sockaddr *)&a, sizeof(a));
+	}
+}
+
+static void
+hole_end(struct hole *h)
+{
+	for (size_t i = 0; i < 4; i++)
+		close(h->fillers[i]);
+	close(h->listener);
+}
+
+static void
+nobody_waits_for_a_connection_that_is_not_needed_any_more(void **state)
+{
+	static const bool accepts[] = { false, true };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct scene s = { 0 };
+		struct hole hole;
+		int64_t began;
+
+		hole_begin(&hole, accepts[i]);
+		scene_begin(&s, 2);
+		s.to.at.port = hole.port;
+		delivery_expect(s.d);
+		pause_ms(3 * SHORT_MS);
+		delivery_expect_no_more(s.d);
+		began = clock_monotonic_ms();
+		scene_end(&s);
+		assert_true(clock_monotonic_ms() - began < LONG_MS / 4);
+		hole_end(&hole);
+	}
+}
+
 /* --- what is on its way --- */
 
 static void
@@ -674,6 +737,8 @@ main(void)
 		cmocka_unit_test(
 		    a_server_that_wanted_no_mail_is_asked_again_after_a_while),
 		cmocka_unit_test(nobody_waits_for_the_answers_to_quit),
+		cmocka_unit_test(
+		    nobody_waits_for_a_connection_that_is_not_needed_any_more),
 		cmocka_unit_test(no_more_than_sixteen_are_unanswered),
 		cmocka_unit_test(without_chunking_few_are_begun),
 		cmocka_unit_test(small_messages_overtake_one_that_still_comes),

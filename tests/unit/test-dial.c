@@ -1,4 +1,6 @@
-/* test-dial.c - a host with several addresses, of which the first may refuse. */
+/*
+ * test-dial.c - a host with several addresses, of which the first may refuse.
+ */
 #include "net/dial.h"
 
 #include "net/resolver.h"

@@ -101,7 +101,9 @@ a_maildrop_under_a_new_name_is_a_question(void **state)
 			     both, false, &other, &e),
 	    0);
 	assert_int_not_equal(other, w.account);
-	/* "isp" is no longer in the settings, and "provider" is its maildrop. */
+	/*
+	 * "isp" is no longer in the settings, and "provider" is its maildrop.
+	 */
 	assert_int_equal(ledger_account(w.l, "provider", "POP.isp.example",
 			     "ann", new, false, &id, &e),
 	    -1);

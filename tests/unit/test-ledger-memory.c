@@ -1,6 +1,6 @@
 /*
- * test-ledger-memory.c - what a poll leaves for the next one: a listing that left
- * nothing to do, and what its server is like.
+ * test-ledger-memory.c - what a poll leaves for the next one: a listing that
+ * left nothing to do, and what its server is like.
  */
 #include "../kit/world.h"
 

@@ -12,7 +12,9 @@
 
 #include <cmocka.h>
 
-/* As far as the maildrop of a server that has UIDL, or that has no such thing. */
+/*
+ * As far as the maildrop of a server that has UIDL, or that has no such thing.
+ */
 #define WITH_UIDL GREETING, NO_CAPA, USER_PASS, CAPA("S: UIDL", "S: TOP")
 #define WITHOUT GREETING, NO_CAPA, USER_PASS, CAPA("S: TOP")
 #define NO "S: -ERR no"

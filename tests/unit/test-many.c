@@ -1,7 +1,7 @@
 /*
  * test-many.c - with 200,000 messages: what has to be done grows with their
- * number, not with its square. Counted is what is compared and moved; the linker
- * puts the functions here before those that the program calls.
+ * number, not with its square. Counted is what is compared and moved; the
+ * linker puts the functions here before those that the program calls.
  */
 #include "../kit/peer.h"
 

@@ -260,7 +260,9 @@ damage_by_the_disk_alone_is_noticed_after_a_week(void **state)
 	ledger_close(&l);
 	damage(dir);
 	assert_null(opened(dir));
-	/* Now the file is as damaged as before, and nobody has written to it. */
+	/*
+	 * Now the file is as damaged as before, and nobody has written to it.
+	 */
 	marker_vouch(dir, NOW);
 	wall = NOW + 7 * DAY;
 	l = opened(dir);
