@@ -90,6 +90,7 @@ poll_account(struct probe *p, const struct account *a)
 	struct error e = { 0 };
 	struct poll_job job = {
 		.account = a,
+		.impatient = true,
 		.state_dir = p->settings->state,
 		.ledger = p->ledger,
 		.delivery = delivery_to(p, a->destination),
