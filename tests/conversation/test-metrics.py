@@ -113,12 +113,17 @@ def test_a_refusal_is_counted_by_what_became_of_the_message(reply, word):
 
 
 def test_what_is_held_is_told_once_when_a_poll_needs_two_sessions():
+    """A refusal in the middle of much ends a session; it is believed when it
+    comes again."""
     box = peers.Pop3Server([mail.simple(1, b"large\r\n" * (1 << 20)), mail.simple(2)])
-    sink = peers.SmtpSink(replies={"RCPT": ["550 5.1.1 no such user", None]})
+    no = "550 5.1.1 no such user"
+    sink = peers.SmtpSink(replies={"RCPT": [no, None, no]})
     served = watched.Served(between(box, sink))
     served.do("poll")
+    equal(verdict(served.metrics(), "deferred"), 1)
+    served.do("poll")
     m = served.metrics()
-    equal(box.connections, 2, "sessions")
+    equal(box.connections, 4, "sessions")
     equal(verdict(m, "held"), 1)
     equal(m.value("postrider_account_held_messages", account="ann"), 1)
 
