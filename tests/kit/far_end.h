@@ -50,8 +50,8 @@ void start(struct fixture *f, void (*play)(struct far_end *p));
 
 /*
  * What the far end does. hear - how many octets came, 0 at the end.
- * hear_until_lf - false when the client has gone instead. say_nothing, say_a_body
- * and request_stop_soon are plays of their own.
+ * hear_until_lf - false when the client has gone instead. say_nothing,
+ * say_a_body and request_stop_soon are plays of their own.
  */
 void must(bool ok, const char *what);
 void pause_ms(int ms);
