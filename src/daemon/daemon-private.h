@@ -46,7 +46,7 @@ struct daemon {
 	struct hooks *hooks;
 	int64_t started; /* wall clock */
 	int signal_fd, timer_fd;
-	sigset_t signals, signals_before;
+	sigset_t signals;
 
 	/* What polls look at when they begin. */
 	pthread_mutex_t lock;

@@ -37,7 +37,10 @@ failed(struct error *e, const char *what, int number)
 	return error_set(e, ERR_SYSTEM, "%s: %s", what, strerror(number));
 }
 
-/* Blocked before any thread is there, they are blocked in every thread. */
+/*
+ * Blocked before any thread is there, they are blocked in every thread; and they
+ * stay so, for one that comes while it ends must not kill it.
+ */
 static int
 open_signals(struct daemon *d, struct error *e)
 {
@@ -48,7 +51,7 @@ open_signals(struct daemon *d, struct error *e)
 	sigaddset(&d->signals, SIGINT);
 	sigaddset(&d->signals, SIGHUP);
 	sigaddset(&d->signals, SIGUSR1);
-	number = pthread_sigmask(SIG_BLOCK, &d->signals, &d->signals_before);
+	number = pthread_sigmask(SIG_BLOCK, &d->signals, NULL);
 	if (number != 0)
 		return failed(e, "signals", number);
 	d->signal_fd = signalfd(-1, &d->signals, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -195,10 +198,8 @@ end(struct daemon *d)
 		stop_free(&d->stop);
 	if (d->timer_fd >= 0)
 		close(d->timer_fd);
-	if (d->signal_fd >= 0) {
+	if (d->signal_fd >= 0)
 		close(d->signal_fd);
-		pthread_sigmask(SIG_SETMASK, &d->signals_before, NULL);
-	}
 	runner_end();
 	commands_free(&d->commands);
 	confine_free(&d->confine);
