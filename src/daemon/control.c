@@ -61,6 +61,7 @@ struct control {
 	pthread_cond_t ended; /* a client's thread has */
 	struct client clients[CONTROL_CLIENTS];
 	size_t fetches; /* requests of that kind that are not answered */
+	size_t deciding; /* clients that are at work with the ledger */
 	bool closing; /* no request goes to the daemon any more */
 };
 
@@ -272,6 +273,30 @@ decide(struct client *cl, struct error *e)
 	return status;
 }
 
+/* Never beyond control_end(): the ledger is closed then. */
+static int
+decide_in_time(struct client *cl, struct error *e)
+{
+	struct control *c = cl->control;
+	bool closing;
+	int status;
+
+	pthread_mutex_lock(&c->lock);
+	closing = c->closing;
+	c->deciding += !closing;
+	pthread_mutex_unlock(&c->lock);
+	if (closing) {
+		error_set(e, ERR_STOPPED, STOPPING);
+		return EX_TEMPFAIL;
+	}
+	status = decide(cl, e);
+	pthread_mutex_lock(&c->lock);
+	c->deciding--;
+	pthread_cond_broadcast(&c->ended);
+	pthread_mutex_unlock(&c->lock);
+	return status;
+}
+
 static void
 serve(struct client *cl)
 {
@@ -287,7 +312,7 @@ serve(struct client *cl)
 			refuse(cl, error_exit_status(e.kind), e.text);
 		return;
 	}
-	status = is_decision(r) ? decide(cl, &e) : EX_OK;
+	status = is_decision(r) ? decide_in_time(cl, &e) : EX_OK;
 	if (status != EX_OK) {
 		refuse(cl, status, e.text);
 	} else if (hand_over(cl, &e) == 0) {
@@ -547,6 +572,8 @@ control_end(struct control *c)
 	pthread_mutex_lock(&c->lock);
 	c->closing = true;
 	pthread_cond_broadcast(&c->ended);
+	while (c->deciding > 0)
+		pthread_cond_wait(&c->ended, &c->lock);
 	pthread_mutex_unlock(&c->lock);
 	socket_remove(&c->place);
 	stop_request(c->stop, STOP_SOON);
