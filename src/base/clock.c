@@ -22,12 +22,6 @@ clock_monotonic_ms(void)
 }
 
 int64_t
-clock_boot_ms(void)
-{
-	return read_ms(CLOCK_BOOTTIME);
-}
-
-int64_t
 clock_offset(int64_t wall)
 {
 	time_t t = (time_t)wall;

@@ -18,7 +18,10 @@ struct deadline {
 
 int64_t clock_monotonic_ms(void);
 
-/* clock_boot_ms - the same, and goes on while the machine is suspended. */
+/*
+ * clock_boot_ms - the same, and goes on while the machine is suspended. Replaced
+ * by a moved clock in tests.
+ */
 int64_t clock_boot_ms(void);
 
 /* clock_wall - seconds since 1970 UTC. Replaced by a moved clock in tests. */

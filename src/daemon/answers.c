@@ -161,9 +161,11 @@ answer_fetch(struct daemon *d, struct control_request *r)
 	struct mailbox **list = mailboxes_meant(d, r);
 	struct visit *v;
 
-	if (list == NULL || d->stopping) {
+	if (list == NULL || d->stopping || d->ledger_failed) {
 		if (d->stopping)
 			control_complain(r, "the daemon is stopping");
+		else if (d->ledger_failed)
+			control_complain(r, ROUNDS_NO_LEDGER);
 		r->status = error_worse(r->status, EX_TEMPFAIL);
 		control_answer(r);
 		free(list);
@@ -171,11 +173,12 @@ answer_fetch(struct daemon *d, struct control_request *r)
 	}
 	v = visit_begin(r);
 	for (size_t i = 0; list[i] != NULL; i++) {
-		visit_join(
-		    v, &list[i]->visitors, atomic_load(&list[i]->polling));
+		/* A poll that misses the advice has begun before the visit. */
 		rounds_advise(d, list[i],
 		    (r->request.options & REQUEST_SAME_MAILBOX) != 0,
 		    (r->request.options & REQUEST_OTHER_MAIL) != 0);
+		visit_join(
+		    v, &list[i]->visitors, atomic_load(&list[i]->polling));
 		rounds_wake(d, list[i]);
 	}
 	visit_joined(v);

@@ -61,7 +61,7 @@ struct control {
 	pthread_cond_t ended; /* a client's thread has */
 	struct client clients[CONTROL_CLIENTS];
 	size_t fetches; /* requests of that kind that are not answered */
-	size_t decisions; /* that are being made, by way of the ledger */
+	size_t deciding; /* clients that are at work with the ledger */
 	bool closing; /* no request goes to the daemon any more */
 };
 
@@ -248,29 +248,6 @@ is_decision(const struct control_request *r)
 	    r->request.verb == REQUEST_HELD_DROP;
 }
 
-/* Once it ends, nobody touches the ledger any more. */
-static int
-begin_decision(struct control *c, struct error *e)
-{
-	bool closing;
-
-	pthread_mutex_lock(&c->lock);
-	closing = c->closing;
-	if (!closing)
-		c->decisions++;
-	pthread_mutex_unlock(&c->lock);
-	return closing ? error_set(e, ERR_STOPPED, STOPPING) : 0;
-}
-
-static void
-end_decision(struct control *c)
-{
-	pthread_mutex_lock(&c->lock);
-	c->decisions--;
-	pthread_cond_broadcast(&c->ended);
-	pthread_mutex_unlock(&c->lock);
-}
-
 /*
  * What is held is decided here, since that may wait for the disk. Returns an
  * exit status; of what is decided the accounts are left as arguments.
@@ -282,12 +259,9 @@ decide(struct client *cl, struct error *e)
 	struct decided d;
 	int status;
 
-	if (begin_decision(cl->control, e) < 0)
-		return EX_TEMPFAIL;
 	status = decision_make(cl->control->state, cl->control->ledger,
 	    r->verb == REQUEST_HELD_RETRY ? DECISION_RETRY : DECISION_DROP,
 	    r->args, &d, e);
-	end_decision(cl->control);
 	if (status == EX_OK) {
 		decided_tell(&d, &cl->request.answer);
 		while (r->arg_count > 0)
@@ -296,6 +270,30 @@ decide(struct client *cl, struct error *e)
 			request_add(r, d.accounts[i]);
 	}
 	decided_free(&d);
+	return status;
+}
+
+/* Never beyond control_end(): the ledger is closed then. */
+static int
+decide_in_time(struct client *cl, struct error *e)
+{
+	struct control *c = cl->control;
+	bool closing;
+	int status;
+
+	pthread_mutex_lock(&c->lock);
+	closing = c->closing;
+	c->deciding += !closing;
+	pthread_mutex_unlock(&c->lock);
+	if (closing) {
+		error_set(e, ERR_STOPPED, STOPPING);
+		return EX_TEMPFAIL;
+	}
+	status = decide(cl, e);
+	pthread_mutex_lock(&c->lock);
+	c->deciding--;
+	pthread_cond_broadcast(&c->ended);
+	pthread_mutex_unlock(&c->lock);
 	return status;
 }
 
@@ -314,7 +312,7 @@ serve(struct client *cl)
 			refuse(cl, error_exit_status(e.kind), e.text);
 		return;
 	}
-	status = is_decision(r) ? decide(cl, &e) : EX_OK;
+	status = is_decision(r) ? decide_in_time(cl, &e) : EX_OK;
 	if (status != EX_OK) {
 		refuse(cl, status, e.text);
 	} else if (hand_over(cl, &e) == 0) {
@@ -574,7 +572,7 @@ control_end(struct control *c)
 	pthread_mutex_lock(&c->lock);
 	c->closing = true;
 	pthread_cond_broadcast(&c->ended);
-	while (c->decisions > 0)
+	while (c->deciding > 0)
 		pthread_cond_wait(&c->ended, &c->lock);
 	pthread_mutex_unlock(&c->lock);
 	socket_remove(&c->place);

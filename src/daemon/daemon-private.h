@@ -58,11 +58,16 @@ struct daemon {
 	void *by_name; /* tsearch(3) of mailboxes, which it owns */
 	size_t mailbox_count;
 	size_t called; /* of them: wait for their turn, or are polled */
+	struct mailbox *leaving; /* of them, while they are polled */
 	struct queue *kept; /* jobs of keep.c */
 	struct mailbox *unkept;
 	size_t unkept_count;
 	bool keeping; /* one is on its way */
 	int64_t keep_at; /* clock_boot_ms: not before */
+	int64_t asleep; /* milliseconds the machine has slept, when last seen */
+	int64_t tell_at; /* clock_boot_ms: the supervisor, not before */
+	char told[160]; /* what it was told, */
+	size_t told_called; /* with so many called */
 	_Atomic bool stopping;
 	_Atomic int64_t awake; /* clock_monotonic_ms, when it last was */
 	int64_t stop_at; /* clock_boot_ms: then at once; INT64_MAX */
@@ -77,10 +82,13 @@ void daemon_pause_ledger(struct daemon *d, int64_t now);
 int daemon_reload(struct daemon *d, struct buffer *problems, struct error *e);
 
 /* rounds.c: who is polled when, and what comes of it. */
+/* Why nobody is polled meanwhile. */
+#define ROUNDS_NO_LEDGER "not polled: the ledger cannot be written"
 void rounds_know(struct mailbox *m);
 bool rounds_admit(
     struct daemon *d, struct mailbox *m, size_t place, size_t of, int64_t now);
 void rounds_start(struct daemon *d, int64_t now);
+void rounds_slept(struct daemon *d, int64_t now);
 void rounds_end(struct daemon *d, struct mailbox_poll *poll);
 void rounds_probed(struct daemon *d, struct outlet *o);
 void rounds_now(struct daemon *d, struct mailbox *m);
@@ -90,6 +98,7 @@ void rounds_give_up(struct daemon *d, struct mailbox *m);
 void rounds_advise(
     struct daemon *d, struct mailbox *m, bool same_mailbox, bool other_mail);
 bool rounds_recall(struct daemon *d, struct mailbox *m);
+bool rounds_has_other_login(const struct mailbox *m);
 unsigned rounds_at_once(const struct daemon *d);
 int rounds_poll(void *daemon, size_t turn); /* of the crew's threads */
 void rounds_polled(void *daemon, size_t turn);
@@ -115,6 +124,8 @@ int roster_change(struct daemon *d, struct settings *settings, struct error *e);
 void roster_remove(struct daemon *d, struct mailbox *m);
 void roster_move(struct daemon *d, struct mailbox *m);
 void roster_sweep(struct daemon *d);
+bool roster_probes(const struct daemon *d);
+bool roster_is_taken(const struct daemon *d, const struct mailbox *m);
 void roster_end(struct daemon *d);
 struct mailbox *roster_find(struct daemon *d, const char *name);
 void roster_each(

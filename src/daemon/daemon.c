@@ -9,11 +9,13 @@
 #include "base/runner.h"
 #include "daemon/daemon-private.h"
 #include "daemon/socket.h"
+#include "sasl/password.h"
 
 #include <errno.h>
 #include <libgen.h>
 #include <limits.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
@@ -28,6 +30,10 @@
 #define ASLEEP_MS 60000
 /* Who was let go and is still in use is looked after so often. */
 #define SWEEP_MS 1000
+/* The supervisor is told how it does so often. */
+#define STATUS_MS 2000
+/* The machine has slept when it did nothing for so long. */
+#define SLEPT_MS 5000
 
 /* --- begin and end --- */
 
@@ -93,6 +99,26 @@ confine(struct daemon *d, struct error *e)
 	return rc;
 }
 
+/* The error names the first. Returns 0, or -1 with ERR_CONFIG. */
+static int
+check_passwords(const struct settings *s, struct error *e)
+{
+	const struct login *asked = NULL;
+
+	for (size_t i = s->destination_count; i-- > 0;)
+		if (password_is_asked_for(&s->destinations[i].login))
+			asked = &s->destinations[i].login;
+	for (size_t i = s->account_count; i-- > 0;)
+		if (password_is_asked_for(&s->accounts[i].login))
+			asked = &s->accounts[i].login;
+	if (asked == NULL)
+		return 0;
+	return error_set(e, ERR_CONFIG,
+	    "%s %s has no password, and a daemon asks nobody: set "
+	    "password_file or password_command",
+	    asked->kind, asked->name);
+}
+
 /* What threads meet in, and the files and sockets to wait for. */
 static int
 open_meeting_places(struct daemon *d, struct error *e)
@@ -142,9 +168,9 @@ begin(struct daemon *d, struct error *e)
 		.poll = rounds_poll, .polled = rounds_polled, .arg = d
 	};
 
-	if (notify_open(&d->notify, e) < 0 || open_signals(d, e) < 0 ||
-	    begin_telling(d, e) < 0 || confine(d, e) < 0 ||
-	    open_meeting_places(d, e) < 0 ||
+	if (check_passwords(s, e) < 0 || notify_open(&d->notify, e) < 0 ||
+	    open_signals(d, e) < 0 || begin_telling(d, e) < 0 ||
+	    confine(d, e) < 0 || open_meeting_places(d, e) < 0 ||
 	    ledger_open(&d->ledger, s->state, d->options->new_ledger, e) < 0)
 		return -1;
 	metrics_ledger(d->metrics, d->ledger);
@@ -239,8 +265,9 @@ read_anew(struct daemon *d, struct settings **settings, struct buffer *problems,
 		    "the state directory is %s now: for that, stop postrider "
 		    "and start it again",
 		    (*settings)->state);
-	else if (d->confine == NULL ||
-	    confine_check(d->confine, *settings, e) == 0)
+	else if (check_passwords(*settings, e) == 0 &&
+	    (d->confine == NULL ||
+		confine_check(d->confine, *settings, e) == 0))
 		return 0;
 	settings_free(settings);
 	return -1;
@@ -252,6 +279,8 @@ daemon_reload(struct daemon *d, struct buffer *problems, struct error *e)
 	struct settings *settings;
 	int rc;
 
+	if (d->stopping)
+		return error_set(e, ERR_STOPPED, "postrider is stopping");
 	notify_reloading(d->notify);
 	rc = read_anew(d, &settings, problems, e);
 	if (rc == 0)
@@ -366,6 +395,13 @@ sooner(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
+/* It is told of again when the figures settle. */
+static int64_t
+status_due(const struct daemon *d)
+{
+	return d->told_called != d->called ? d->tell_at : INT64_MAX;
+}
+
 /* When something is due, whatever happens until then. */
 static int64_t
 next_time(const struct daemon *d, int64_t now)
@@ -383,7 +419,7 @@ next_time(const struct daemon *d, int64_t now)
 		when = sooner(when, o->probe_at);
 	if (due_first(d->due, &turn, &due))
 		when = sooner(when, due);
-	return sooner(when, keep_due(d));
+	return sooner(when, sooner(keep_due(d), status_due(d)));
 }
 
 /* A time in the past would disarm the timer if it were 0, and fires at once. */
@@ -421,10 +457,60 @@ wait_for_something(struct daemon *d)
 	(void)poll(fds, sizeof(fds) / sizeof(fds[0]), -1);
 }
 
+/* What passed while the machine was suspended, of all time since it started. */
+static int64_t
+time_asleep(void)
+{
+	return clock_boot_ms() - clock_monotonic_ms();
+}
+
+static void
+mind_sleep(struct daemon *d, int64_t now)
+{
+	int64_t asleep = time_asleep();
+
+	if (asleep - d->asleep > SLEPT_MS)
+		rounds_slept(d, now);
+	d->asleep = asleep;
+}
+
+static void
+mind_stop(struct daemon *d, int64_t now)
+{
+	if (now < d->stop_at)
+		return;
+	stop_request(d->stop, STOP_NOW);
+	d->stop_at = INT64_MAX;
+}
+
+/* For whoever asks the supervisor, and only what is new. */
+static void
+tell_status(struct daemon *d, int64_t now)
+{
+	char text[sizeof(d->told)];
+	size_t down = 0;
+
+	if (d->stopping || now < d->tell_at)
+		return;
+	d->tell_at = now + STATUS_MS;
+	for (const struct outlet *o = d->outlets; o != NULL; o = o->next)
+		down += atomic_load(&o->down);
+	snprintf(text, sizeof(text),
+	    "%zu account%s, %zu due or being polled%s%s", d->mailbox_count,
+	    d->mailbox_count == 1 ? "" : "s", d->called,
+	    down > 0 ? "; a destination takes no mail" : "",
+	    d->ledger_failed ? "; the ledger cannot be written" : "");
+	d->told_called = d->called;
+	if (strcmp(text, d->told) == 0)
+		return;
+	notify_status(d->notify, text);
+	memcpy(d->told, text, sizeof(text));
+}
+
 static bool
 has_ended(struct daemon *d)
 {
-	return d->stopping && d->called == 0;
+	return d->stopping && d->called == 0 && !roster_probes(d);
 }
 
 int
@@ -436,6 +522,7 @@ daemon_run(const struct daemon_options *options, struct settings *settings,
 		.timer_fd = -1,
 		.started = clock_wall(),
 		.awake = clock_monotonic_ms(),
+		.asleep = time_asleep(),
 		.stop_at = INT64_MAX };
 	int rc;
 
@@ -452,11 +539,12 @@ daemon_run(const struct daemon_options *options, struct settings *settings,
 		take_signals(&d);
 		take_news(&d);
 		now = clock_boot_ms();
-		if (now >= d.stop_at)
-			stop_request(d.stop, STOP_NOW);
+		mind_stop(&d, now);
+		mind_sleep(&d, now);
 		mind_ledger(&d, now);
 		rounds_start(&d, now);
 		keep_write(&d, now);
+		tell_status(&d, now);
 	}
 	end(&d);
 	return rc;

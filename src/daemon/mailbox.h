@@ -25,6 +25,7 @@ struct mailbox_poll {
 	int rc;
 	struct error error; /* -1 */
 	bool postponed; /* it did not begin, since a destination is down */
+	struct outlet *outlet, *reports; /* used, until the daemon has heard */
 	int64_t began; /* clock_boot_ms */
 };
 
@@ -37,7 +38,7 @@ struct mailbox {
 	bool same_mailbox, other_mail; /* what its owner says, once */
 
 	struct mailbox_poll poll;
-	_Atomic bool polling; /* its poll has begun */
+	_Atomic bool polling; /* its poll has begun, and not been heard of */
 
 	/* The main thread's. */
 	struct schedule schedule;
@@ -47,6 +48,7 @@ struct mailbox {
 	bool postponed; /* a destination is down */
 	struct visitor *visitors; /* wait for its poll */
 	bool leaving; /* the settings know it no more */
+	struct mailbox *next_leaving;
 	bool moving; /* it has another server now */
 	struct error wrong; /* why its last poll failed; ERR_NONE */
 	int64_t wrong_since; /* wall clock, */

@@ -87,6 +87,21 @@ roster_open(struct daemon *d, struct error *e)
 	return make_outlets(d, d->now, &d->outlets, e);
 }
 
+/* Is a probe under way? */
+bool
+roster_probes(const struct daemon *d)
+{
+	const struct outlet *o;
+
+	for (o = d->outlets; o != NULL; o = o->next)
+		if (o->probing)
+			return true;
+	for (o = d->retired; o != NULL; o = o->next)
+		if (o->probing)
+			return true;
+	return false;
+}
+
 /* They take their leave of their servers at the same time. */
 static void
 close_outlets(struct daemon *d)
@@ -197,13 +212,53 @@ add_mailbox(struct daemon *d, const struct account *a)
 	return m;
 }
 
+/* Those that the settings do not know, and that are still being polled. */
+static void
+set_leaving(struct daemon *d, struct mailbox *m, bool leaving)
+{
+	struct mailbox **link = &d->leaving;
+
+	if (m->leaving == leaving)
+		return;
+	m->leaving = leaving;
+	if (leaving) {
+		m->next_leaving = d->leaving;
+		d->leaving = m;
+		return;
+	}
+	while (*link != m)
+		link = &(*link)->next_leaving;
+	*link = m->next_leaving;
+}
+
+static bool
+is_elsewhere(const struct endpoint *a, const struct endpoint *b)
+{
+	return a->port != b->port || strcasecmp(a->host, b->host) != 0;
+}
+
+/*
+ * Is its maildrop polled under a name that it had before? What that poll has
+ * begun is the ledger's only when it has ended.
+ */
+bool
+roster_is_taken(const struct daemon *d, const struct mailbox *m)
+{
+	const struct account *a = m->account;
+
+	for (const struct mailbox *o = d->leaving; o != NULL;
+	     o = o->next_leaving)
+		if (!is_elsewhere(&o->account->at, &a->at) &&
+		    strcmp(o->account->login.user, a->login.user) == 0)
+			return true;
+	return false;
+}
+
 static void
 free_mailbox(void *mailbox)
 {
 	struct mailbox *m = mailbox;
 
-	visits_dismiss(&m->visitors,
-	    "the settings have no such account any more", EX_CONFIG);
 	generation_leave(&m->generation);
 	schedule_free(&m->schedule);
 	free(m->name);
@@ -213,9 +268,11 @@ free_mailbox(void *mailbox)
 void
 roster_remove(struct daemon *d, struct mailbox *m)
 {
-	m->leaving = !rounds_recall(d, m);
+	set_leaving(d, m, !rounds_recall(d, m));
 	if (m->leaving)
 		return;
+	visits_dismiss(&m->visitors,
+	    "the settings have no such account any more", EX_CONFIG);
 	due_remove(d->due, m->turn);
 	pthread_mutex_lock(&d->lock);
 	d->by_turn[m->turn] = NULL;
@@ -244,12 +301,6 @@ roster_move(struct daemon *d, struct mailbox *m)
 	due_set(d->due, m->turn, m->due);
 }
 
-static bool
-is_elsewhere(const struct endpoint *a, const struct endpoint *b)
-{
-	return a->port != b->port || strcasecmp(a->host, b->host) != 0;
-}
-
 /* True: it is polled by other settings from now on. */
 static bool
 update_mailbox(struct daemon *d, struct mailbox *m, const struct account *a)
@@ -264,10 +315,10 @@ update_mailbox(struct daemon *d, struct mailbox *m, const struct account *a)
 	m->generation = generation_use(d->now);
 	pthread_mutex_unlock(&d->lock);
 	generation_leave(&before);
-	m->leaving = false;
+	set_leaving(d, m, false);
 	if (elsewhere)
 		roster_move(d, m);
-	return !same;
+	return !same || rounds_has_other_login(m);
 }
 
 struct parting {
@@ -391,9 +442,17 @@ roster_change(struct daemon *d, struct settings *settings, struct error *e)
 	return 0;
 }
 
+static void
+dismiss(struct daemon *d, struct mailbox *m)
+{
+	(void)d;
+	visits_dismiss(&m->visitors, "the daemon is stopping", EX_TEMPFAIL);
+}
+
 void
 roster_end(struct daemon *d)
 {
+	roster_each(d, dismiss);
 	tdestroy(d->by_name, free_mailbox);
 	d->by_name = NULL;
 	free(d->by_turn);

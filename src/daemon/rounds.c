@@ -17,6 +17,9 @@
 
 /* What waited for a destination begins within so long when it is there. */
 #define RESUME_MS 5000
+/* When no thread can be had, or the maildrop is polled under another name. */
+#define LATER_MS ((int64_t)60 * 1000)
+#define SOON_MS ((int64_t)1000)
 
 /* --- in a thread of the crew --- */
 
@@ -25,56 +28,62 @@ struct work {
 	struct daemon *d;
 	struct mailbox_poll *poll;
 	const struct account *account; /* of: */
-	struct generation *generation; /* used, as are the next two */
-	struct outlet *outlet, *reports;
+	struct generation *generation; /* used */
 	bool same_mailbox, other_mail;
 };
 
-/* With the lock held. */
+/* With the lock held. NULL: new settings come, and it is not in them. */
 static struct outlet *
 use_outlet(struct daemon *d, const char *name)
 {
 	struct outlet *o = d->outlets;
 
-	while (strcmp(o->to->name, name) != 0)
+	while (o != NULL && strcmp(o->to->name, name) != 0)
 		o = o->next;
-	atomic_fetch_add(&o->users, 1);
+	if (o != NULL)
+		atomic_fetch_add(&o->users, 1);
 	return o;
 }
 
 static void
-work_begin(struct work *w, struct daemon *d, size_t turn)
+leave_outlet(struct outlet **used)
 {
-	struct mailbox *m;
-
-	pthread_mutex_lock(&d->lock);
-	m = d->by_turn[turn];
-	w->d = d;
-	w->poll = &m->poll;
-	w->account = m->account;
-	w->same_mailbox = m->same_mailbox;
-	w->other_mail = m->other_mail;
-	m->same_mailbox = m->other_mail = false;
-	w->generation = generation_use(m->generation);
-	w->outlet = use_outlet(d, w->account->destination);
-	w->reports = use_outlet(d, w->account->report_via);
-	pthread_mutex_unlock(&d->lock);
-	atomic_store(&m->polling, true);
-}
-
-static void
-work_end(struct work *w)
-{
-	atomic_store(&w->poll->mailbox->polling, false);
-	atomic_fetch_sub(&w->outlet->users, 1);
-	atomic_fetch_sub(&w->reports->users, 1);
-	generation_leave(&w->generation);
+	if (*used != NULL)
+		atomic_fetch_sub(&(*used)->users, 1);
+	*used = NULL;
 }
 
 static bool
 is_down(const struct outlet *o)
 {
-	return atomic_load(&o->down);
+	return o == NULL || atomic_load(&o->down);
+}
+
+/* Whoever wants something of its next poll has said so before, or is too late. */
+static void
+work_begin(struct work *w, struct daemon *d, size_t turn)
+{
+	struct mailbox_poll *p;
+	struct mailbox *m;
+
+	pthread_mutex_lock(&d->lock);
+	m = d->by_turn[turn];
+	w->d = d;
+	w->poll = p = &m->poll;
+	w->account = m->account;
+	w->generation = generation_use(m->generation);
+	p->outlet = use_outlet(d, w->account->destination);
+	p->reports = use_outlet(d, w->account->report_via);
+	p->postponed = is_down(p->outlet) || is_down(p->reports) ||
+	    atomic_load(&d->ledger_failed);
+	p->began = clock_boot_ms();
+	if (!p->postponed) {
+		w->same_mailbox = m->same_mailbox;
+		w->other_mail = m->other_mail;
+		m->same_mailbox = m->other_mail = false;
+		atomic_store(&m->polling, true);
+	}
+	pthread_mutex_unlock(&d->lock);
 }
 
 static int
@@ -84,8 +93,8 @@ run_poll(const struct work *w, struct poll_report *report, struct error *e)
 		.account = w->account,
 		.state_dir = w->generation->settings->state,
 		.ledger = w->d->ledger,
-		.delivery = w->outlet->delivery,
-		.reports = w->reports->delivery,
+		.delivery = w->poll->outlet->delivery,
+		.reports = w->poll->reports->delivery,
 		.pool = w->d->pool,
 		.stop = w->d->stop,
 		.names = w->generation->names,
@@ -116,11 +125,9 @@ rounds_poll(void *daemon, size_t turn)
 	p->report = (struct poll_report){ 0 };
 	error_clear(&p->error);
 	p->rc = 0;
-	p->began = clock_boot_ms();
-	p->postponed = is_down(w.outlet) || is_down(w.reports);
 	if (!p->postponed)
 		p->rc = run_poll(&w, &p->report, &p->error);
-	work_end(&w);
+	generation_leave(&w.generation);
 	return 0;
 }
 
@@ -176,9 +183,13 @@ call(struct daemon *d, struct mailbox *m)
 
 	set_due(d, m, INT64_MAX);
 	m->called = true;
+	m->postponed = false;
 	d->called++;
-	if (crew_poll(d->crew, m->turn, &e) < 0)
-		log_warning("%s", e.text);
+	if (crew_poll(d->crew, m->turn, &e) == 0)
+		return;
+	log_warning("%s", e.text);
+	if (rounds_recall(d, m))
+		set_due(d, m, clock_boot_ms() + LATER_MS);
 }
 
 bool
@@ -215,7 +226,7 @@ rounds_give_up(struct daemon *d, struct mailbox *m)
 void
 rounds_now(struct daemon *d, struct mailbox *m)
 {
-	m->again = m->called;
+	m->again = atomic_load(&m->polling);
 	if (!m->called)
 		set_due(d, m, clock_boot_ms());
 }
@@ -279,11 +290,10 @@ static void
 note_outlet(struct daemon *d, const struct mailbox *m)
 {
 	const struct mailbox_poll *p = &m->poll;
-	struct outlet *o = outlet_named(d,
-	    p->report.destination_down ? m->account->destination
-				       : m->account->report_via);
+	struct outlet *o = p->report.destination_down ? p->outlet : p->reports;
 
-	if (o == NULL || atomic_load(&o->down))
+	/* What the settings know no more is nobody's trouble. */
+	if (o->retired || atomic_load(&o->down))
 		return;
 	outlet_failed(o, &p->error, clock_boot_ms());
 	metrics_destination(d->metrics, o->to->name, false);
@@ -296,7 +306,11 @@ rounds_probed(struct daemon *d, struct outlet *o)
 {
 	char since[CLOCK_TEXT];
 
-	if (!outlet_probed(o, clock_boot_ms())) {
+	bool up = outlet_probed(o, clock_boot_ms());
+
+	if (o->retired)
+		return;
+	if (!up) {
 		log_event("destination=%s event=down reason=\"%s\"",
 		    o->to->name, o->words.text);
 		return;
@@ -351,7 +365,9 @@ rounds_resume(struct daemon *d, struct mailbox *m)
 static void
 start_one(struct daemon *d, struct mailbox *m)
 {
-	if (needs_what_is_down(d, m))
+	if (roster_is_taken(d, m))
+		set_due(d, m, clock_boot_ms() + SOON_MS);
+	else if (needs_what_is_down(d, m))
 		postpone(d, m);
 	else
 		call(d, m);
@@ -381,6 +397,32 @@ rounds_start(struct daemon *d, int64_t now)
 		start_one(d, d->by_turn[turn]);
 }
 
+/*
+ * The machine has slept, and what was due meanwhile is due at once: it is spread
+ * as after a start, but for what somebody waits for.
+ */
+void
+rounds_slept(struct daemon *d, int64_t now)
+{
+	struct mailbox **overdue, *m;
+	size_t count = 0, turn;
+	int64_t when;
+
+	overdue = xcalloc(d->mailbox_count + 1, sizeof(*overdue));
+	while (due_first(d->due, &turn, &when) && when <= now) {
+		overdue[count++] = d->by_turn[turn];
+		due_remove(d->due, turn);
+	}
+	for (size_t i = 0; i < count; i++) {
+		m = overdue[i];
+		set_due(d, m,
+		    m->visitors != NULL ? now
+					: schedule_spread(&m->schedule, i,
+					      count, now, chance()));
+	}
+	free(overdue);
+}
+
 /* Milliseconds since 1970 of the file with the password, or 0. */
 static int64_t
 changed_at(const struct account *a)
@@ -397,6 +439,18 @@ static void
 read_login(const struct mailbox *m, unsigned char out[SCHEDULE_LOGIN])
 {
 	schedule_login(m->account, changed_at(m->account), out);
+}
+
+/* What it logs in with is not what was refused. */
+bool
+rounds_has_other_login(const struct mailbox *m)
+{
+	unsigned char login[SCHEDULE_LOGIN];
+
+	if (m->schedule.refusals == 0)
+		return false;
+	read_login(m, login);
+	return memcmp(login, m->schedule.refused, sizeof(login)) != 0;
 }
 
 /* It is new, or its settings are. */
@@ -424,6 +478,8 @@ rounds_admit(
 	m->again = m->called;
 	if (!m->called)
 		set_due(d, m, m->schedule.due);
+	else if (overdue)
+		m->again = atomic_load(&m->polling);
 	return overdue;
 }
 
@@ -491,11 +547,23 @@ conclude(struct daemon *d, struct mailbox *m)
 	say_trouble(m, r);
 	if (p->rc == 0) {
 		note_success(d, m);
+	} else if (p->error.kind == ERR_STOPPED) {
+		return;
 	} else if (r->destination_down || r->reports_down) {
 		note_outlet(d, m);
-	} else if (p->error.kind != ERR_STOPPED) {
+	} else {
 		note_failure(d, m);
 	}
+}
+
+/* It had no chance to tell how the account is. */
+static bool
+was_in_vain(const struct mailbox_poll *p)
+{
+	return p->postponed ||
+	    (p->rc < 0 &&
+		(p->error.kind == ERR_LEDGER || p->report.destination_down ||
+		    p->report.reports_down));
 }
 
 void
@@ -503,6 +571,7 @@ rounds_end(struct daemon *d, struct mailbox_poll *p)
 {
 	struct mailbox *m = p->mailbox;
 
+	atomic_store(&m->polling, false);
 	m->called = false;
 	d->called--;
 	if (!p->postponed) {
@@ -512,16 +581,19 @@ rounds_end(struct daemon *d, struct mailbox_poll *p)
 		visits_tell(
 		    &m->visitors, m->account, &p->report, p->rc, &p->error);
 	}
+	if (d->ledger_failed)
+		visits_dismiss(&m->visitors, ROUNDS_NO_LEDGER, EX_TEMPFAIL);
+	leave_outlet(&p->outlet);
+	leave_outlet(&p->reports);
 	if (m->leaving) {
 		roster_remove(d, m);
 		return;
 	}
 	if (m->moving)
 		roster_move(d, m);
-	if (p->postponed || p->report.destination_down ||
-	    p->report.reports_down)
+	if (needs_what_is_down(d, m))
 		postpone(d, m);
-	else if (m->again || (p->rc < 0 && p->error.kind == ERR_LEDGER))
+	else if (m->again || was_in_vain(p))
 		set_due(d, m, clock_boot_ms());
 	else
 		set_due(d, m, next_time(m));

@@ -141,6 +141,19 @@ source_any(const struct login *l, const struct stop *stop, struct buffer *out,
 	return rc;
 }
 
+bool
+password_is_asked_for(const struct login *l)
+{
+	char *path;
+
+	if (l->user == NULL || l->password != NULL ||
+	    l->password_file != NULL || l->password_command != NULL)
+		return false;
+	path = credential_path(l);
+	free(path);
+	return path == NULL;
+}
+
 static int
 first_line(const struct buffer *raw, char **out, struct error *e)
 {

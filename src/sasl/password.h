@@ -9,6 +9,8 @@
 #include "base/stop.h"
 #include "sasl/sasl.h"
 
+#include <stdbool.h>
+
 /* How to log in somewhere; filled in from the settings. All borrowed. */
 struct login {
 	const char *kind; /* "account" or "destination" */
@@ -33,6 +35,9 @@ struct login {
  */
 int password_get(const struct login *l, const struct stop *stop, char **out,
     struct error *e);
+
+/* password_is_asked_for - would that be a question? Nobody answers a daemon. */
+bool password_is_asked_for(const struct login *l);
 
 void password_free(char **password); /* wipes */
 

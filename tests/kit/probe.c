@@ -1,6 +1,7 @@
 /*
  * probe.c - what makes postrider-probe of postrider: a clock that can be moved
  * (POSTRIDER_CLOCK_SHIFT, seconds, or the path of a file that tells them),
+ * a machine that has slept (POSTRIDER_SLEPT, a file that tells the seconds),
  * places to die as if the power had failed (POSTRIDER_CRASH, "name" or "name:N"
  * for the Nth time it is passed), and a disk that fails under the ledger
  * (POSTRIDER_LEDGER_FAULT, as faults.h says; at the end the number of syncs is
@@ -38,6 +39,17 @@ clock_wall(void)
 	if (shift == NULL)
 		return now;
 	return now + (shift[0] == '/' ? shift_in_file(shift) : atoll(shift));
+}
+
+int64_t
+clock_boot_ms(void)
+{
+	const char *slept = getenv("POSTRIDER_SLEPT");
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_BOOTTIME, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 +
+	    (slept != NULL ? shift_in_file(slept) * 1000 : 0);
 }
 
 __attribute__((constructor)) static void
