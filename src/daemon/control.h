@@ -67,8 +67,9 @@ void control_answer(struct control_request *r);
 
 /*
  * control_end - nobody is listened to any more: when it returns, no further
- * request comes, and nobody is at work with the ledger. Those that have come still have to be answered; then
- * control_close() waits until the answers are out, for two seconds at most.
+ * request comes, and nobody is at work with the ledger. Those that have come
+ * still have to be answered; then control_close() waits until the answers are
+ * out, for two seconds at most.
  */
 void control_end(struct control *c);
 void control_close(struct control **c);
