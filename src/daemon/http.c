@@ -8,9 +8,9 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/stop.h"
+#include "daemon/mhd.h"
 
 #include <errno.h>
-#include <microhttpd.h>
 #include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
@@ -45,6 +45,7 @@ struct http {
 	struct metrics *metrics; /* borrowed */
 	http_healthy *healthy;
 	void *arg; /* borrowed */
+	struct mhd lib;
 	struct MHD_Daemon *mhd; /* owned; used by our thread alone */
 	struct client clients[CLIENTS]; /* the thread's */
 	size_t client_count;
@@ -59,10 +60,10 @@ struct http {
 
 /* Text, which is libmicrohttpd's from now on. allow: for 405, else NULL. */
 static enum MHD_Result
-say(struct MHD_Connection *c, unsigned status, const char *type,
+say(struct http *h, struct MHD_Connection *c, unsigned status, const char *type,
     const char *allow, struct buffer *text)
 {
-	struct MHD_Response *r = MHD_create_response_from_buffer(
+	struct MHD_Response *r = h->lib.create_response_from_buffer(
 	    text->len, text->data, MHD_RESPMEM_MUST_FREE);
 	enum MHD_Result rc = MHD_NO;
 
@@ -70,17 +71,17 @@ say(struct MHD_Connection *c, unsigned status, const char *type,
 		buffer_free(text);
 		return MHD_NO;
 	}
-	if (MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, type) ==
+	if (h->lib.add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, type) ==
 		MHD_YES &&
-	    MHD_add_response_header(r, MHD_HTTP_HEADER_CONNECTION, "close") ==
-		MHD_YES &&
-	    MHD_add_response_header(
+	    h->lib.add_response_header(
+		r, MHD_HTTP_HEADER_CONNECTION, "close") == MHD_YES &&
+	    h->lib.add_response_header(
 		r, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store") == MHD_YES &&
 	    (allow == NULL ||
-		MHD_add_response_header(r, MHD_HTTP_HEADER_ALLOW, allow) ==
+		h->lib.add_response_header(r, MHD_HTTP_HEADER_ALLOW, allow) ==
 		    MHD_YES))
-		rc = MHD_queue_response(c, status, r);
-	MHD_destroy_response(r);
+		rc = h->lib.queue_response(c, status, r);
+	h->lib.destroy_response(r);
 	return rc;
 }
 
@@ -90,7 +91,7 @@ say_metrics(struct http *h, struct MHD_Connection *c)
 	struct buffer text = { 0 };
 
 	metrics_render(h->metrics, clock_wall(), &text);
-	return say(c, MHD_HTTP_OK, TEXT_METRICS, NULL, &text);
+	return say(h, c, MHD_HTTP_OK, TEXT_METRICS, NULL, &text);
 }
 
 static enum MHD_Result
@@ -102,18 +103,18 @@ say_health(struct http *h, struct MHD_Connection *c)
 	if (well)
 		buffer_clear(&text);
 	buffer_add_text(&text, well ? "ok\n" : "\n");
-	return say(c, well ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE,
+	return say(h, c, well ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE,
 	    TEXT_PLAIN, NULL, &text);
 }
 
 static enum MHD_Result
-say_no(struct MHD_Connection *c, unsigned status, const char *allow,
-    const char *words)
+say_no(struct http *h, struct MHD_Connection *c, unsigned status,
+    const char *allow, const char *words)
 {
 	struct buffer text = { 0 };
 
 	buffer_add_text(&text, words);
-	return say(c, status, TEXT_PLAIN, allow, &text);
+	return say(h, c, status, TEXT_PLAIN, allow, &text);
 }
 
 /*
@@ -130,7 +131,7 @@ answer(void *arg, struct MHD_Connection *c, const char *url, const char *method,
 	(void)body;
 	if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 &&
 	    strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
-		return say_no(c, MHD_HTTP_METHOD_NOT_ALLOWED, "GET, HEAD",
+		return say_no(h, c, MHD_HTTP_METHOD_NOT_ALLOWED, "GET, HEAD",
 		    "only GET and HEAD\n");
 	if (*seen == NULL) {
 		*seen = h;
@@ -144,7 +145,7 @@ answer(void *arg, struct MHD_Connection *c, const char *url, const char *method,
 		return say_metrics(h, c);
 	if (strcmp(url, "/healthz") == 0)
 		return say_health(h, c);
-	return say_no(c, MHD_HTTP_NOT_FOUND, NULL,
+	return say_no(h, c, MHD_HTTP_NOT_FOUND, NULL,
 	    "postrider answers at /metrics and /healthz\n");
 }
 
@@ -171,8 +172,9 @@ note_client(void *arg, struct MHD_Connection *c, void **slot,
 	if (client == h->clients + CLIENTS)
 		return;
 	*client = (struct client){ .there = true,
-		.fd = MHD_get_connection_info(
-		    c, MHD_CONNECTION_INFO_CONNECTION_FD)
+		.fd = h->lib
+			  .get_connection_info(
+			      c, MHD_CONNECTION_INFO_CONNECTION_FD)
 			  ->connect_fd,
 		.until = clock_monotonic_ms() + LASTS_MS };
 	*slot = client;
@@ -208,7 +210,8 @@ static bool
 wait_for_work(struct http *h)
 {
 	struct pollfd fds[] = {
-		{ .fd = MHD_get_daemon_info(h->mhd, MHD_DAEMON_INFO_EPOLL_FD)
+		{ .fd = h->lib
+			    .get_daemon_info(h->mhd, MHD_DAEMON_INFO_EPOLL_FD)
 			    ->epoll_fd,
 		    .events = POLLIN },
 		{ .fd = stop_fd(h->stop, STOP_SOON), .events = POLLIN },
@@ -217,7 +220,7 @@ wait_for_work(struct http *h)
 	unsigned long long ms;
 
 	/* None, but for 0: there is something to do. */
-	if (MHD_get_timeout(h->mhd, &ms) == MHD_YES)
+	if (h->lib.get_timeout(h->mhd, &ms) == MHD_YES)
 		timeout = 0;
 	if (poll(fds, 2, (int)timeout) < 0 && errno != EINTR)
 		abort(); /* these two are open */
@@ -242,7 +245,7 @@ run(struct http *h)
 
 	do {
 		before = h->notes;
-		MHD_run(h->mhd);
+		h->lib.run(h->mhd);
 	} while (h->notes != before);
 }
 
@@ -352,11 +355,12 @@ http_open(struct http **out, const char *at, struct metrics *metrics,
 	    (struct http){ .metrics = metrics, .healthy = healthy, .arg = arg };
 	/* Dates are written later, by a thread that may open no file. */
 	tzset();
-	if (open_socket(at, &fd, e) < 0 || stop_new(&h->stop, e) < 0)
+	if (mhd_load(&h->lib, e) < 0 || open_socket(at, &fd, e) < 0 ||
+	    stop_new(&h->stop, e) < 0)
 		goto fail;
 	h->port = port_of(fd);
 	/* The socket is libmicrohttpd's from now on. */
-	h->mhd = MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, answer, h,
+	h->mhd = h->lib.start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, answer, h,
 	    MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
 	    (unsigned)CLIENTS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
 	    REQUEST_OCTETS, MHD_OPTION_NOTIFY_CONNECTION, note_client, h,
@@ -373,6 +377,7 @@ fail:
 	if (fd >= 0)
 		close(fd);
 	stop_free(&h->stop);
+	mhd_unload(&h->lib);
 	free(h);
 	return -1;
 }
@@ -411,8 +416,9 @@ http_close(struct http **out)
 	stop_request(h->stop, STOP_NOW);
 	if (h->serving)
 		pthread_join(h->thread, NULL);
-	MHD_stop_daemon(h->mhd);
+	h->lib.stop_daemon(h->mhd);
 	stop_free(&h->stop);
+	mhd_unload(&h->lib);
 	free(h);
 }
 
