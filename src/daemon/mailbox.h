@@ -16,7 +16,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* How a poll ended: its thread's, until it is on the daemon's queue. */
+/*
+ * A poll that was called for, and how it ended: its thread's, until it is on the
+ * daemon's queue. Of thousands of mailboxes few have one at a time.
+ */
 struct mailbox_poll {
 	struct queue_item item;
 	struct mailbox *mailbox;
@@ -25,7 +28,7 @@ struct mailbox_poll {
 	int rc;
 	struct error error; /* -1 */
 	bool postponed; /* it did not begin, since a destination is down */
-	int64_t began; /* clock_boot_ms */
+	int64_t due, began; /* clock_boot_ms */
 };
 
 struct mailbox {
@@ -36,7 +39,7 @@ struct mailbox {
 	struct generation *generation; /* used */
 	bool same_mailbox, other_mail; /* what its owner says, once */
 
-	struct mailbox_poll poll;
+	struct mailbox_poll *poll; /* owned; NULL unless `called` */
 	_Atomic bool polling; /* its poll has begun */
 
 	/* The main thread's. */
@@ -48,7 +51,7 @@ struct mailbox {
 	struct visitor *visitors; /* wait for its poll */
 	bool leaving; /* the settings know it no more */
 	bool moving; /* it has another server now */
-	struct error wrong; /* why its last poll failed; ERR_NONE */
+	struct error *wrong; /* owned; why its last poll failed, or NULL */
 	int64_t wrong_since; /* wall clock, */
 	uint64_t failures; /* and so often in a row */
 	int64_t last_success; /* wall clock; 0: never */

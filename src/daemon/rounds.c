@@ -50,7 +50,7 @@ work_begin(struct work *w, struct daemon *d, size_t turn)
 	pthread_mutex_lock(&d->lock);
 	m = d->by_turn[turn];
 	w->d = d;
-	w->poll = &m->poll;
+	w->poll = m->poll;
 	w->account = m->account;
 	w->same_mailbox = m->same_mailbox;
 	w->other_mail = m->other_mail;
@@ -113,9 +113,6 @@ rounds_poll(void *daemon, size_t turn)
 
 	work_begin(&w, daemon, turn);
 	p = w.poll;
-	p->report = (struct poll_report){ 0 };
-	error_clear(&p->error);
-	p->rc = 0;
 	p->began = clock_boot_ms();
 	p->postponed = is_down(w.outlet) || is_down(w.reports);
 	if (!p->postponed)
@@ -131,7 +128,7 @@ rounds_polled(void *daemon, size_t turn)
 	struct daemon *d = daemon;
 
 	pthread_mutex_lock(&d->lock);
-	queue_push(d->polled, &d->by_turn[turn]->poll.item);
+	queue_push(d->polled, &d->by_turn[turn]->poll->item);
 	pthread_mutex_unlock(&d->lock);
 }
 
@@ -174,6 +171,9 @@ call(struct daemon *d, struct mailbox *m)
 {
 	struct error e = { 0 };
 
+	m->poll = xcalloc(1, sizeof(*m->poll));
+	m->poll->mailbox = m;
+	m->poll->due = m->due;
 	set_due(d, m, INT64_MAX);
 	m->called = true;
 	d->called++;
@@ -188,6 +188,8 @@ rounds_recall(struct daemon *d, struct mailbox *m)
 		return true;
 	if (!crew_recall(d->crew, m->turn))
 		return false;
+	free(m->poll);
+	m->poll = NULL;
 	m->called = false;
 	d->called--;
 	set_due(d, m, clock_boot_ms());
@@ -247,9 +249,8 @@ say_success(struct mailbox *m, const struct poll_report *r)
 		    clock_text(m->wrong_since, since));
 	if (outcome_tell(m->account, r, 0, false, &line))
 		log_info("%s", line.data);
-	else
-		log_event(
-		    "account=%s event=polled ms=%" PRId64, m->name, r->took_ms);
+	log_event("account=%s event=polled late_ms=%" PRId64 " ms=%" PRId64,
+	    m->name, m->poll->began - m->poll->due, r->took_ms);
 	buffer_free(&line);
 }
 
@@ -257,7 +258,7 @@ say_success(struct mailbox *m, const struct poll_report *r)
 static void
 say_failure(struct mailbox *m, const struct error *e)
 {
-	if (m->failures > 0 && m->wrong.kind == e->kind)
+	if (m->failures > 0 && m->wrong->kind == e->kind)
 		log_event(
 		    "account=%s event=failed reason=\"%s\"", m->name, e->text);
 	else
@@ -278,7 +279,7 @@ outlet_named(struct daemon *d, const char *name)
 static void
 note_outlet(struct daemon *d, const struct mailbox *m)
 {
-	const struct mailbox_poll *p = &m->poll;
+	const struct mailbox_poll *p = m->poll;
 	struct outlet *o = outlet_named(d,
 	    p->report.destination_down ? m->account->destination
 				       : m->account->report_via);
@@ -421,6 +422,7 @@ rounds_admit(
 
 	if (overdue)
 		schedule_spread(&m->schedule, place, of, now, chance());
+	m->again = m->called;
 	if (!m->called)
 		set_due(d, m, m->schedule.due);
 	return overdue;
@@ -430,7 +432,7 @@ rounds_admit(
 static int64_t
 next_time(struct mailbox *m)
 {
-	const struct mailbox_poll *p = &m->poll;
+	const struct mailbox_poll *p = m->poll;
 	int64_t now = clock_boot_ms();
 	int64_t wall = clock_wall() - (now - p->began) / 1000;
 	struct schedule_outcome o = {
@@ -449,9 +451,10 @@ static void
 note_success(struct daemon *d, struct mailbox *m)
 {
 	d->ledger_pause = 0;
-	say_success(m, &m->poll.report);
+	say_success(m, &m->poll->report);
 	m->failures = 0;
-	error_clear(&m->wrong);
+	free(m->wrong);
+	m->wrong = NULL;
 }
 
 static void
@@ -468,7 +471,7 @@ ledger_failed(struct daemon *d, const struct error *e)
 static void
 note_failure(struct daemon *d, struct mailbox *m)
 {
-	const struct mailbox_poll *p = &m->poll;
+	const struct mailbox_poll *p = m->poll;
 
 	if (p->error.kind == ERR_LEDGER) {
 		ledger_failed(d, &p->error);
@@ -478,13 +481,15 @@ note_failure(struct daemon *d, struct mailbox *m)
 	if (m->failures == 0)
 		m->wrong_since = clock_wall();
 	m->failures++;
-	m->wrong = p->error;
+	if (m->wrong == NULL)
+		m->wrong = xcalloc(1, sizeof(*m->wrong));
+	*m->wrong = p->error;
 }
 
 static void
 conclude(struct daemon *d, struct mailbox *m)
 {
-	const struct mailbox_poll *p = &m->poll;
+	const struct mailbox_poll *p = m->poll;
 	const struct poll_report *r = &p->report;
 
 	say_trouble(m, r);
@@ -525,5 +530,7 @@ rounds_end(struct daemon *d, struct mailbox_poll *p)
 	else
 		set_due(d, m, next_time(m));
 	m->again = false;
+	m->poll = NULL;
+	free(p);
 	keep_note(d, m);
 }
