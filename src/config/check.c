@@ -38,7 +38,7 @@ check_required(struct check *c, const struct scope *s)
 	const struct setting *rows = table_section(s->section, &count);
 
 	for (size_t i = 0; i < count; i++)
-		if (is_missing(c, rows + i, s->values + i))
+		if (is_missing(c, rows + i, s->values[i]))
 			problem_add(c->problems, s->at, "%s\"%s\" is missing",
 			    scope_title(c->memory, s), rows[i].name);
 }
@@ -50,7 +50,7 @@ check_files(struct check *c, const struct scope *s)
 	const struct setting *rows = table_section(s->section, &count);
 
 	for (size_t i = 0; i < count; i++) {
-		const struct value *v = s->values + i;
+		const struct value *v = s->values[i];
 		struct stat st;
 
 		if (!(rows[i].flags & SETTING_FILE) || !v->given || v->bad)

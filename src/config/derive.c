@@ -16,14 +16,13 @@
 #define PORT_POP3S 995
 
 void
-derive_account_transport(struct scope *account)
+derive_account_transport(struct settings_memory *m, struct scope *account)
 {
 	const struct value *tls = scope_value(account, "tls");
-	struct value *port = scope_value(account, "port");
 
-	if (!port->given)
-		port->number =
-		    tls->number == TLS_IMPLICIT ? PORT_POP3S : PORT_POP3;
+	if (!scope_given(account, "port"))
+		scope_derive(m, account, "port",
+		    tls->number == TLS_IMPLICIT ? PORT_POP3S : PORT_POP3, NULL);
 }
 
 const char *
@@ -56,35 +55,70 @@ smtp_port(const struct scope *destination)
 	return tls->given && implicit ? PORT_SUBMISSIONS : PORT_SMTP;
 }
 
-void
-derive_destination_transport(struct scope *destination)
+static int64_t
+usual_tls(const struct scope *destination)
 {
 	const char *peer = destination_peer(destination);
-	struct value *tls = scope_value(destination, "tls");
-	struct value *port = scope_value(destination, "port");
 	bool socket = destination_is_socket(destination);
 
-	if (!port->given && scope_given(destination, "smtp"))
-		port->number = smtp_port(destination);
-	if (tls->given)
-		return;
-	if (port->number == PORT_SUBMISSIONS && !socket)
-		tls->number = TLS_IMPLICIT;
-	else if (socket || (peer != NULL && host_is_loopback(peer)))
-		tls->number = TLS_NONE;
-	else
-		tls->number = TLS_STARTTLS;
+	if (scope_value(destination, "port")->number == PORT_SUBMISSIONS &&
+	    !socket)
+		return TLS_IMPLICIT;
+	if (socket || (peer != NULL && host_is_loopback(peer)))
+		return TLS_NONE;
+	return TLS_STARTTLS;
 }
 
+void
+derive_destination_transport(
+    struct settings_memory *m, struct scope *destination)
+{
+	if (!scope_given(destination, "port") &&
+	    scope_given(destination, "smtp"))
+		scope_derive(
+		    m, destination, "port", smtp_port(destination), NULL);
+	if (!scope_given(destination, "tls"))
+		scope_derive(
+		    m, destination, "tls", usual_tls(destination), NULL);
+}
+
+/* What the table says, made once for all scopes of a section. */
+static const struct value **
+initial_values(struct settings_memory *m, enum section section)
+{
+	size_t count;
+	const struct setting *rows = table_section(section, &count);
+	const struct value **initial = m->initial[section];
+
+	if (initial != NULL)
+		return initial;
+	m->initial[section] = initial = xcalloc(count, sizeof *initial);
+	for (size_t i = 0; i < count; i++) {
+		struct value v = { 0 };
+
+		value_initial(&v, rows + i, m);
+		initial[i] = memory_copy(m, &v, sizeof v);
+	}
+	return initial;
+}
+
+/* That a value is bad is not forgotten. */
 static void
 derive_initial(struct scope *s, struct settings_memory *m)
 {
 	size_t count;
 	const struct setting *rows = table_section(s->section, &count);
+	const struct value **initial = initial_values(m, s->section);
 
-	for (size_t i = 0; i < count; i++)
-		if (!s->values[i].given)
-			value_initial(s->values + i, rows + i, m);
+	for (size_t i = 0; i < count; i++) {
+		bool bad = s->values[i]->bad;
+
+		if (s->values[i]->given)
+			continue;
+		s->values[i] = initial[i];
+		if (bad)
+			scope_change(m, s, rows[i].name)->bad = true;
+	}
 }
 
 static const char *
@@ -119,7 +153,7 @@ usual_state(struct settings_memory *m)
 static void
 derive_state(struct settings_memory *m, const char *state)
 {
-	struct value *v = scope_value(&m->global, "state");
+	struct value *v = scope_change(m, &m->global, "state");
 
 	if (state != NULL) {
 		v->given = true;
@@ -133,16 +167,15 @@ derive_state(struct settings_memory *m, const char *state)
 static void
 derive_account(struct scope *account, struct settings_memory *m)
 {
-	struct value *destination = scope_value(account, "destination");
-	struct value *report_via = scope_value(account, "report_via");
-
 	scope_inherit(account, &m->defaults);
 	derive_initial(account, m);
-	derive_account_transport(account);
-	if (!destination->given && m->destination_count == 1)
-		destination->text = m->destinations[0].name;
-	if (!report_via->given)
-		report_via->text = destination->text;
+	derive_account_transport(m, account);
+	if (!scope_given(account, "destination") && m->destination_count == 1)
+		scope_derive(
+		    m, account, "destination", 0, m->destinations[0].name);
+	if (!scope_given(account, "report_via"))
+		scope_derive(m, account, "report_via", 0,
+		    scope_value(account, "destination")->text);
 }
 
 void
@@ -152,7 +185,7 @@ derive_all(struct settings_memory *m, const char *state)
 	derive_state(m, state);
 	for (size_t i = 0; i < m->destination_count; i++) {
 		derive_initial(m->destinations + i, m);
-		derive_destination_transport(m->destinations + i);
+		derive_destination_transport(m, m->destinations + i);
 	}
 	for (size_t i = 0; i < m->account_count; i++)
 		derive_account(m->accounts + i, m);

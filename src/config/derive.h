@@ -14,8 +14,9 @@ void derive_all(struct settings_memory *m, const char *state);
  * derive_account_transport, derive_destination_transport - port and tls,
  * where they are not given (RFC 8314, RFC 6409).
  */
-void derive_account_transport(struct scope *account);
-void derive_destination_transport(struct scope *destination);
+void derive_account_transport(struct settings_memory *m, struct scope *account);
+void derive_destination_transport(
+    struct settings_memory *m, struct scope *destination);
 
 /* destination_peer - the host or socket of a destination, or NULL. */
 const char *destination_peer(const struct scope *destination);

@@ -35,7 +35,7 @@ print_scope(const struct scope *s, const char *indent, struct buffer *out)
 	const struct setting *rows = table_section(s->section, &count);
 
 	for (size_t i = 0; i < count; i++) {
-		const struct value *v = s->values + i;
+		const struct value *v = s->values[i];
 
 		if (!value_is_set(v, rows + i) || !applies(s, rows + i) ||
 		    strcmp(rows[i].name, "accounts_dir") == 0)

@@ -68,7 +68,7 @@ belongs(enum section here, const char *name)
 
 static void
 unknown_setting(
-    struct reader *r, const struct scope *scope, const config_setting_t *node)
+    struct reader *r, struct scope *scope, const config_setting_t *node)
 {
 	const char *name = config_setting_name(node);
 	const char *title = scope_title(r->memory, scope);
@@ -77,7 +77,7 @@ unknown_setting(
 
 	/* What is misspelt is not missing too. */
 	if (nearest != NULL && elsewhere == NULL)
-		scope_value(scope, nearest)->bad = true;
+		scope_change(r->memory, scope, nearest)->bad = true;
 
 	if (elsewhere != NULL)
 		problem_add(r->problems, place_of(r, node),
@@ -150,7 +150,7 @@ static void
 read_value(struct reader *r, struct scope *scope, const struct setting *setting,
     const config_setting_t *node)
 {
-	struct value *v = scope_value(scope, setting->name);
+	struct value *v = scope_change(r->memory, scope, setting->name);
 	struct buffer why = { 0 };
 
 	v->given = true;
@@ -175,10 +175,10 @@ check_passwords(struct reader *r, const struct scope *scope)
 
 	for (size_t i = 0; i < count; i++) {
 		if (!(rows[i].flags & SETTING_PASSWORD) ||
-		    !scope->values[i].given)
+		    !scope->values[i]->given)
 			continue;
 		if (first != NULL)
-			problem_add(r->problems, scope->values[i].at,
+			problem_add(r->problems, scope->values[i]->at,
 			    "%s\"%s\" and \"%s\" exclude each other; keep one",
 			    scope_title(r->memory, scope), first, rows[i].name);
 		else
@@ -229,7 +229,8 @@ static void
 read_destinations(struct reader *r, const config_setting_t *node)
 {
 	if (!config_setting_is_group(node)) {
-		scope_value(&r->memory->global, "destinations")->bad = true;
+		scope_change(r->memory, &r->memory->global, "destinations")
+		    ->bad = true;
 		not_a(r, node, "\"destinations\"", "{ home = { … }; }");
 		return;
 	}
@@ -257,7 +258,8 @@ static void
 read_accounts(struct reader *r, const config_setting_t *node)
 {
 	if (!config_setting_is_list(node)) {
-		scope_value(&r->memory->global, "accounts")->bad = true;
+		scope_change(r->memory, &r->memory->global, "accounts")->bad =
+		    true;
 		problem_add(r->problems, place_of(r, node),
 		    "\"accounts\" must be a list of groups, "
 		    "( { name = \"…\"; … }, { … } ); it is %s",
@@ -289,6 +291,7 @@ read_top(struct reader *r, const config_setting_t *root)
 		const char *name = config_setting_name(node);
 		const struct setting *setting =
 		    table_find(SECTION_GLOBAL, name);
+		struct value *v;
 
 		if (setting == NULL) {
 			unknown_setting(r, global, node);
@@ -298,8 +301,9 @@ read_top(struct reader *r, const config_setting_t *root)
 			read_value(r, global, setting, node);
 			continue;
 		}
-		scope_value(global, name)->given = true;
-		scope_value(global, name)->at = place_of(r, node);
+		v = scope_change(r->memory, global, name);
+		v->given = true;
+		v->at = place_of(r, node);
 		if (strcmp(name, "destinations") == 0)
 			read_destinations(r, node);
 		else if (strcmp(name, "accounts") == 0)
@@ -395,7 +399,8 @@ by_name(const struct dirent **a, const struct dirent **b)
 static void
 read_accounts_dir(struct reader *r)
 {
-	struct value *dir = scope_value(&r->memory->global, "accounts_dir");
+	struct value *dir =
+	    scope_change(r->memory, &r->memory->global, "accounts_dir");
 	struct dirent **entries;
 	int count;
 

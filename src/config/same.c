@@ -23,17 +23,22 @@ is_same_list(const char *const *a, const char *const *b)
 }
 
 static bool
+is_same_value(const struct value *a, const struct value *b)
+{
+	return a->number == b->number && a->amount == b->amount &&
+	    is_same_text(a->text, b->text) &&
+	    is_same_list(
+		(const char *const *)a->list, (const char *const *)b->list);
+}
+
+static bool
 is_same_scope(const struct scope *a, const struct scope *b)
 {
-	const struct value *x = a->values, *y = b->values;
 	size_t count;
 
 	table_section(a->section, &count);
 	for (size_t i = 0; i < count; i++)
-		if (x[i].number != y[i].number || x[i].amount != y[i].amount ||
-		    !is_same_text(x[i].text, y[i].text) ||
-		    !is_same_list((const char *const *)x[i].list,
-			(const char *const *)y[i].list))
+		if (!is_same_value(a->values[i], b->values[i]))
 			return false;
 	return true;
 }

@@ -8,20 +8,41 @@
 #include <stdlib.h>
 #include <string.h>
 
-void *
-memory_copy(struct settings_memory *m, const void *data, size_t len)
-{
-	struct memory_block block = { xcalloc(1, len + 1), len };
+#define BLOCK ((size_t)16 * 1024)
+#define ALIGNED(len) (((len) + 15) & ~(size_t)15)
 
-	if (len > 0)
-		memcpy(block.data, data, len);
+/* No value was given. */
+static const struct value nothing;
+
+static struct memory_block *
+add_block(struct settings_memory *m, size_t len)
+{
+	struct memory_block block = { xcalloc(1, len), len, 0 };
+
 	if (m->block_count == m->block_room) {
 		m->block_room = m->block_room * 2 + 64;
 		m->blocks =
 		    xrealloc(m->blocks, m->block_room, sizeof *m->blocks);
 	}
-	m->blocks[m->block_count++] = block;
-	return block.data;
+	m->blocks[m->block_count] = block;
+	return &m->blocks[m->block_count++];
+}
+
+void *
+memory_copy(struct settings_memory *m, const void *data, size_t len)
+{
+	struct memory_block *b =
+	    m->block_count > 0 ? &m->blocks[m->block_count - 1] : NULL;
+	size_t room = ALIGNED(len + 1);
+	char *copy;
+
+	if (b == NULL || b->len - b->used < room)
+		b = add_block(m, room > BLOCK ? room : BLOCK);
+	copy = b->data + b->used;
+	b->used += room;
+	if (len > 0)
+		memcpy(copy, data, len);
+	return copy;
 }
 
 char *
@@ -51,6 +72,19 @@ scopes_free(struct scope *scopes, size_t count)
 	for (size_t i = 0; i < count; i++)
 		free(scopes[i].values);
 	free(scopes);
+}
+
+static const struct value **
+new_values(enum section section)
+{
+	size_t count;
+	const struct value **values;
+
+	table_section(section, &count);
+	values = xcalloc(count, sizeof(const struct value *));
+	for (size_t i = 0; i < count; i++)
+		values[i] = &nothing;
+	return values;
 }
 
 void
@@ -85,6 +119,10 @@ memory_free(struct settings_memory **m)
 	free(memory->folders);
 	free(memory->global.values);
 	free(memory->defaults.values);
+	for (size_t i = 0; i < SECTIONS; i++) {
+		free(memory->initial[i]);
+		free(memory->derived[i]);
+	}
 	scopes_free(memory->accounts, memory->account_count);
 	scopes_free(memory->destinations, memory->destination_count);
 	free(memory);
@@ -93,17 +131,17 @@ memory_free(struct settings_memory **m)
 void
 scope_begin(struct scope *s, enum section section, struct place at)
 {
-	size_t count;
-
-	table_section(section, &count);
 	*s = (struct scope){ .section = section, .at = at };
-	s->values = xcalloc(count, sizeof *s->values);
+	s->values = new_values(section);
 }
 
 static struct scope *
-append(struct scope **scopes, size_t *count)
+append(struct scope **scopes, size_t *count, size_t *room)
 {
-	*scopes = xrealloc(*scopes, *count + 1, sizeof **scopes);
+	if (*count == *room) {
+		*room = *room * 2 + 8;
+		*scopes = xrealloc(*scopes, *room, sizeof **scopes);
+	}
 	return *scopes + (*count)++;
 }
 
@@ -111,22 +149,66 @@ struct scope *
 scope_add(struct settings_memory *m, enum section section, struct place at)
 {
 	struct scope *s = section == SECTION_ACCOUNT
-	    ? append(&m->accounts, &m->account_count)
-	    : append(&m->destinations, &m->destination_count);
+	    ? append(&m->accounts, &m->account_count, &m->account_room)
+	    : append(&m->destinations, &m->destination_count,
+		  &m->destination_room);
 
 	scope_begin(s, section, at);
 	return s;
 }
 
-struct value *
-scope_value(const struct scope *s, const char *name)
+static size_t
+index_of(const struct scope *s, const char *name)
 {
 	size_t count;
 	const struct setting *row = table_find(s->section, name);
 
 	if (row == NULL)
 		abort();
-	return s->values + (row - table_section(s->section, &count));
+	return (size_t)(row - table_section(s->section, &count));
+}
+
+const struct value *
+scope_value(const struct scope *s, const char *name)
+{
+	return s->values[index_of(s, name)];
+}
+
+struct value *
+scope_change(struct settings_memory *m, struct scope *s, const char *name)
+{
+	size_t i = index_of(s, name);
+	struct value *own = memory_copy(m, s->values[i], sizeof *own);
+
+	s->values[i] = own;
+	return own;
+}
+
+static bool
+is_same(const struct value *a, const struct value *b)
+{
+	return a->given == b->given && a->bad == b->bad &&
+	    a->at.file == b->at.file && a->at.line == b->at.line &&
+	    a->number == b->number && a->amount == b->amount &&
+	    a->text == b->text && a->list == b->list;
+}
+
+void
+scope_derive(struct settings_memory *m, struct scope *s, const char *name,
+    int64_t number, const char *text)
+{
+	size_t i = index_of(s, name);
+	struct value v = *s->values[i];
+	const struct value **last;
+
+	v.number = number;
+	v.text = text;
+	if (m->derived[s->section] == NULL)
+		m->derived[s->section] = new_values(s->section);
+	last = &m->derived[s->section][i];
+	if (!is_same(*last, &v))
+		*last = memory_copy(m, &v, sizeof v);
+	s->values[i] = *last;
 }
 
 bool
@@ -153,11 +235,11 @@ scope_inherit(struct scope *account, const struct scope *defaults)
 	    scope_given(account, "password_command");
 
 	for (size_t i = 0; i < count; i++) {
-		if (account->values[i].given)
+		if (account->values[i]->given)
 			continue;
 		if (own_password && (rows[i].flags & SETTING_PASSWORD))
 			continue;
-		if (defaults->values[i].given)
+		if (defaults->values[i]->given)
 			account->values[i] = defaults->values[i];
 	}
 }

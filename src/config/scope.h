@@ -34,12 +34,18 @@ struct scope {
 	enum section section;
 	const char *name; /* account's or destination's; NULL: not known */
 	struct place at;
-	struct value *values; /* one for each row of the section */
+	/*
+	 * One for each row of the section. Most are shared with other scopes:
+	 * what `defaults` and the table say is there once. scope_change() makes
+	 * one that is not.
+	 */
+	const struct value **values; /* owned; what they point to is not */
 };
 
+/* Many small things lie in one block. */
 struct memory_block {
-	void *data;
-	size_t len;
+	char *data;
+	size_t len, used;
 };
 
 /* Everything that a struct settings points to. */
@@ -49,6 +55,9 @@ struct settings_memory {
 	struct scope global, defaults;
 	struct scope *accounts, *destinations;
 	size_t account_count, destination_count;
+	size_t account_room, destination_room;
+	/* By row of the section: defaults of the table; what was derived last. */
+	const struct value **initial[SECTIONS], **derived[SECTIONS]; /* owned */
 	const char **folders; /* owned; of the files that were read */
 	size_t folder_count;
 };
@@ -71,11 +80,22 @@ struct scope *
 scope_add(struct settings_memory *m, enum section section, struct place at);
 
 /* scope_value - the value of a setting that the section does have. */
-struct value *scope_value(const struct scope *s, const char *name);
+const struct value *scope_value(const struct scope *s, const char *name);
 bool scope_given(const struct scope *s, const char *name);
 
 /* scope_place - where a setting is given, or else where its group begins. */
 struct place scope_place(const struct scope *s, const char *name);
+
+/* scope_change - a copy of a value that is this scope's alone, in its place. */
+struct value *
+scope_change(struct settings_memory *m, struct scope *s, const char *name);
+
+/*
+ * scope_derive - a value that follows from others, text NULL for a number. It is
+ * shared where the last one that was derived is the same.
+ */
+void scope_derive(struct settings_memory *m, struct scope *s, const char *name,
+    int64_t number, const char *text);
 
 /* scope_inherit - take from `defaults` what the account does not have. */
 void scope_inherit(struct scope *account, const struct scope *defaults);

@@ -826,10 +826,14 @@ table_section(enum section section, size_t *count)
 const struct setting *
 table_find(enum section section, const char *name)
 {
-	for (size_t i = 0; i < settings_table_len; i++)
-		if (settings_table[i].section == section &&
-		    strcmp(settings_table[i].name, name) == 0)
-			return settings_table + i;
+	size_t count;
+	const struct setting *rows = table_section(section, &count);
+
+	/* It is asked for each setting of thousands of accounts. */
+	for (size_t i = 0; i < count; i++)
+		if (rows[i].name[0] == name[0] &&
+		    strcmp(rows[i].name, name) == 0)
+			return rows + i;
 	return NULL;
 }
 

@@ -69,14 +69,14 @@ state_of(const struct mailbox *m)
 static void
 tell_account(struct control_request *r, struct mailbox *m)
 {
-	struct live_account a = {
-		.name = m->name, .state = state_of(m), .words = m->wrong.text
-	};
+	struct live_account a = { .name = m->name,
+		.state = state_of(m),
+		.words = m->wrong != NULL ? m->wrong->text : "" };
 
 	if (a.state == LIVE_POLLING) {
-		a.since = wall_of(m->poll.began);
-		a.total = atomic_load(&m->poll.progress.messages);
-		a.done = atomic_load(&m->poll.progress.messages_done);
+		a.since = wall_of(m->poll->began);
+		a.total = atomic_load(&m->poll->progress.messages);
+		a.done = atomic_load(&m->poll->progress.messages_done);
 	} else {
 		a.next = wall_of(m->due);
 		a.since = m->wrong_since;

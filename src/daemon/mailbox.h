@@ -16,7 +16,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* How a poll ended: its thread's, until it is on the daemon's queue. */
+/*
+ * A poll that was called for, and how it ended: its thread's, until it is on the
+ * daemon's queue. Of thousands of mailboxes few have one at a time.
+ */
 struct mailbox_poll {
 	struct queue_item item;
 	struct mailbox *mailbox;
@@ -26,7 +29,7 @@ struct mailbox_poll {
 	struct error error; /* -1 */
 	bool postponed; /* it did not begin, since a destination is down */
 	struct outlet *outlet, *reports; /* used, until the daemon has heard */
-	int64_t began; /* clock_boot_ms */
+	int64_t due, began; /* clock_boot_ms */
 };
 
 struct mailbox {
@@ -37,7 +40,7 @@ struct mailbox {
 	struct generation *generation; /* used */
 	bool same_mailbox, other_mail; /* what its owner says, once */
 
-	struct mailbox_poll poll;
+	struct mailbox_poll *poll; /* owned; NULL unless `called` */
 	_Atomic bool polling; /* its poll has begun, and not been heard of */
 
 	/* The main thread's. */
@@ -50,7 +53,7 @@ struct mailbox {
 	bool leaving; /* the settings know it no more */
 	struct mailbox *next_leaving;
 	bool moving; /* it has another server now */
-	struct error wrong; /* why its last poll failed; ERR_NONE */
+	struct error *wrong; /* owned; why its last poll failed, or NULL */
 	int64_t wrong_since; /* wall clock, */
 	uint64_t failures; /* and so often in a row */
 	int64_t last_success; /* wall clock; 0: never */

@@ -202,7 +202,6 @@ add_mailbox(struct daemon *d, const struct account *a)
 	m->name = xstrdup(a->name);
 	m->account = a;
 	m->generation = generation_use(d->now);
-	m->poll.mailbox = m;
 	pthread_mutex_lock(&d->lock);
 	take_turn(d, m);
 	pthread_mutex_unlock(&d->lock);
@@ -261,6 +260,8 @@ free_mailbox(void *mailbox)
 
 	generation_leave(&m->generation);
 	schedule_free(&m->schedule);
+	free(m->poll);
+	free(m->wrong);
 	free(m->name);
 	free(m);
 }

@@ -69,7 +69,7 @@ work_begin(struct work *w, struct daemon *d, size_t turn)
 	pthread_mutex_lock(&d->lock);
 	m = d->by_turn[turn];
 	w->d = d;
-	w->poll = p = &m->poll;
+	w->poll = p = m->poll;
 	w->account = m->account;
 	w->generation = generation_use(m->generation);
 	p->outlet = use_outlet(d, w->account->destination);
@@ -122,9 +122,6 @@ rounds_poll(void *daemon, size_t turn)
 
 	work_begin(&w, daemon, turn);
 	p = w.poll;
-	p->report = (struct poll_report){ 0 };
-	error_clear(&p->error);
-	p->rc = 0;
 	if (!p->postponed)
 		p->rc = run_poll(&w, &p->report, &p->error);
 	generation_leave(&w.generation);
@@ -138,7 +135,7 @@ rounds_polled(void *daemon, size_t turn)
 	struct daemon *d = daemon;
 
 	pthread_mutex_lock(&d->lock);
-	queue_push(d->polled, &d->by_turn[turn]->poll.item);
+	queue_push(d->polled, &d->by_turn[turn]->poll->item);
 	pthread_mutex_unlock(&d->lock);
 }
 
@@ -181,6 +178,9 @@ call(struct daemon *d, struct mailbox *m)
 {
 	struct error e = { 0 };
 
+	m->poll = xcalloc(1, sizeof(*m->poll));
+	m->poll->mailbox = m;
+	m->poll->due = m->due;
 	set_due(d, m, INT64_MAX);
 	m->called = true;
 	m->postponed = false;
@@ -199,6 +199,8 @@ rounds_recall(struct daemon *d, struct mailbox *m)
 		return true;
 	if (!crew_recall(d->crew, m->turn))
 		return false;
+	free(m->poll);
+	m->poll = NULL;
 	m->called = false;
 	d->called--;
 	set_due(d, m, clock_boot_ms());
@@ -258,9 +260,8 @@ say_success(struct mailbox *m, const struct poll_report *r)
 		    clock_text(m->wrong_since, since));
 	if (outcome_tell(m->account, r, 0, false, &line))
 		log_info("%s", line.data);
-	else
-		log_event(
-		    "account=%s event=polled ms=%" PRId64, m->name, r->took_ms);
+	log_event("account=%s event=polled late_ms=%" PRId64 " ms=%" PRId64,
+	    m->name, m->poll->began - m->poll->due, r->took_ms);
 	buffer_free(&line);
 }
 
@@ -268,7 +269,7 @@ say_success(struct mailbox *m, const struct poll_report *r)
 static void
 say_failure(struct mailbox *m, const struct error *e)
 {
-	if (m->failures > 0 && m->wrong.kind == e->kind)
+	if (m->failures > 0 && m->wrong->kind == e->kind)
 		log_event(
 		    "account=%s event=failed reason=\"%s\"", m->name, e->text);
 	else
@@ -289,7 +290,7 @@ outlet_named(struct daemon *d, const char *name)
 static void
 note_outlet(struct daemon *d, const struct mailbox *m)
 {
-	const struct mailbox_poll *p = &m->poll;
+	const struct mailbox_poll *p = m->poll;
 	struct outlet *o = p->report.destination_down ? p->outlet : p->reports;
 
 	/* What the settings know no more is nobody's trouble. */
@@ -487,7 +488,7 @@ rounds_admit(
 static int64_t
 next_time(struct mailbox *m)
 {
-	const struct mailbox_poll *p = &m->poll;
+	const struct mailbox_poll *p = m->poll;
 	int64_t now = clock_boot_ms();
 	int64_t wall = clock_wall() - (now - p->began) / 1000;
 	struct schedule_outcome o = {
@@ -506,9 +507,10 @@ static void
 note_success(struct daemon *d, struct mailbox *m)
 {
 	d->ledger_pause = 0;
-	say_success(m, &m->poll.report);
+	say_success(m, &m->poll->report);
 	m->failures = 0;
-	error_clear(&m->wrong);
+	free(m->wrong);
+	m->wrong = NULL;
 }
 
 static void
@@ -525,7 +527,7 @@ ledger_failed(struct daemon *d, const struct error *e)
 static void
 note_failure(struct daemon *d, struct mailbox *m)
 {
-	const struct mailbox_poll *p = &m->poll;
+	const struct mailbox_poll *p = m->poll;
 
 	if (p->error.kind == ERR_LEDGER) {
 		ledger_failed(d, &p->error);
@@ -535,13 +537,15 @@ note_failure(struct daemon *d, struct mailbox *m)
 	if (m->failures == 0)
 		m->wrong_since = clock_wall();
 	m->failures++;
-	m->wrong = p->error;
+	if (m->wrong == NULL)
+		m->wrong = xcalloc(1, sizeof(*m->wrong));
+	*m->wrong = p->error;
 }
 
 static void
 conclude(struct daemon *d, struct mailbox *m)
 {
-	const struct mailbox_poll *p = &m->poll;
+	const struct mailbox_poll *p = m->poll;
 	const struct poll_report *r = &p->report;
 
 	say_trouble(m, r);
@@ -598,5 +602,7 @@ rounds_end(struct daemon *d, struct mailbox_poll *p)
 	else
 		set_due(d, m, next_time(m));
 	m->again = false;
+	m->poll = NULL;
+	free(p);
 	keep_note(d, m);
 }
