@@ -1,6 +1,6 @@
 /*
- * server.h - an SMTP server that serves one connection by a script, and a client
- * that talks to it. What goes wrong here fails the test.
+ * server.h - an SMTP server that serves one connection by a script, and a
+ * client that talks to it. What goes wrong here fails the test.
  *
  * A script has a step a line:
  *	S text	send a line
