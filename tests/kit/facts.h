@@ -28,8 +28,8 @@ void facts_end(struct facts *w);
  * known - a row. Rows have to be added in the order of their UIDs, as reader.h
  *	says.
  * one - a mailbox of one message, which the ledger knows.
- * first_poll - five messages of 10, 20, … octets, the third known already, and no
- *	poll before this one.
+ * first_poll - five messages of 10, 20, … octets, the third known already, and
+ *	no poll before this one.
  */
 void listed(struct facts *w, const char *uid, uint64_t octets);
 struct row *
@@ -38,8 +38,8 @@ struct row *one(struct facts *w, enum state state);
 void first_poll(struct facts *w, enum first_poll first);
 
 /*
- * make - the plan. action - of the i-th message. takes - the plan takes these, in
- * this order.
+ * make - the plan. action - of the i-th message. takes - the plan takes these,
+ * in this order.
  */
 void make(struct facts *w);
 enum plan_action action(const struct facts *w, size_t i);
