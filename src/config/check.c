@@ -256,63 +256,75 @@ compare_text(
 	return compare(a, b);
 }
 
+/* What must differ, looked up once: thousands of accounts are sorted by it. */
+struct identity {
+	const struct scope *account;
+	const char *user, *pop3;
+	int64_t port;
+};
+
+static struct identity
+identity_of(const struct scope *account)
+{
+	return (struct identity){
+		.account = account,
+		.user = scope_value(account, "user")->text,
+		.pop3 = scope_value(account, "pop3")->text,
+		.port = scope_value(account, "port")->number,
+	};
+}
+
 /* In the order in which they stand. */
 static int
-compare_order(const struct scope *a, const struct scope *b)
+compare_order(const struct identity *a, const struct identity *b)
 {
-	return a < b ? -1 : a > b;
+	return a->account < b->account ? -1 : a->account > b->account;
 }
 
 static int
-compare_names(const struct scope *a, const struct scope *b)
+compare_names(const struct identity *a, const struct identity *b)
 {
-	return compare_text(a->name, b->name, strcmp);
+	return compare_text(a->account->name, b->account->name, strcmp);
 }
 
 static int
-compare_maildrops(const struct scope *a, const struct scope *b)
+compare_maildrops(const struct identity *a, const struct identity *b)
 {
-	int64_t left = scope_value(a, "port")->number;
-	int64_t right = scope_value(b, "port")->number;
-	int order = compare_text(
-	    scope_value(a, "user")->text, scope_value(b, "user")->text, strcmp);
+	int order = compare_text(a->user, b->user, strcmp);
 
 	if (order == 0)
-		order = compare_text(scope_value(a, "pop3")->text,
-		    scope_value(b, "pop3")->text, strcasecmp);
+		order = compare_text(a->pop3, b->pop3, strcasecmp);
 	if (order == 0)
-		order = (left > right) - (left < right);
+		order = (a->port > b->port) - (a->port < b->port);
 	return order;
 }
 
 static int
 by_name(const void *left, const void *right)
 {
-	const struct scope *a = *(const struct scope *const *)left;
-	const struct scope *b = *(const struct scope *const *)right;
-	int order = compare_names(a, b);
+	int order = compare_names(left, right);
 
-	return order != 0 ? order : compare_order(a, b);
+	return order != 0 ? order : compare_order(left, right);
 }
 
 static int
 by_maildrop(const void *left, const void *right)
 {
-	const struct scope *a = *(const struct scope *const *)left;
-	const struct scope *b = *(const struct scope *const *)right;
-	int order = compare_maildrops(a, b);
+	int order = compare_maildrops(left, right);
 
-	return order != 0 ? order : compare_order(a, b);
+	return order != 0 ? order : compare_order(left, right);
 }
 
 static void
-check_names_differ(struct check *c, const struct scope **sorted, size_t count)
+check_names_differ(struct check *c, struct identity *sorted, size_t count)
 {
 	qsort(sorted, count, sizeof *sorted, by_name);
 	for (size_t i = 1; i < count; i++) {
-		const struct scope *a = sorted[i - 1], *b = sorted[i];
+		const struct scope *a = sorted[i - 1].account;
+		const struct scope *b = sorted[i].account;
 
-		if (b->name == NULL || compare_names(a, b) != 0)
+		if (b->name == NULL ||
+		    compare_names(sorted + i - 1, sorted + i) != 0)
 			continue;
 		problem_add(c->problems, scope_place(b, "name"),
 		    "there is another account \"%s\" at %s:%u; each needs a "
@@ -334,22 +346,22 @@ has_maildrop(const struct scope *account)
 }
 
 static void
-check_maildrops_differ(
-    struct check *c, const struct scope **sorted, size_t count)
+check_maildrops_differ(struct check *c, struct identity *sorted, size_t count)
 {
 	qsort(sorted, count, sizeof *sorted, by_maildrop);
 	for (size_t i = 1; i < count; i++) {
-		const struct scope *a = sorted[i - 1], *b = sorted[i];
+		const struct scope *a = sorted[i - 1].account;
+		const struct scope *b = sorted[i].account;
 
-		if (!has_maildrop(a) || !has_maildrop(b) ||
-		    compare_maildrops(a, b) != 0)
+		if (compare_maildrops(sorted + i - 1, sorted + i) != 0 ||
+		    !has_maildrop(a) || !has_maildrop(b))
 			continue;
 		problem_add(c->problems, b->at,
 		    "%sthe account at %s:%u fetches from the same mailbox "
 		    "(%s at %s); one mailbox can have several recipients, but "
 		    "only one account",
 		    scope_title(c->memory, b), a->at.file, a->at.line,
-		    scope_value(b, "user")->text, scope_value(b, "pop3")->text);
+		    sorted[i].user, sorted[i].pop3);
 	}
 }
 
@@ -357,10 +369,10 @@ static void
 check_accounts_differ(struct check *c)
 {
 	size_t count = c->memory->account_count;
-	const struct scope **sorted = xcalloc(count + 1, sizeof *sorted);
+	struct identity *sorted = xcalloc(count + 1, sizeof *sorted);
 
 	for (size_t i = 0; i < count; i++)
-		sorted[i] = c->memory->accounts + i;
+		sorted[i] = identity_of(c->memory->accounts + i);
 	check_names_differ(c, sorted, count);
 	check_maildrops_differ(c, sorted, count);
 	free(sorted);
