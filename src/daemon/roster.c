@@ -383,20 +383,18 @@ roster_add(struct daemon *d)
 		rounds_know(add_mailbox(d, &s->accounts[i]));
 }
 
+/* At the start: no turn has been given back yet. */
 void
 roster_admit(struct daemon *d)
 {
-	const struct settings *s = d->now->settings;
 	int64_t now = clock_boot_ms();
 	size_t overdue = 0, place = 0;
 	struct mailbox *m;
 
-	for (size_t i = 0; i < s->account_count; i++) {
-		m = roster_find(d, s->accounts[i].name);
-		overdue += schedule_is_overdue(&m->schedule, now);
-	}
-	for (size_t i = 0; i < s->account_count; i++) {
-		m = roster_find(d, s->accounts[i].name);
+	for (size_t i = 0; i < d->turns; i++)
+		overdue += schedule_is_overdue(&d->by_turn[i]->schedule, now);
+	for (size_t i = 0; i < d->turns; i++) {
+		m = d->by_turn[i];
 		metrics_account(d->metrics, m->name, m->last_success);
 		place += rounds_admit(d, m, place, overdue, now);
 	}
