@@ -252,6 +252,8 @@ answers_end(struct daemon *d)
 {
 	struct control_request *r;
 
+	if (d->control == NULL)
+		return;
 	while ((r = queue_pop(d->requests)) != NULL) {
 		if (r->request.verb != REQUEST_STOP) {
 			control_complain(r, "the daemon has stopped");

@@ -197,6 +197,8 @@ say_ready(struct daemon *d)
 	    d->mailbox_count, d->mailbox_count == 1 ? "" : "s", (long)getpid());
 	log_detach();
 	notify_ready(d->notify);
+	if (notify_watchdog_interval(d->notify) == 0)
+		d->watchdog_at = INT64_MAX;
 }
 
 static void
@@ -297,8 +299,9 @@ reload(struct daemon *d)
 	char *line, *rest = NULL;
 
 	if (daemon_reload(d, &problems, &e) == 0) {
-		log_info("the settings were read anew: %zu accounts",
-		    d->mailbox_count);
+		log_info("the settings were read anew: %zu account%s",
+		    d->now->settings->account_count,
+		    d->now->settings->account_count == 1 ? "" : "s");
 		buffer_free(&problems);
 		return;
 	}
@@ -448,12 +451,9 @@ wait_for_something(struct daemon *d)
 	};
 
 	int64_t now = clock_boot_ms();
-	int64_t interval = notify_watchdog_interval(d->notify);
 
-	notify_watchdog(d->notify);
 	set_timer(d,
-	    sooner(
-		next_time(d, now), now + (interval > 0 ? interval : AWAKE_MS)));
+	    sooner(sooner(next_time(d, now), now + AWAKE_MS), d->watchdog_at));
 	(void)poll(fds, sizeof(fds) / sizeof(fds[0]), -1);
 }
 
@@ -472,6 +472,18 @@ mind_sleep(struct daemon *d, int64_t now)
 	if (asleep - d->asleep > SLEPT_MS)
 		rounds_slept(d, now);
 	d->asleep = asleep;
+}
+
+/* However often it looks up: one that hangs does not. */
+static void
+mind_watchdog(struct daemon *d, int64_t now)
+{
+	int64_t interval = notify_watchdog_interval(d->notify);
+
+	if (interval == 0 || now < d->watchdog_at)
+		return;
+	notify_watchdog(d->notify);
+	d->watchdog_at = now + interval;
 }
 
 static void
@@ -539,6 +551,7 @@ daemon_run(const struct daemon_options *options, struct settings *settings,
 		take_signals(&d);
 		take_news(&d);
 		now = clock_boot_ms();
+		mind_watchdog(&d, now);
 		mind_stop(&d, now);
 		mind_sleep(&d, now);
 		mind_ledger(&d, now);
