@@ -10,6 +10,7 @@
 #include "sasl/password.h"
 
 #include <inttypes.h>
+#include <search.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -213,13 +214,27 @@ out:
 	return rc;
 }
 
-static bool
-recipient_among(const char *const *list, const char *recipient)
+static int
+by_text(const void *one, const void *other)
 {
-	for (; *list != NULL; list++)
-		if (strcmp(*list, recipient) == 0)
-			return true;
-	return false;
+	return strcmp(one, other);
+}
+
+static void
+keep_it(void *recipient)
+{
+	(void)recipient;
+}
+
+/* Is this the first time that it is seen? seen: of tsearch(3). */
+static bool
+is_first(void **seen, const char *recipient)
+{
+	if (tfind(recipient, seen, by_text) != NULL)
+		return false;
+	if (tsearch(recipient, seen, by_text) == NULL)
+		abort(); /* out of memory, as in alloc.h */
+	return true;
 }
 
 /* All that the accounts being checked send there, each once. */
@@ -228,6 +243,7 @@ recipients_of(const struct check *c, const char *destination)
 {
 	const struct account *const *a;
 	const char **recipients;
+	void *seen = NULL;
 	size_t room = 1;
 	size_t n = 0;
 	size_t i;
@@ -240,9 +256,10 @@ recipients_of(const struct check *c, const char *destination)
 		if (strcmp((*a)->destination, destination) != 0)
 			continue;
 		for (i = 0; (*a)->recipients[i] != NULL; i++)
-			if (!recipient_among(recipients, (*a)->recipients[i]))
+			if (is_first(&seen, (*a)->recipients[i]))
 				recipients[n++] = (*a)->recipients[i];
 	}
+	tdestroy(seen, keep_it);
 	return recipients;
 }
 
