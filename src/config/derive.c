@@ -135,6 +135,7 @@ derive_account(struct scope *account, struct settings_memory *m)
 {
 	struct value *destination = scope_value(account, "destination");
 	struct value *report_via = scope_value(account, "report_via");
+	struct value *alert_via = scope_value(account, "alert_via");
 
 	scope_inherit(account, &m->defaults);
 	derive_initial(account, m);
@@ -143,6 +144,8 @@ derive_account(struct scope *account, struct settings_memory *m)
 		destination->text = m->destinations[0].name;
 	if (!report_via->given)
 		report_via->text = destination->text;
+	if (!alert_via->given)
+		alert_via->text = destination->text;
 }
 
 void

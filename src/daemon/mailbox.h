@@ -49,10 +49,16 @@ struct mailbox {
 	bool leaving; /* the settings know it no more */
 	bool moving; /* it has another server now */
 	struct error wrong; /* why its last poll failed; ERR_NONE */
-	int64_t wrong_since; /* wall clock, */
+	int64_t wrong_since; /* wall clock; 0: it is well; */
 	uint64_t failures; /* and so often in a row */
 	int64_t last_success; /* wall clock; 0: never */
+	uint32_t troubles; /* see trouble.h; and these */
 	uint32_t alerted; /* what its owner has been told of */
+	uint64_t held; /* messages, */
+	char *held_words; /* and why the first one is, or NULL; owned */
+	bool enlisted; /* there may be news for its owner */
+	bool being_told; /* by a letter on its way */
+	struct mailbox *next_enlisted;
 	bool unkept; /* the ledger does not know its schedule yet */
 	struct mailbox *next_unkept;
 };

@@ -206,6 +206,7 @@ free_mailbox(void *mailbox)
 	    "the settings have no such account any more", EX_CONFIG);
 	generation_leave(&m->generation);
 	schedule_free(&m->schedule);
+	free(m->held_words);
 	free(m->name);
 	free(m);
 }
@@ -222,6 +223,7 @@ roster_remove(struct daemon *d, struct mailbox *m)
 	pthread_mutex_unlock(&d->lock);
 	crew_remove(d->crew, m->turn);
 	keep_forget(d, m);
+	alert_forget(d, m);
 	metrics_forget(d->metrics, m->name);
 	tdelete(m, &d->by_name, compare);
 	d->mailbox_count--;

@@ -299,6 +299,7 @@ rounds_probed(struct daemon *d, struct outlet *o)
 	if (!outlet_probed(o, clock_boot_ms())) {
 		log_event("destination=%s event=down reason=\"%s\"",
 		    o->to->name, o->words.text);
+		roster_each(d, alert_look_again);
 		return;
 	}
 	metrics_destination(d->metrics, o->to->name, true);
@@ -451,6 +452,7 @@ note_success(struct daemon *d, struct mailbox *m)
 	d->ledger_pause = 0;
 	say_success(m, &m->poll.report);
 	m->failures = 0;
+	m->wrong_since = 0;
 	error_clear(&m->wrong);
 }
 
@@ -475,7 +477,8 @@ note_failure(struct daemon *d, struct mailbox *m)
 		return;
 	}
 	say_failure(m, &p->error);
-	if (m->failures == 0)
+	/* It may be known from before a restart. */
+	if (m->wrong_since == 0)
 		m->wrong_since = clock_wall();
 	m->failures++;
 	m->wrong = p->error;
@@ -525,5 +528,6 @@ rounds_end(struct daemon *d, struct mailbox_poll *p)
 	else
 		set_due(d, m, next_time(m));
 	m->again = false;
+	alert_look(d, m);
 	keep_note(d, m);
 }
