@@ -167,6 +167,8 @@ check_account(struct check *c, const struct scope *account)
 	check_destination_name(c, account, "destination");
 	if (scope_given(account, "report_via"))
 		check_destination_name(c, account, "report_via");
+	if (scope_given(account, "alert_via"))
+		check_destination_name(c, account, "alert_via");
 	check_reports(c, account);
 	check_every(c, account);
 }

@@ -176,6 +176,9 @@ derive_account(struct scope *account, struct settings_memory *m)
 	if (!scope_given(account, "report_via"))
 		scope_derive(m, account, "report_via", 0,
 		    scope_value(account, "destination")->text);
+	if (!scope_given(account, "alert_via"))
+		scope_derive(m, account, "alert_via", 0,
+		    scope_value(account, "destination")->text);
 }
 
 void

@@ -94,6 +94,9 @@ fill_account(struct account *a, const struct scope *s)
 	a->on_mail = text_of(s, "on_mail");
 	a->on_error = text_of(s, "on_error");
 	a->hook_timeout_s = number_of(s, "hook_timeout");
+	a->alert = scope_value(s, "alert")->list;
+	a->alert_via = text_of(s, "alert_via");
+	a->alert_after_s = number_of(s, "alert_after");
 }
 
 static void

@@ -615,6 +615,47 @@ const struct setting settings_table[] = {
 	    .help = "How long each of on_mail and on_error may take.",
 	    .more = "Then it is ended, and that is logged.",
 	},
+	{
+	    .section = SECTION_ACCOUNT,
+	    .name = "alert",
+	    .type = TYPE_RECIPIENTS,
+	    .flags = SETTING_IN_DEFAULTS,
+	    .fallback = "nobody",
+	    .sample = "ann@example.org",
+	    .help = "Who gets a mail when the account needs its owner.",
+	    .more =
+		"From a program that keeps running: when a password was "
+		"refused, when a message is held, and when the account has "
+		"failed for as long as alert_after says. Once, also over a "
+		"restart, and once more when it is well again. Accounts with "
+		"the same \"alert\" and \"alert_via\" share a mail when they "
+		"fail at the same time; at most six an hour are sent there, "
+		"and then one sums up.",
+	},
+	{
+	    .section = SECTION_ACCOUNT,
+	    .name = "alert_via",
+	    .type = TYPE_STRING,
+	    .flags = SETTING_IN_DEFAULTS,
+	    .max = 255,
+	    .fallback = "the account's destination",
+	    .sample = "relay",
+	    .help = "Which of the destinations takes what alert sends.",
+	    .more = "While that takes nothing, it is tried again. Only by "
+		    "another destination than the account's can you hear that "
+		    "the account's is down.",
+	},
+	{
+	    .section = SECTION_ACCOUNT,
+	    .name = "alert_after",
+	    .type = TYPE_DURATION,
+	    .flags = SETTING_IN_DEFAULTS,
+	    .min = MINUTE,
+	    .max = 365 * DAY,
+	    .initial = "1d",
+	    .help = "For how long an account has to fail before alert is told.",
+	    .more = "Also for how long its destination has to be down.",
+	},
 
 	{
 	    .section = SECTION_DESTINATION,

@@ -44,6 +44,7 @@ struct daemon {
 	struct metrics *metrics;
 	struct http *http; /* NULL: nobody is told */
 	struct hooks *hooks;
+	struct alerts *alerts; /* alert.c's */
 	int64_t started; /* wall clock */
 	int signal_fd, timer_fd;
 	sigset_t signals;
@@ -116,6 +117,18 @@ int64_t keep_due(const struct daemon *d);
 void keep_write(struct daemon *d, int64_t now);
 void keep_written(struct daemon *d, struct ledger_job *job);
 void keep_end(struct daemon *d);
+
+/* alert.c: mail to the owners of accounts that need them. */
+int alert_open(struct daemon *d, struct error *e);
+int alert_fd(const struct daemon *d); /* readable: alert_sent() */
+void alert_look(struct daemon *d, struct mailbox *m); /* its poll has ended */
+void alert_look_again(struct daemon *d, struct mailbox *m);
+void alert_forget(struct daemon *d, struct mailbox *m);
+int64_t alert_due(const struct daemon *d);
+void alert_write(struct daemon *d, int64_t now);
+void alert_sent(struct daemon *d);
+bool alert_is_busy(const struct daemon *d);
+void alert_end(struct daemon *d);
 
 /* roster.c: which accounts and destinations there are. */
 void roster_add(struct daemon *d);

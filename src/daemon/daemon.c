@@ -175,6 +175,7 @@ begin(struct daemon *d, struct error *e)
 		return -1;
 	metrics_ledger(d->metrics, d->ledger);
 	if (roster_open(d, e) < 0 || hooks_new(&d->hooks, e) < 0 ||
+	    alert_open(d, e) < 0 ||
 	    control_open(&d->control, s->state, d->ledger, d->requests, e) < 0)
 		return -1;
 	transit_pool_new(&d->pool, TRANSIT_POOL);
@@ -209,6 +210,7 @@ end(struct daemon *d)
 	http_close(&d->http);
 	if (d->control != NULL)
 		control_end(d->control);
+	alert_end(d);
 	if (d->ledger != NULL)
 		keep_end(d);
 	roster_end(d);
@@ -354,6 +356,7 @@ take_news(struct daemon *d)
 		rounds_probed(d, o);
 	while ((job = queue_pop(d->kept)) != NULL)
 		keep_written(d, job);
+	alert_sent(d);
 	while ((r = queue_pop(d->requests)) != NULL)
 		answers_give(d, r);
 	roster_sweep(d);
@@ -422,6 +425,7 @@ next_time(const struct daemon *d, int64_t now)
 		when = sooner(when, o->probe_at);
 	if (due_first(d->due, &turn, &due))
 		when = sooner(when, due);
+	when = sooner(when, alert_due(d));
 	return sooner(when, sooner(keep_due(d), status_due(d)));
 }
 
@@ -448,6 +452,7 @@ wait_for_something(struct daemon *d)
 		{ .fd = queue_fd(d->probed), .events = POLLIN },
 		{ .fd = queue_fd(d->requests), .events = POLLIN },
 		{ .fd = queue_fd(d->kept), .events = POLLIN },
+		{ .fd = alert_fd(d), .events = POLLIN },
 	};
 
 	int64_t now = clock_boot_ms();
@@ -522,7 +527,8 @@ tell_status(struct daemon *d, int64_t now)
 static bool
 has_ended(struct daemon *d)
 {
-	return d->stopping && d->called == 0 && !roster_probes(d);
+	return d->stopping && d->called == 0 && !roster_probes(d) &&
+	    !alert_is_busy(d);
 }
 
 int
@@ -556,6 +562,7 @@ daemon_run(const struct daemon_options *options, struct settings *settings,
 		mind_sleep(&d, now);
 		mind_ledger(&d, now);
 		rounds_start(&d, now);
+		alert_write(&d, now);
 		keep_write(&d, now);
 		tell_status(&d, now);
 	}

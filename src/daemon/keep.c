@@ -137,7 +137,7 @@ restore(void *daemon, const struct ledger_schedule *row)
 	if (m == NULL)
 		return;
 	schedule_restore(&m->schedule, row, clock_boot_ms(), clock_wall());
-	m->alerted = row->alerted;
+	m->alerted = m->troubles = row->alerted;
 	m->wrong_since = row->failing_since;
 	m->last_success = row->last_success;
 }

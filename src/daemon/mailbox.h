@@ -54,10 +54,16 @@ struct mailbox {
 	struct mailbox *next_leaving;
 	bool moving; /* it has another server now */
 	struct error *wrong; /* owned; why its last poll failed, or NULL */
-	int64_t wrong_since; /* wall clock, */
+	int64_t wrong_since; /* wall clock; 0: it is well; */
 	uint64_t failures; /* and so often in a row */
 	int64_t last_success; /* wall clock; 0: never */
+	uint32_t troubles; /* see trouble.h; and these */
 	uint32_t alerted; /* what its owner has been told of */
+	uint64_t held; /* messages, */
+	char *held_words; /* and why the first one is, or NULL; owned */
+	bool enlisted; /* there may be news for its owner */
+	bool being_told; /* by a letter on its way */
+	struct mailbox *next_enlisted;
 	bool unkept; /* the ledger does not know its schedule yet */
 	struct mailbox *next_unkept;
 };

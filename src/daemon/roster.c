@@ -262,6 +262,7 @@ free_mailbox(void *mailbox)
 	schedule_free(&m->schedule);
 	free(m->poll);
 	free(m->wrong);
+	free(m->held_words);
 	free(m->name);
 	free(m);
 }
@@ -280,6 +281,7 @@ roster_remove(struct daemon *d, struct mailbox *m)
 	pthread_mutex_unlock(&d->lock);
 	crew_remove(d->crew, m->turn);
 	keep_forget(d, m);
+	alert_forget(d, m);
 	metrics_forget(d->metrics, m->name);
 	tdelete(m, &d->by_name, compare);
 	d->mailbox_count--;

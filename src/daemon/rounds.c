@@ -314,6 +314,7 @@ rounds_probed(struct daemon *d, struct outlet *o)
 	if (!up) {
 		log_event("destination=%s event=down reason=\"%s\"",
 		    o->to->name, o->words.text);
+		roster_each(d, alert_look_again);
 		return;
 	}
 	metrics_destination(d->metrics, o->to->name, true);
@@ -511,6 +512,7 @@ note_success(struct daemon *d, struct mailbox *m)
 	m->failures = 0;
 	free(m->wrong);
 	m->wrong = NULL;
+	m->wrong_since = 0;
 }
 
 static void
@@ -534,7 +536,8 @@ note_failure(struct daemon *d, struct mailbox *m)
 		return;
 	}
 	say_failure(m, &p->error);
-	if (m->failures == 0)
+	/* It may be known from before a restart. */
+	if (m->wrong_since == 0)
 		m->wrong_since = clock_wall();
 	m->failures++;
 	if (m->wrong == NULL)
@@ -602,6 +605,7 @@ rounds_end(struct daemon *d, struct mailbox_poll *p)
 	else
 		set_due(d, m, next_time(m));
 	m->again = false;
+	alert_look(d, m);
 	m->poll = NULL;
 	free(p);
 	keep_note(d, m);

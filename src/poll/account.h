@@ -59,6 +59,10 @@ struct account {
 	/* For /bin/sh -c, or NULL; for the daemon. */
 	const char *on_mail, *on_error;
 	int64_t hook_timeout_s;
+	/* Who is told when it needs its owner; for the daemon. */
+	const char **alert; /* NULL-terminated; NULL: nobody */
+	const char *alert_via; /* a destination */
+	int64_t alert_after_s;
 };
 
 #endif

@@ -251,6 +251,67 @@ def test_a_poll_under_way_is_not_disturbed():
     equal(recipients(sink), ["u0@kit.test", "u1@kit.test"])
 
 
+# --- commands of its own ----------------------------------------------------------
+
+
+def noted(path, seconds=20):
+    """What a command has written, once it is there, as a dict."""
+    wait_until(lambda: os.path.exists(path), seconds, path)
+    with open(path) as file:
+        return dict(line.rstrip("\n").split("=", 1) for line in file
+                    if line.startswith("POSTRIDER_"))
+
+
+def note_to(path):
+    """A command that writes its environment, all at once."""
+    return f"env >{path}.new && mv {path}.new {path}"
+
+
+def test_on_mail_is_run_when_mail_has_come_and_only_then():
+    server, sink = house(), peers.SmtpSink()
+    rider = rider_for(accounts(server, 1), sink)
+    path = os.path.join(rider.folder, "noted")
+    rider.write(accounts(server, 1, on_mail=note_to(path),
+                         on_error=f"touch {path}"),
+                {"home": sink.destination()}, {"every": HOUR})
+    daemon = rider.daemon("-v")
+    told = noted(path)
+    equal(told["POSTRIDER_ACCOUNT"], "u0")
+    equal(told["POSTRIDER_DELIVERED"], "1")
+    daemon.hears("account=u0 event=on_mail")
+    os.unlink(path)
+    daemon.signal(signal.SIGUSR1)
+    daemon.hears("account=u0 event=polled")
+    daemon.end()
+    assert not os.path.exists(path), "it was run for an empty poll"
+
+
+def test_on_error_is_run_when_a_poll_has_failed():
+    server, sink = house(replies={"PASS": "-ERR [AUTH] no"}), peers.SmtpSink()
+    rider = rider_for(accounts(server, 1), sink)
+    path = os.path.join(rider.folder, "noted")
+    rider.write(accounts(server, 1, auth="user", on_mail=f"touch {path}",
+                         on_error=note_to(path)),
+                {"home": sink.destination()}, {"every": HOUR})
+    daemon = rider.daemon()
+    told = noted(path)
+    equal(told["POSTRIDER_ERROR_KIND"], "auth")
+    contains(told["POSTRIDER_ERROR"], "[AUTH] no")
+    daemon.end()
+
+
+def test_a_command_that_hangs_delays_no_poll_and_not_the_end():
+    server, sink = house(), peers.SmtpSink()
+    rider = rider_for(accounts(server, 1, on_mail="sleep 1000"), sink)
+    daemon = rider.daemon()
+    until_accepted(sink, 1)
+    arrive(server, 2)
+    daemon.signal(signal.SIGUSR1)
+    until_accepted(sink, 2)
+    result = daemon.end()
+    contains(result.err, "on_mail was ended, since postrider ends")
+
+
 # --- asked over the socket -------------------------------------------------------
 
 

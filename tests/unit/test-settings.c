@@ -59,6 +59,9 @@ four_settings_make_an_account(void **state)
 	assert_null(a->on_mail);
 	assert_null(a->on_error);
 	assert_int_equal(a->hook_timeout_s, 60);
+	assert_null(a->alert);
+	assert_string_equal(a->alert_via, "home");
+	assert_int_equal(a->alert_after_s, 86400);
 	assert_true(f->settings->confine);
 
 	assert_string_equal(d->name, "home");
@@ -103,7 +106,8 @@ every_value_arrives(void **state)
 	    "  after_delivery = \"keep 14d\"; first_poll = \"last 100\";\n"
 	    "  fetch_limit = 50; max_size = \"25M\"; every = \"1h\";\n"
 	    "  in_doubt = \"hold\"; on_mail = \"m\"; on_error = \"e\";\n"
-	    "  hook_timeout = \"2m\"; },\n"
+	    "  hook_timeout = \"2m\"; alert = [ \"ann\", \"bob\" ];\n"
+	    "  alert_via = \"work\"; alert_after = \"2d\"; },\n"
 	    "  { name = \"two\"; pop3 = \"[::1]\"; user = \"b\"; tls = "
 	    "\"none\";\n"
 	    "    recipient = ( \"a\", \"b@example.org\" );\n"
@@ -136,6 +140,10 @@ every_value_arrives(void **state)
 	assert_string_equal(a->on_mail, "m");
 	assert_string_equal(a->on_error, "e");
 	assert_int_equal(a->hook_timeout_s, 120);
+	assert_string_equal(a->alert[1], "bob");
+	assert_null(a->alert[2]);
+	assert_string_equal(a->alert_via, "work");
+	assert_int_equal(a->alert_after_s, 2 * 86400);
 	assert_false(f->settings->confine);
 
 	assert_string_equal(a[1].at.host, "::1");

@@ -91,7 +91,8 @@ names_that_others_rely_on_are_there(void **state)
 		    "recipient after_delivery first_poll "
 		    "fetch_limit max_size every every_min every_max in_doubt "
 		    "on_reject postmaster report_via "
-		    "pipelining ordered on_mail on_error hook_timeout",
+		    "pipelining ordered on_mail on_error hook_timeout "
+		    "alert alert_via alert_after",
 		[SECTION_DESTINATION] = "smtp lmtp port tls auth user password "
 					"password_file password_command "
 					"ca_file allow_cleartext timeout "
