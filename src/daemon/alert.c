@@ -151,7 +151,7 @@ outlet_in_the_way(struct daemon *d, const struct mailbox *m)
 static void
 read_poll(const struct mailbox *m, struct trouble_signs *signs)
 {
-	const struct mailbox_poll *p = &m->poll;
+	const struct mailbox_poll *p = m->poll;
 	enum error_kind kind = p->rc < 0 ? p->error.kind : ERR_NONE;
 
 	signs->well = kind == ERR_NONE;
@@ -183,7 +183,9 @@ note_held(struct mailbox *m, const struct poll_report *r)
 void
 alert_look(struct daemon *d, struct mailbox *m)
 {
-	const struct poll_report *r = &m->poll.report;
+	static const struct poll_report none;
+	const struct poll_report *r =
+	    m->poll != NULL ? &m->poll->report : &none;
 	const struct outlet *o = outlet_in_the_way(d, m);
 	struct trouble_signs signs = { .now = clock_wall(),
 		.after_s = m->account->alert_after_s,
@@ -193,7 +195,7 @@ alert_look(struct daemon *d, struct mailbox *m)
 	if (m->postponed && o != NULL) {
 		signs.failed = true;
 		signs.since = o->down_since;
-	} else if (!m->postponed) {
+	} else if (!m->postponed && m->poll != NULL) {
 		read_poll(m, &signs);
 	}
 	note_held(m, r);
