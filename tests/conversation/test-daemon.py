@@ -296,7 +296,7 @@ def test_on_error_is_run_when_a_poll_has_failed():
     daemon = rider.daemon()
     told = noted(path)
     equal(told["POSTRIDER_ERROR_KIND"], "auth")
-    contains(told["POSTRIDER_ERROR"], "[AUTH] no")
+    contains(told["POSTRIDER_ERROR"], 'refused the login of "u0"')
     daemon.end()
 
 
