@@ -35,4 +35,5 @@ generation_leave(struct generation **used)
 	free(g->names);
 	settings_free(&g->settings);
 	free(g);
+	alloc_trim();
 }
