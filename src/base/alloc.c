@@ -7,6 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 static _Noreturn void
 out_of_memory(void)
 {
@@ -67,4 +71,12 @@ xasprintf(const char *fmt, ...)
 	if (len < 0)
 		out_of_memory();
 	return text;
+}
+
+void
+alloc_trim(void)
+{
+#ifdef __GLIBC__
+	malloc_trim(0);
+#endif
 }

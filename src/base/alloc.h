@@ -14,4 +14,10 @@ char *xstrdup(const char *s);
 char *xstrndup(const char *s, size_t n);
 char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/*
+ * alloc_trim - much was freed: the system may have it back, as far as the C
+ * library knows how to.
+ */
+void alloc_trim(void);
+
 #endif

@@ -190,6 +190,8 @@ derive_all(struct settings_memory *m, const char *state)
 		derive_initial(m->destinations + i, m);
 		derive_destination_transport(m, m->destinations + i);
 	}
+	m->at_accounts = true;
 	for (size_t i = 0; i < m->account_count; i++)
 		derive_account(m->accounts + i, m);
+	m->at_accounts = false;
 }

@@ -266,6 +266,7 @@ read_accounts(struct reader *r, const config_setting_t *node)
 		    type_text(node));
 		return;
 	}
+	r->memory->at_accounts = true;
 	for (int i = 0; i < config_setting_length(node); i++) {
 		const config_setting_t *group =
 		    config_setting_get_elem(node, (unsigned)i);
@@ -278,6 +279,7 @@ read_accounts(struct reader *r, const config_setting_t *node)
 				r->memory, SECTION_ACCOUNT, place_of(r, group)),
 			    group);
 	}
+	r->memory->at_accounts = false;
 }
 
 static void
@@ -416,6 +418,7 @@ read_accounts_dir(struct reader *r)
 	}
 	/* Empty as yet, perhaps. */
 	memory_folder(r->memory, memory_textf(r->memory, "%s/", dir->text));
+	r->memory->at_accounts = true;
 	for (int i = 0; i < count; i++) {
 		const char *path = memory_textf(
 		    r->memory, "%s/%s", dir->text, entries[i]->d_name);
@@ -424,6 +427,7 @@ read_accounts_dir(struct reader *r)
 			dir->bad = true;
 		free(entries[i]);
 	}
+	r->memory->at_accounts = false;
 	free(entries);
 }
 

@@ -15,29 +15,40 @@
 static const struct value nothing;
 
 static struct memory_block *
-add_block(struct settings_memory *m, size_t len)
+add_block(struct memory *m, size_t len)
 {
 	struct memory_block block = { xcalloc(1, len), len, 0 };
 
-	if (m->block_count == m->block_room) {
-		m->block_room = m->block_room * 2 + 64;
-		m->blocks =
-		    xrealloc(m->blocks, m->block_room, sizeof *m->blocks);
+	if (m->count == m->room) {
+		m->room = m->room * 2 + 8;
+		m->blocks = xrealloc(m->blocks, m->room, sizeof *m->blocks);
 	}
-	m->blocks[m->block_count] = block;
-	return &m->blocks[m->block_count++];
+	m->blocks[m->count] = block;
+	return &m->blocks[m->count++];
+}
+
+static void
+free_blocks(struct memory *m)
+{
+	for (size_t i = 0; i < m->count; i++) {
+		OPENSSL_cleanse(m->blocks[i].data, m->blocks[i].len);
+		free(m->blocks[i].data);
+	}
+	free(m->blocks);
+	*m = (struct memory){ 0 };
 }
 
 void *
 memory_copy(struct settings_memory *m, const void *data, size_t len)
 {
+	struct memory *to = m->at_accounts ? &m->of_accounts : &m->common;
 	struct memory_block *b =
-	    m->block_count > 0 ? &m->blocks[m->block_count - 1] : NULL;
+	    to->count > 0 ? &to->blocks[to->count - 1] : NULL;
 	size_t room = ALIGNED(len + 1);
 	char *copy;
 
 	if (b == NULL || b->len - b->used < room)
-		b = add_block(m, room > BLOCK ? room : BLOCK);
+		b = add_block(to, room > BLOCK ? room : BLOCK);
 	copy = b->data + b->used;
 	b->used += room;
 	if (len > 0)
@@ -104,6 +115,15 @@ memory_folder(struct settings_memory *m, const char *path)
 }
 
 void
+memory_forget_accounts(struct settings_memory *m)
+{
+	free_blocks(&m->of_accounts);
+	scopes_free(m->accounts, m->account_count);
+	m->accounts = NULL;
+	m->account_count = m->account_room = 0;
+}
+
+void
 memory_free(struct settings_memory **m)
 {
 	struct settings_memory *memory = *m;
@@ -111,11 +131,8 @@ memory_free(struct settings_memory **m)
 	*m = NULL;
 	if (memory == NULL)
 		return;
-	for (size_t i = 0; i < memory->block_count; i++) {
-		OPENSSL_cleanse(memory->blocks[i].data, memory->blocks[i].len);
-		free(memory->blocks[i].data);
-	}
-	free(memory->blocks);
+	memory_forget_accounts(memory);
+	free_blocks(&memory->common);
 	free(memory->folders);
 	free(memory->global.values);
 	free(memory->defaults.values);
@@ -123,7 +140,6 @@ memory_free(struct settings_memory **m)
 		free(memory->initial[i]);
 		free(memory->derived[i]);
 	}
-	scopes_free(memory->accounts, memory->account_count);
 	scopes_free(memory->destinations, memory->destination_count);
 	free(memory);
 }

@@ -48,10 +48,16 @@ struct memory_block {
 	size_t len, used;
 };
 
+struct memory {
+	struct memory_block *blocks; /* owned; wiped when freed */
+	size_t count, room;
+};
+
 /* Everything that a struct settings points to. */
 struct settings_memory {
-	struct memory_block *blocks; /* owned; wiped when freed */
-	size_t block_count, block_room;
+	/* What only accounts point to lies apart: it may go before the rest. */
+	struct memory common, of_accounts;
+	bool at_accounts; /* what is added now is theirs */
 	struct scope global, defaults;
 	struct scope *accounts, *destinations;
 	size_t account_count, destination_count;
@@ -68,6 +74,9 @@ char *memory_text(struct settings_memory *m, const char *text);
 char *memory_textf(struct settings_memory *m, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 void memory_free(struct settings_memory **m);
+
+/* memory_forget_accounts - free what only accounts point to, and their scopes. */
+void memory_forget_accounts(struct settings_memory *m);
 
 /* memory_folder - note the folder of a file (absolute) that was read. */
 void memory_folder(struct settings_memory *m, const char *path);

@@ -217,6 +217,17 @@ settings_free(struct settings **s)
 	free(settings);
 }
 
+void
+settings_forget_accounts(struct settings *s)
+{
+	memory_forget_accounts(s->memory);
+	free(s->accounts);
+	s->accounts = NULL;
+	s->account_count = 0;
+	s->folders = NULL; /* some may be those of accounts */
+	s->folder_count = 0;
+}
+
 const struct account *
 settings_account(const struct settings *s, const char *name)
 {

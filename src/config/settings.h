@@ -46,6 +46,12 @@ int settings_read(struct settings **s, const char *file, const char *state,
     struct buffer *problems, struct error *e);
 void settings_free(struct settings **s); /* wipes passwords */
 
+/*
+ * settings_forget_accounts - of settings that are no longer in force: what is left
+ * is destinations. Of thousands of accounts that is next to nothing.
+ */
+void settings_forget_accounts(struct settings *s);
+
 /* settings_default_file - $XDG_CONFIG_HOME/postrider/postrider.conf,
  * ~/.config/…, or /etc/postrider/postrider.conf for root. Owned by caller. */
 char *settings_default_file(void);

@@ -14,6 +14,7 @@ generation_new(struct settings *settings)
 	g->settings = settings;
 	g->names = settings_names(settings);
 	atomic_init(&g->users, 1);
+	atomic_init(&g->holders, 1);
 	return g;
 }
 
@@ -33,6 +34,27 @@ generation_leave(struct generation **used)
 	if (g == NULL || atomic_fetch_sub(&g->users, 1) > 1)
 		return;
 	free(g->names);
+	g->names = NULL;
+	settings_forget_accounts(g->settings);
+	generation_let_go(&g);
+	alloc_trim();
+}
+
+struct generation *
+generation_hold(struct generation *g)
+{
+	atomic_fetch_add(&g->holders, 1);
+	return g;
+}
+
+void
+generation_let_go(struct generation **held)
+{
+	struct generation *g = *held;
+
+	*held = NULL;
+	if (g == NULL || atomic_fetch_sub(&g->holders, 1) > 1)
+		return;
 	settings_free(&g->settings);
 	free(g);
 }

@@ -28,7 +28,7 @@ outlet_new(struct outlet **out, struct generation *g,
 		free(o);
 		return -1;
 	}
-	o->generation = generation_use(g);
+	o->generation = generation_hold(g);
 	*out = o;
 	return 0;
 }
@@ -41,7 +41,7 @@ outlet_free(struct outlet **out)
 	if (o == NULL)
 		return;
 	delivery_free(&o->delivery);
-	generation_leave(&o->generation);
+	generation_let_go(&o->generation);
 	free(o);
 	*out = NULL;
 }

@@ -19,7 +19,7 @@
 struct outlet {
 	struct queue_item item; /* on `probed`, when a probe has ended */
 	const struct destination *to; /* of: */
-	struct generation *generation; /* used */
+	struct generation *generation; /* held */
 	struct delivery *delivery; /* owned */
 	_Atomic unsigned users; /* polls at work with it */
 	_Atomic bool down;

@@ -135,6 +135,8 @@ static const char *const migrations[] = {
 	/* As far as is known. */
 	"UPDATE account SET failing_since = last_ended"
 	" WHERE error_kind NOT IN ('', 'stopped');"
+	/* Each of thousands of new accounts is looked for by its maildrop. */
+	"CREATE INDEX account_user ON account (user);"
 	"CREATE TABLE hour ("
 	" account INTEGER NOT NULL REFERENCES account (id),"
 	" hour INTEGER NOT NULL,"
