@@ -254,6 +254,18 @@ pipeline_confirm(struct pipeline *p, bool fits)
 	flight_conclude(&p->wire, f);
 }
 
+/*
+ * Out of step, a refusal need not have been for what it was taken for; and
+ * without the end of data nothing has been accepted.
+ */
+static bool
+may_be_asked_anew(
+    const struct pipeline *p, const struct flight *f, const struct error *why)
+{
+	return why->kind == ERR_PROTOCOL && f->stage == FLIGHT_ASKED &&
+	    atomic_load(&p->wire.manners->lockstep);
+}
+
 /* Whom their refusals concern cannot be asked any more: them. */
 static void
 settle_suspects(struct pipeline *p)
@@ -279,8 +291,8 @@ pipeline_lost(struct pipeline *p, const struct error *why)
 	list = pipeline_take_all(p);
 	while ((f = pipeline_next(&list)) != NULL) {
 		bool asked = f->stage != FLIGHT_WAITS;
-		bool spared =
-		    (first && was_idle(p, f)) || was_untouched(p, f, why);
+		bool spared = (first && was_idle(p, f)) ||
+		    was_untouched(p, f, why) || may_be_asked_anew(p, f, why);
 
 		if (!spared && asked &&
 		    (flight_in_doubt(f) || f->dismissed > 0 ||

@@ -149,6 +149,8 @@ ahead_drain(struct session *s)
 	uint64_t left = DRAIN_OCTETS;
 	struct error ignored = { 0 };
 	struct slice uid;
+	uint32_t number;
+	uint64_t octets;
 	struct asked *a;
 	int rc = 0;
 
@@ -158,7 +160,9 @@ ahead_drain(struct session *s)
 		} else if (a->verb == POP3_DELE) {
 			rc = ahead_dele_answer(s, &ignored);
 		} else {
-			rc = pop3_uid(s->pop3, a->number, &uid, &ignored);
+			rc = a->verb == POP3_STAT
+			    ? pop3_stat(s->pop3, &number, &octets, &ignored)
+			    : pop3_uid(s->pop3, a->number, &uid, &ignored);
 			rc = rc == 0 || ignored.kind == ERR_REFUSED ? 0 : -1;
 			ahead_drop(s);
 		}

@@ -8,7 +8,7 @@
 #include "poll/intake.h"
 
 struct asked {
-	enum pop3_verb verb; /* RETR, UID or DELE */
+	enum pop3_verb verb; /* RETR, UID, STAT or DELE */
 	uint32_t number;
 	struct intake *intake; /* RETR: owned */
 	const struct listing_entry *listed; /* UID: borrowed */

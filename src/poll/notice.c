@@ -175,6 +175,32 @@ give_up(struct notice *n, struct error *e)
 
 /* --- what is sent --- */
 
+/*
+ * A mailbox that was numbered anew would have us write to the sender of another
+ * message, who may be told what is in this one.
+ */
+static int
+check_number(struct notice *n, struct error *e)
+{
+	const struct listing_entry *listed = n->entry->listed;
+	struct slice uid;
+
+	if (n->s->listing.by_header)
+		return 0;
+	if (pop3_uid(n->s->pop3, listed->number, &uid, e) < 0) {
+		if (e->kind != ERR_REFUSED)
+			return -1;
+		error_clear(e);
+		return 0;
+	}
+	if (slice_equal(uid, listed->uid))
+		return 0;
+	return error_set(e, ERR_PROTOCOL,
+	    "the mailbox has changed while it was being read: message %lu is "
+	    "another one now",
+	    (unsigned long)listed->number);
+}
+
 static int
 read_header(struct notice *n, struct error *e)
 {
@@ -182,7 +208,8 @@ read_header(struct notice *n, struct error *e)
 	struct header_field path = { 0 };
 	bool utf8;
 
-	if (top_header(&top, n->entry->listed->number, &n->header, e) < 0)
+	if (top_header(&top, n->entry->listed->number, &n->header, e) < 0 ||
+	    check_number(n, e) < 0)
 		return -1;
 	header_find(buffer_slice(&n->header), "Return-Path", &path);
 	envelope_sender(path.value, n->sender, &utf8);

@@ -74,7 +74,7 @@ struct session {
 	size_t parked_count;
 	size_t parked_submitted; /* of these: deliveries wait for their ends */
 	uint64_t parked_octets;
-	bool identifying; /* UIDL n is outstanding for one of them */
+	bool identifying; /* UIDL n, or STAT, is outstanding for them */
 	bool in_step_unsure; /* a RETR was refused: was that one answer? */
 	bool window_full; /* of messages under way */
 	size_t next_take; /* of the plan's, to be asked for */

@@ -145,7 +145,11 @@ is_unproven(const struct session *s, const struct intake *m)
 	return s->in_step_unsure || (m->doubtful && !s->sizes_are_estimates);
 }
 
-/* Until it is known which message that was, none is handed over. */
+/*
+ * Until it is known which message that was, none is handed over. Are the
+ * answers out of step, UIDL may seem to be refused; no server refuses STAT, nor
+ * answers anything else so.
+ */
 static int
 ask_who(struct session *s, struct intake *m, struct error *e)
 {
@@ -153,6 +157,8 @@ ask_who(struct session *s, struct intake *m, struct error *e)
 		.number = m->listed->number,
 		.listed = m->listed };
 
+	if (s->in_step_unsure)
+		a = (struct asked){ .verb = POP3_STAT };
 	if (s->identifying)
 		return 0;
 	s->identifying = true;
@@ -351,10 +357,28 @@ identify(struct session *s, struct error *e)
 		    "%lu is another one now",
 		    (unsigned long)listed->number);
 		return identify_failed(s, listed, e);
+	} else {
+		s->in_step_unsure = false;
 	}
-	s->in_step_unsure = false;
 	for (const struct intake *m = s->parked; m != NULL; m = m->next)
 		s->sizes_are_estimates = s->sizes_are_estimates || m->doubtful;
+	return 0;
+}
+
+static int
+check_step(struct session *s, struct error *e)
+{
+	uint32_t count;
+	uint64_t octets;
+
+	ahead_drop(s);
+	s->identifying = false;
+	if (pop3_stat(s->pop3, &count, &octets, e) < 0) {
+		if (e->kind == ERR_REFUSED)
+			e->kind = ERR_PROTOCOL;
+		return lose(s, e);
+	}
+	s->in_step_unsure = false;
 	return 0;
 }
 
@@ -374,10 +398,24 @@ suspect(struct session *s, const struct intake *m, struct error *e)
 		recall_not_suspect(s);
 }
 
+/*
+ * Those that wait until it is known which they are, or what the answers are to.
+ */
+static int
+ask_for_parked(struct session *s, struct error *e)
+{
+	struct intake *m = s->parked;
+
+	while (m != NULL && !is_unproven(s, m))
+		m = m->next;
+	return m == NULL || ask_who(s, m, e) == 0 ? 0 : lose(s, e);
+}
+
 static int
 receive_message(struct session *s, struct error *e)
 {
 	struct intake *m = ahead_first(s)->intake;
+	int rc;
 
 	ahead_drop(s);
 	if (intake_receive(m, e) < 0) {
@@ -389,9 +427,8 @@ receive_message(struct session *s, struct error *e)
 	}
 	recall_one_came(s);
 	park(s, m);
-	if (is_unproven(s, m) && ask_who(s, m, e) < 0)
-		return lose(s, e);
-	return hand_over(s, e);
+	rc = ask_for_parked(s, e);
+	return rc == 0 ? hand_over(s, e) : rc;
 }
 
 /* The next answer. 0; 1: the session had to be given up; -1. */
@@ -403,6 +440,8 @@ receive(struct session *s, struct error *e)
 		return receive_message(s, e);
 	case POP3_UID:
 		return identify(s, e);
+	case POP3_STAT:
+		return check_step(s, e);
 	default:
 		return ahead_dele_answer(s, e) == 0 ? 0 : lose(s, e);
 	}
@@ -538,7 +577,9 @@ keep_up(struct session *s, struct error *e)
 		return error_set(e, ERR_STOPPED, "stopped");
 	if (s->pop3 == NULL)
 		return 1;
-	rc = hand_over(s, e);
+	rc = ask_for_parked(s, e);
+	if (rc == 0)
+		rc = hand_over(s, e);
 	if (rc == 0 && settle_due(s, e) < 0)
 		rc = lose(s, e);
 	return rc;

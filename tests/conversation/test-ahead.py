@@ -2,6 +2,8 @@
 of it from one poll to the next."""
 import io
 import select
+import signal
+import threading
 import time
 
 import mail
@@ -637,6 +639,34 @@ def test_a_refusal_too_many_makes_no_message_another():
     equal(box.messages, [])
 
 
+@each(("with UIDL", OFFERED, {}),
+      ("without UIDL", ("TOP", "PIPELINING", "USER"), {"UIDL": "-ERR no"}))
+def test_a_refusal_too_many_makes_no_message_another_if_the_last_is_refused(
+        _, capabilities, replies):
+    """… too: it is not the refusal of what is asked then."""
+    messages = [Message(mail.simple(n)) for n in range(10, 30)]
+
+    class Stutterer(peers.Pop3Session):
+        def do_retr(self, argument):
+            if argument == b"20" and self.server.times < 2:
+                self.reply("-ERR no")
+            elif argument == b"12" and not self.server.times:
+                self.server.times = 1
+                self.reply("-ERR no")
+                self.reply("-ERR I said no")
+            else:
+                return super().do_retr(argument)
+            return True
+    box, sink, rider = scene(messages, Stutterer, capabilities, replies=replies,
+                             after_delivery="delete")
+    box.times = 0
+    rider.run("fetch")
+    box.times = 2
+    rider.run("fetch")
+    all_once(sink, [m.content for m in messages])
+    equal(box.messages, [])
+
+
 def test_after_a_refusal_the_others_come_in_the_same_session():
     contents = some(20)
     box, sink, rider = scene(contents, replies={
@@ -1102,6 +1132,23 @@ def test_in_order_one_that_is_refused_for_now_keeps_none_behind_it():
     rider.fetch(status=LATER)
     equal([a.digest() for a in sink.accepted],
           [mail.digest(c) for n, c in enumerate(contents) if n != 1])
+
+
+def test_in_order_none_waits_for_ever_when_the_last_ones_are_refused():
+    contents = some(8)
+
+    def slow(session, _):
+        time.sleep(0.3)
+    sink = peers.SmtpSink(replies={"END": [slow, None]})
+    box, sink, rider = scene(contents, sink=sink, ordered=True, replies={
+        "RETR": lambda session, number: "-ERR no" if int(number) > 6 else None})
+    running = rider.start("fetch")
+    patience = threading.Timer(20, running.signal, (signal.SIGKILL,))
+    patience.start()
+    result = running.wait()
+    patience.cancel()
+    result.expect(LATER)
+    all_once(sink, contents[:6])
 
 
 def test_in_order_the_message_that_has_become_another_is_the_one_to_blame():

@@ -636,5 +636,54 @@ def test_without_uidl_a_large_message_that_is_refused_is_known(_, polls):
               {"held": 1} if poll + 1 == polls else {"deferred": 1})
 
 
+@each("after a message", "after MAIL")
+def test_a_refusal_that_was_for_nothing_refuses_no_message(when):
+    """What follows tells that the answers do not match."""
+    class Grumbler(peers.SmtpSession):
+        def grumble(self, now):
+            if now and len(self.server.accepted) == 3 and not self.server.said:
+                self.server.said = True
+                self.reply("550 5.5.0 what was that")
+
+        def do_data(self, argument):
+            done = super().do_data(argument)
+            self.grumble(when == "after a message")
+            return done
+
+        def do_mail(self, argument):
+            done = super().do_mail(argument)
+            self.grumble(when == "after MAIL")
+            return done
+    letters = [letter(n) for n in range(10, 20)]
+    box, sink, rider = scene(letters, {"END": None}, on_reject="drop",
+                             after_delivery="delete")
+    sink.session, sink.said = Grumbler, False
+    for _ in range(2):
+        rider.run("fetch")
+    equal(sorted(set(sink.digests())), sorted(map(mail.digest, letters)))
+    assert len(sink.accepted) <= len(letters) + 1, len(sink.accepted)
+    equal(box.messages, [])
+
+
+def test_a_report_goes_to_the_sender_of_what_was_refused():
+    """… though the mailbox is numbered anew meanwhile."""
+    class Shifty(peers.Pop3Session):
+        def do_top(self, argument):
+            if not self.server.shifted:
+                self.server.shifted = True
+                self.maildrop.pop(0)
+            return super().do_top(argument)
+    box, sink, rider = scene([letter(1), letter(2, "dora@far.test")],
+                             {"END": lambda session, _: (
+                                 NO if session.sender == "carl@far.test"
+                                 else None)}, on_reject="bounce")
+    box.session, box.shifted = Shifty, False
+    for _ in range(3):
+        rider.run("fetch")
+    reports = [a for a in sink.accepted if a.sender == ""]
+    equal([a.recipients for a in reports], [["carl@far.test"]])
+    equal(len(sink.accepted), 2)
+
+
 if __name__ == "__main__":
     tap.main()
