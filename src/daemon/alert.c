@@ -305,17 +305,29 @@ sweep_ways(struct alerts *a, int64_t now)
 			link = &(*link)->next;
 }
 
+/* As is that of most that have it from `defaults`. */
+static bool
+is_same_way(const struct account *a, const struct account *b)
+{
+	return a->alert == b->alert && strcmp(a->alert_via, b->alert_via) == 0;
+}
+
 /* The name of the way that the first letter may take, or NULL; the caller's. */
 static char *
 choose_way(struct alerts *a, int64_t now)
 {
 	struct mailbox **link = &a->first;
+	const struct account *busy = NULL;
 	int64_t when, first = INT64_MAX;
 	char *name;
 
 	while (*link != NULL) {
 		if (!has_news(*link)) {
 			delist(a, link);
+			continue;
+		}
+		if (busy != NULL && is_same_way(busy, (*link)->account)) {
+			link = &(*link)->next_enlisted;
 			continue;
 		}
 		name = way_name((*link)->account);
@@ -325,6 +337,7 @@ choose_way(struct alerts *a, int64_t now)
 		if (when < first)
 			first = when;
 		free(name);
+		busy = (*link)->account;
 		link = &(*link)->next_enlisted;
 	}
 	a->at = first;

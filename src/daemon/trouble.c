@@ -82,7 +82,7 @@ say(struct buffer *out, const char *text)
 	letter_wrap("  ", text, out);
 }
 
-/* A command, to be copied. */
+/* A command, to be copied; more may follow it. */
 static void
 show(struct buffer *out, const char *command, const char *account)
 {
@@ -123,7 +123,7 @@ tell_refused(const struct trouble_case *c, struct buffer *out)
 	    "not lock you out. When the right password is where the settings "
 	    "of the account have it, prove it, and have it polled again:");
 	show(out, "check", c->account);
-	show(out, "wake", c->account);
+	buffer_addf(out, INDENT "postrider wake %s\n", c->account);
 }
 
 static void

@@ -30,13 +30,18 @@ class Scene:
         self.rider = postrider.Postrider()
         self.shift = os.path.join(self.rider.folder, "shift")
         self.at(0)
-        accounts = [self.server.account(
+        self.settings = settings
+        self.accounts = [self.server.account(
             f"u{n}", user=f"u{n}", recipient=f"u{n}@kit.test")
             for n in range(count)]
+        self.write(self.accounts)
+
+    def write(self, accounts):
         self.rider.write(
             accounts, {"home": self.sink.destination(),
                        "ears": self.ears.destination()},
-            {"every": "1h", "alert": OWNER, "alert_via": "ears", **settings})
+            {"every": "1h", "alert": OWNER, "alert_via": "ears",
+             **self.settings})
 
     def at(self, seconds):
         """Move the clock."""
@@ -180,6 +185,21 @@ def test_what_could_not_be_told_is_told_later():
     daemon.hears("cannot be told of 1 account by mail, and will be later")
     contains(daemon.said(), "451 4.3.0 later")
     scene.hears(1)
+    daemon.end()
+
+
+def test_of_an_account_that_is_gone_nobody_is_told():
+    on = ["451 4.3.0 later"]
+    ears = peers.SmtpSink(replies={"MAIL": lambda *_: on[0]})
+    scene = Scene(2, replies={"PASS": REFUSED}, ears=ears, auth="user")
+    daemon = scene.daemon()
+    daemon.hears("cannot be told of 2 accounts by mail")
+    scene.write(scene.accounts[1:])
+    daemon.signal(signal.SIGHUP)
+    daemon.hears("the settings were read anew")
+    on[0] = None
+    letter = scene.hears(1)
+    equal(letter["Subject"], "postrider: u1: the password was refused")
     daemon.end()
 
 
