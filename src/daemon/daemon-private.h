@@ -94,6 +94,7 @@ void rounds_end(struct daemon *d, struct mailbox_poll *poll);
 void rounds_probed(struct daemon *d, struct outlet *o);
 void rounds_now(struct daemon *d, struct mailbox *m);
 void rounds_wake(struct daemon *d, struct mailbox *m);
+void rounds_ledger_failed(struct daemon *d, const struct error *e);
 void rounds_resume(struct daemon *d, struct mailbox *m);
 void rounds_give_up(struct daemon *d, struct mailbox *m);
 void rounds_advise(
