@@ -65,7 +65,7 @@ struct daemon {
 	bool keeping; /* one is on its way */
 	int64_t keep_at; /* clock_boot_ms: not before */
 	int64_t asleep; /* milliseconds the machine has slept, when last seen */
-	int64_t watchdog_at; /* clock_boot_ms: tell it that we live; INT64_MAX */
+	int64_t watchdog_at; /* clock_boot_ms: it hears that we live */
 	int64_t tell_at; /* clock_boot_ms: the supervisor, not before */
 	char told[160]; /* what it was told, */
 	size_t told_called; /* with so many called */
