@@ -40,6 +40,9 @@ const struct command command_run = {
 		"line for each poll that moved mail or failed. Each account "
 		"has its own\n"
 		"time between two polls (every).\n"
+		"It asks nobody: each password has to be in the settings, or "
+		"come from a\n"
+		"file or a command.\n"
 		"SIGTERM and SIGINT stop it in order, SIGHUP reads the "
 		"settings anew,\n"
 		"SIGUSR1 polls every account now.\n",

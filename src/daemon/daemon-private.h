@@ -66,7 +66,7 @@ struct daemon {
 	bool keeping; /* one is on its way */
 	int64_t keep_at; /* clock_boot_ms: not before */
 	int64_t asleep; /* milliseconds the machine has slept, when last seen */
-	int64_t watchdog_at; /* clock_boot_ms: tell it that we live; INT64_MAX */
+	int64_t watchdog_at; /* clock_boot_ms: it hears that we live */
 	int64_t tell_at; /* clock_boot_ms: the supervisor, not before */
 	char told[160]; /* what it was told, */
 	size_t told_called; /* with so many called */
@@ -95,6 +95,7 @@ void rounds_end(struct daemon *d, struct mailbox_poll *poll);
 void rounds_probed(struct daemon *d, struct outlet *o);
 void rounds_now(struct daemon *d, struct mailbox *m);
 void rounds_wake(struct daemon *d, struct mailbox *m);
+void rounds_ledger_failed(struct daemon *d, const struct error *e);
 void rounds_resume(struct daemon *d, struct mailbox *m);
 void rounds_give_up(struct daemon *d, struct mailbox *m);
 void rounds_advise(

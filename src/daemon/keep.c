@@ -102,12 +102,30 @@ keep_write(struct daemon *d, int64_t now)
 	ledger_submit_schedules(d->ledger, &k->job);
 }
 
-/* It is written, or could not be: a later one may do better. */
+/* It could not be written: it is again when the ledger can be. */
+static void
+note_again(struct daemon *d, const struct keeping *k)
+{
+	struct mailbox *m;
+
+	for (size_t i = 0; i < k->count; i++) {
+		m = roster_find(d, k->names[i]);
+		if (m != NULL)
+			keep_note(d, m);
+	}
+}
+
 void
 keep_written(struct daemon *d, struct ledger_job *job)
 {
+	struct keeping *k = (struct keeping *)job;
+
 	d->keeping = false;
-	free_keeping((struct keeping *)job);
+	if (job->rc < 0) {
+		note_again(d, k);
+		rounds_ledger_failed(d, &job->error);
+	}
+	free_keeping(k);
 }
 
 /* Before the ledger is closed. */

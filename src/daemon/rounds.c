@@ -515,8 +515,8 @@ note_success(struct daemon *d, struct mailbox *m)
 	m->wrong_since = 0;
 }
 
-static void
-ledger_failed(struct daemon *d, const struct error *e)
+void
+rounds_ledger_failed(struct daemon *d, const struct error *e)
 {
 	if (d->ledger_failed)
 		return;
@@ -532,7 +532,7 @@ note_failure(struct daemon *d, struct mailbox *m)
 	const struct mailbox_poll *p = m->poll;
 
 	if (p->error.kind == ERR_LEDGER) {
-		ledger_failed(d, &p->error);
+		rounds_ledger_failed(d, &p->error);
 		return;
 	}
 	say_failure(m, &p->error);

@@ -446,6 +446,21 @@ def test_a_machine_that_has_slept_does_all_in_one_round_and_not_at_once():
     daemon.end()
 
 
+@each(8, 10)
+def test_what_could_not_be_written_is_written_when_it_can_be(sync):
+    """Of a poll, and of what is kept for a restart."""
+    server = house(contents=())
+    rider = rider_for(accounts(server, 1), peers.SmtpSink())
+    daemon = rider.daemon("--new-ledger", fault=f"sync:{sync}:once")
+    daemon.hears("nothing is fetched until it can be written again")
+    result = rider.run("fetch").expect(LATER)
+    contains(result.err, "the ledger cannot be written")
+    daemon.hears("the ledger can be written again")
+    wait_until(lambda: rider.query("SELECT count(*) FROM account WHERE due > ?",
+                                   time.time() + 3000) == [(1,)])
+    daemon.end()
+
+
 # --- seen from outside ---------------------------------------------------------------------
 
 
