@@ -131,7 +131,7 @@ lines_write(struct columns *c, struct buffer *out, FILE *file)
 		if ((i + 1) % columns != 0)
 			continue;
 		line_cut(c, from, out);
-		if (file != NULL) {
+		if (file != NULL && out->len > 0) {
 			fwrite(out->data, 1, out->len, file);
 			buffer_clear(out);
 		}

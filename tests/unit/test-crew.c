@@ -28,7 +28,7 @@ struct scene {
 	bool open; /* or until this */
 	size_t failing; /* returns -1 */
 	size_t again; /* is polled once more, from within */
-	unsigned told; /* a bit for each that was polled */
+	uint64_t told; /* a bit for each that was polled */
 	size_t under_way, most, polled[MOST], polls;
 };
 
@@ -73,7 +73,7 @@ note_polled(void *arg, size_t mailbox)
 	struct scene *s = arg;
 
 	pthread_mutex_lock(&s->lock);
-	s->told |= 1u << mailbox;
+	s->told |= UINT64_C(1) << mailbox;
 	pthread_mutex_unlock(&s->lock);
 }
 
