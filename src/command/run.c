@@ -1,33 +1,80 @@
 /* run.c - the command `run`: the daemon, in the foreground. */
+#include "base/alloc.h"
 #include "base/log.h"
 #include "command/command.h"
 #include "daemon/daemon.h"
 #include "daemon/privileges.h"
 
+#include <stdlib.h>
 #include <sysexits.h>
+#include <unistd.h>
+
+/*
+ * Root becomes run_as before anything is opened. What the settings say is then
+ * read again as that user, whose "~" is another one: so they can be read anew
+ * later, too. files: the names of these, owned by the caller.
+ */
+static int
+become(struct invocation *in, char *files[2], struct settings **settings)
+{
+	struct error e = { 0 };
+
+	if ((*settings)->run_as == NULL || geteuid() != 0)
+		return privileges_become((*settings)->run_as, &e) == 0
+		    ? EX_OK
+		    : command_fail(&e);
+	in->config = files[0] = xstrdup((*settings)->file);
+	in->state = files[1] = xstrdup((*settings)->state);
+	if (privileges_become((*settings)->run_as, &e) < 0)
+		return command_fail(&e);
+	settings_free(settings);
+	return command_settings(in, settings);
+}
 
 static int
-run(const struct invocation *in)
+keep_running(const struct invocation *in, struct settings **settings)
 {
 	struct daemon_options options = { .config = in->config,
 		.state = in->state,
 		.new_ledger = in->new_ledger };
-	struct settings *settings;
+	struct settings *its = *settings;
 	struct error e = { 0 };
-	int status = command_settings(in, &settings);
+	int rc;
 
+	if (log_open(its->log, &e) < 0)
+		return command_fail(&e);
+	*settings = NULL;
+	rc = daemon_run(&options, its, &e);
+	if (rc < 0)
+		rc = command_fail(&e);
+	log_close();
+	return rc;
+}
+
+static int
+run(const struct invocation *given)
+{
+	struct invocation in = *given;
+	struct settings *settings;
+	char *files[2] = { NULL, NULL };
+	int status;
+
+	if (in.arg_count > 0) {
+		log_error("\"postrider run\" polls every account: it takes no "
+			  "names");
+		return EX_USAGE;
+	}
+	status = command_settings(&in, &settings);
 	if (status != EX_OK)
 		return status;
-	if (!in->quiet && in->verbose == 0)
+	if (!in.quiet && in.verbose == 0)
 		log_set_level(LOG_INFORMED);
-	if (privileges_become(settings->run_as, &e) < 0 ||
-	    log_open(settings->log, &e) < 0) {
-		settings_free(&settings);
-		return command_fail(&e);
-	}
-	if (daemon_run(&options, settings, &e) < 0)
-		status = command_fail(&e);
-	log_close();
+	status = become(&in, files, &settings);
+	if (status == EX_OK)
+		status = keep_running(&in, &settings);
+	settings_free(&settings);
+	free(files[0]);
+	free(files[1]);
 	return status;
 }
 

@@ -277,6 +277,29 @@ read_anew(struct daemon *d, struct settings **settings, struct buffer *problems,
 	return -1;
 }
 
+static bool
+is_same(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+/* What it has begun with stays, whatever the settings say of it now. */
+static void
+tell_what_stays(const struct settings *before, const struct settings *now)
+{
+	static const char words[] =
+	    "%s has changed: that takes effect when postrider is started again";
+
+	if (!is_same(before->log, now->log))
+		log_warning(words, "log");
+	if (!is_same(before->metrics, now->metrics))
+		log_warning(words, "metrics");
+	if (!is_same(before->run_as, now->run_as))
+		log_warning(words, "run_as");
+	if (before->confine != now->confine)
+		log_warning(words, "confine");
+}
+
 int
 daemon_reload(struct daemon *d, struct buffer *problems, struct error *e)
 {
@@ -287,8 +310,10 @@ daemon_reload(struct daemon *d, struct buffer *problems, struct error *e)
 		return error_set(e, ERR_STOPPED, "postrider is stopping");
 	notify_reloading(d->notify);
 	rc = read_anew(d, &settings, problems, e);
-	if (rc == 0)
+	if (rc == 0) {
+		tell_what_stays(d->now->settings, settings);
 		rc = roster_change(d, settings, e);
+	}
 	notify_ready(d->notify);
 	return rc;
 }

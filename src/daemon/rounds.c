@@ -477,7 +477,6 @@ rounds_admit(
 
 	if (overdue)
 		schedule_spread(&m->schedule, place, of, now, chance());
-	m->again = m->called;
 	if (!m->called)
 		set_due(d, m, m->schedule.due);
 	else if (overdue)

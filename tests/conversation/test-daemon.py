@@ -9,7 +9,7 @@ import mail
 import peers
 import postrider
 import tap
-from postrider import CONFIG, LATER, OK, UNAVAILABLE, USAGE, wait_until
+from postrider import LATER, USAGE, wait_until
 from tap import contains, each, equal
 
 HOUR = "1h"
@@ -62,6 +62,12 @@ def test_after_the_start_every_account_is_polled():
     equal(recipients(sink), [f"u{n}@kit.test" for n in range(5)])
     contains(result.err, "u0: 1 message (")
     contains(result.err, "delivered to home")
+
+
+def test_it_takes_no_names():
+    server, sink = house(), peers.SmtpSink()
+    result = rider_for(accounts(server, 1), sink).run("run", "u0").expect(USAGE)
+    contains(result.err, "takes no names")
 
 
 def test_an_account_is_polled_again_when_it_is_due():

@@ -549,6 +549,21 @@ def test_a_log_that_was_renamed_is_begun_anew_at_hup():
     assert "read anew" not in open(log + ".1").read()
 
 
+def test_what_takes_a_restart_is_told():
+    server, sink = house(), peers.SmtpSink()
+    rider = postrider.Postrider()
+    write(rider, accounts(server, 1), sink)
+    daemon = rider.daemon()
+    until_accepted(sink, 1)
+    write(rider, accounts(server, 1), sink, confine=False,
+          log=os.path.join(rider.folder, "log"))
+    reloaded(daemon)
+    result = daemon.end()
+    for what in ("log", "confine"):
+        contains(result.err, f"{what} has changed: that takes effect when")
+    assert "metrics has changed" not in result.err
+
+
 def test_started_as_root_it_becomes_run_as():
     if os.getuid() != 0:
         tap.skip("only root can become somebody else")
