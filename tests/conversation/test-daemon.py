@@ -68,6 +68,17 @@ def test_it_takes_no_names():
     server, sink = house(), peers.SmtpSink()
     result = rider_for(accounts(server, 1), sink).run("run", "u0").expect(USAGE)
     contains(result.err, "takes no names")
+def test_thousands_of_accounts_need_little_memory_also_when_they_are_read_anew():
+    """The kit looks at the most that was used: two readings at once."""
+    server, sink, count = house(), peers.SmtpSink(), 3000
+    rider = rider_for(accounts(server, count), sink)
+    daemon = rider.daemon()
+    contains(daemon.said(), f"{count} accounts")
+    rider.write([account(server, 0, ordered=True),
+                 *accounts(server, count)[1:]],
+                {"home": sink.destination()}, {"every": HOUR})
+    reloaded(daemon)
+    daemon.end()
 
 
 def test_an_account_is_polled_again_when_it_is_due():
