@@ -68,6 +68,8 @@ def test_it_takes_no_names():
     server, sink = house(), peers.SmtpSink()
     result = rider_for(accounts(server, 1), sink).run("run", "u0").expect(USAGE)
     contains(result.err, "takes no names")
+
+
 def test_thousands_of_accounts_need_little_memory_also_when_they_are_read_anew():
     """The kit looks at the most that was used: two readings at once."""
     server, sink, count = house(), peers.SmtpSink(), 3000

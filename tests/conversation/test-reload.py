@@ -446,7 +446,7 @@ def test_a_machine_that_has_slept_does_all_in_one_round_and_not_at_once():
     daemon.end()
 
 
-@each(8, 10)
+@each(7, 8, 9)
 def test_what_could_not_be_written_is_written_when_it_can_be(sync):
     """Of a poll, and of what is kept for a restart."""
     server = house(contents=())
