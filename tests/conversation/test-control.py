@@ -340,7 +340,8 @@ def test_accounts_that_fail_alike_are_told_together():
 def on_terminal(rider, *args, env=None):
     """Start a command on a terminal, of 24 lines of 80 columns as it seems."""
     return rider.start(*args, terminal=True,
-                       env={"LANG": "C.UTF-8", **(env or {})})
+                       env={"LC_ALL": "", "LC_CTYPE": "", "LANG": "C.UTF-8",
+                            **(env or {})})
 
 
 def test_colours_are_for_terminals_without_NO_COLOR():
@@ -355,7 +356,7 @@ def test_colours_are_for_terminals_without_NO_COLOR():
 def test_a_spark_line_is_for_locales_that_have_one():
     boxes, sink, rider = scene()
     contains(on_terminal(rider, "status").wait().out, "\u2581" * 23 + "\u2588")
-    assert "\u2581" not in rider.run("status", env={"LANG": "C.UTF-8"}).out
+    assert "\u2581" not in rider.run("status", env={"LC_ALL": "C.UTF-8"}).out
     for env in ({"LANG": "C"}, {"LC_ALL": "C"}, {"LC_CTYPE": "POSIX"}):
         out = on_terminal(rider, "status", env=env).wait().out
         contains(out, "ann")

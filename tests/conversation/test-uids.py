@@ -330,6 +330,7 @@ def test_a_ledger_of_version_1_is_brought_up_to_date():
         DROP TRIGGER message_decided;
         DROP TABLE server;
         DROP TABLE hour;
+        DROP INDEX account_user;
         ALTER TABLE account DROP COLUMN quiet;
         ALTER TABLE account DROP COLUMN quiet_until;
         ALTER TABLE account DROP COLUMN quiet_held;
