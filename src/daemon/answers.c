@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "daemon/daemon-private.h"
 #include "daemon/live.h"
 
@@ -67,7 +68,7 @@ state_of(const struct mailbox *m)
 }
 
 static void
-tell_account(struct control_request *r, struct mailbox *m)
+tell_account(struct daemon *d, struct control_request *r, struct mailbox *m)
 {
 	struct live_account a = { .name = m->name,
 		.state = state_of(m),
@@ -80,6 +81,10 @@ tell_account(struct control_request *r, struct mailbox *m)
 	} else {
 		a.next = wall_of(m->due);
 		a.since = m->wrong_since;
+	}
+	if (d->ledger_failed && a.state != LIVE_POLLING) {
+		a.state = LIVE_BLOCKED;
+		a.words = ROUNDS_NO_LEDGER;
 	}
 	live_write_account(&a, &r->answer);
 }
@@ -117,7 +122,7 @@ answer_status(struct daemon *d, struct control_request *r)
 	if (list != NULL) {
 		live_write_daemon(&self, &r->answer);
 		for (size_t i = 0; list[i] != NULL; i++)
-			tell_account(r, list[i]);
+			tell_account(d, r, list[i]);
 		for (struct outlet *o = d->outlets; o != NULL; o = o->next)
 			tell_destination(r, o);
 	}
@@ -155,6 +160,14 @@ answer_decision(struct daemon *d, struct control_request *r)
 	control_answer(r);
 }
 
+/* Who asks for all accounts does not want any to be locked out. */
+static bool
+rests(const struct mailbox *m)
+{
+	return !m->called && !m->postponed &&
+	    m->schedule.due == SCHEDULE_RESTS && !rounds_has_other_login(m);
+}
+
 static void
 answer_fetch(struct daemon *d, struct control_request *r)
 {
@@ -173,6 +186,14 @@ answer_fetch(struct daemon *d, struct control_request *r)
 	}
 	v = visit_begin(r);
 	for (size_t i = 0; list[i] != NULL; i++) {
+		if (r->request.arg_count == 0 && rests(list[i])) {
+			control_complain(r,
+			    "%s: its password was refused too often: see to "
+			    "that, then: postrider wake %s",
+			    list[i]->name, list[i]->name);
+			r->status = error_worse(r->status, EX_NOPERM);
+			continue;
+		}
 		/* A poll that misses the advice has begun before the visit. */
 		rounds_advise(d, list[i],
 		    (r->request.options & REQUEST_SAME_MAILBOX) != 0,
@@ -195,6 +216,8 @@ answer_reload(struct daemon *d, struct control_request *r)
 	char *line, *rest = NULL;
 
 	if (daemon_reload(d, &problems, &e) == 0) {
+		log_info("the settings were read anew: %zu accounts",
+		    d->now->settings->account_count);
 		buffer_addf(&r->answer,
 		    "the settings were read: %zu account%s\n",
 		    d->now->settings->account_count,
@@ -202,8 +225,11 @@ answer_reload(struct daemon *d, struct control_request *r)
 	} else {
 		if (problems.len > 0)
 			for (line = strtok_r(problems.data, "\n", &rest);
-			     line != NULL; line = strtok_r(NULL, "\n", &rest))
+			     line != NULL; line = strtok_r(NULL, "\n", &rest)) {
+				log_error("%s", line);
 				control_complain(r, "%s", line);
+			}
+		log_error("%s; the settings before stay in force", e.text);
 		control_complain(
 		    r, "%s; the settings before stay in force", e.text);
 		r->status = error_exit_status(e.kind);

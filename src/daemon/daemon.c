@@ -9,6 +9,7 @@
 #include "base/runner.h"
 #include "daemon/daemon-private.h"
 #include "daemon/socket.h"
+#include "ledger/lock.h"
 #include "sasl/password.h"
 
 #include <errno.h>
@@ -119,6 +120,21 @@ check_passwords(const struct settings *s, struct error *e)
 	    asked->kind, asked->name);
 }
 
+/* Who is at work is told, rather than that something of his is in the way. */
+static int
+check_alone(const struct settings *s, struct error *e)
+{
+	int lock;
+
+	if (lock_held_since(s->state) == 0)
+		return 0;
+	lock = lock_take(s->state, e);
+	if (lock < 0)
+		return -1;
+	close(lock);
+	return 0;
+}
+
 /* What threads meet in, and the files and sockets to wait for. */
 static int
 open_meeting_places(struct daemon *d, struct error *e)
@@ -168,9 +184,10 @@ begin(struct daemon *d, struct error *e)
 		.poll = rounds_poll, .polled = rounds_polled, .arg = d
 	};
 
-	if (check_passwords(s, e) < 0 || notify_open(&d->notify, e) < 0 ||
-	    open_signals(d, e) < 0 || begin_telling(d, e) < 0 ||
-	    confine(d, e) < 0 || open_meeting_places(d, e) < 0 ||
+	if (check_passwords(s, e) < 0 || check_alone(s, e) < 0 ||
+	    notify_open(&d->notify, e) < 0 || open_signals(d, e) < 0 ||
+	    begin_telling(d, e) < 0 || confine(d, e) < 0 ||
+	    open_meeting_places(d, e) < 0 ||
 	    ledger_open(&d->ledger, s->state, d->options->new_ledger, e) < 0)
 		return -1;
 	metrics_ledger(d->metrics, d->ledger);

@@ -551,6 +551,8 @@ conclude(struct daemon *d, struct mailbox *m)
 	const struct poll_report *r = &p->report;
 
 	say_trouble(m, r);
+	if (r->delivered > 0 && p->outlet->up_since == 0)
+		p->outlet->up_since = clock_wall();
 	if (p->rc == 0) {
 		note_success(d, m);
 	} else if (p->error.kind == ERR_STOPPED) {

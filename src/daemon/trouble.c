@@ -123,7 +123,9 @@ tell_refused(const struct trouble_case *c, struct buffer *out)
 	    "not lock you out. When the right password is where the settings "
 	    "of the account have it, prove it, and have it polled again:");
 	show(out, "check", c->account);
-	buffer_addf(out, INDENT "postrider wake %s\n", c->account);
+	buffer_addf(out,
+	    INDENT "postrider reload\n" INDENT "postrider wake %s\n",
+	    c->account);
 }
 
 static void
