@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/text.h"
 #include "delivery/policy.h"
 #include "ledger/state.h"
 #include "poll/ahead.h"
@@ -23,6 +24,9 @@
  * destination is slow, the mailbox would wait with what follows.
  */
 #define SMALL_OCTETS ((uint64_t)TRANSIT_ROOM * 3 / 4)
+
+/* Why a message is not even asked for. */
+#define WORDS 160
 
 /* --- the transit's envelope --- */
 
@@ -451,11 +455,17 @@ receive(struct session *s, struct error *e)
 
 /* By what is listed, and as far as the destination has told its limit. */
 static bool
-is_too_large(const struct session *s, const struct plan_entry *entry)
+is_too_large(
+    const struct session *s, const struct plan_entry *entry, char words[WORDS])
 {
 	uint64_t limit = delivery_size_limit(s->job->delivery);
+	char octets[TEXT_UNIT];
 
-	return limit > 0 && entry->listed->octets > limit;
+	if (limit == 0 || entry->listed->octets <= limit)
+		return false;
+	snprintf(words, WORDS, "too large for %.64s, which takes up to %s",
+	    s->job->account->destination, text_octets(limit, octets));
+	return true;
 }
 
 /* Ask for a message, unless it can be dealt with without. */
@@ -466,7 +476,7 @@ ask(struct session *s, struct plan_entry *entry, struct error *e)
 	struct asked a = {
 		.verb = POP3_RETR, .number = entry->listed->number, .intake = m
 	};
-	char words[120];
+	char words[WORDS];
 	int rc;
 
 	if (make_transit(s, entry, &m->out, e) < 0) {
@@ -478,9 +488,7 @@ ask(struct session *s, struct plan_entry *entry, struct error *e)
 		intake_free(&m);
 		return rc;
 	}
-	if (is_too_large(s, entry)) {
-		snprintf(words, sizeof(words), "too large for %.64s",
-		    s->job->account->destination);
+	if (is_too_large(s, entry, words)) {
 		handover_refuse(&m->out, words);
 		intake_free(&m);
 		return 0;
