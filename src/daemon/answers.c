@@ -216,8 +216,9 @@ answer_reload(struct daemon *d, struct control_request *r)
 	char *line, *rest = NULL;
 
 	if (daemon_reload(d, &problems, &e) == 0) {
-		log_info("the settings were read anew: %zu accounts",
-		    d->now->settings->account_count);
+		log_info("the settings were read anew: %zu account%s",
+		    d->now->settings->account_count,
+		    d->now->settings->account_count == 1 ? "" : "s");
 		buffer_addf(&r->answer,
 		    "the settings were read: %zu account%s\n",
 		    d->now->settings->account_count,

@@ -307,13 +307,12 @@ def test_the_worst_status_counts(order):
 
 
 def test_mailboxes_of_one_destination_share_its_connections():
-    """All messages come at the same moment, and one connection takes them, or two
-    where it is slow."""
+    """All messages come at the same moment, and one connection takes them."""
     house = House(10, replies={"RETR": gate(10)})
     sink = peers.SmtpSink(keywords=CHUNKING)
     settled([house], sink, max_polls_per_server=10).fetch()
     equal(recipients(sink), everybody(house))
-    assert sink.connections <= 2, sink.connections
+    equal(sink.connections, 1)
 
 
 def test_what_many_mailboxes_will_bring_finds_several_connections():

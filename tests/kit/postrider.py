@@ -23,7 +23,7 @@ OK, USAGE, NO_HOST, UNAVAILABLE, SOFTWARE = 0, 64, 68, 69, 70
 IO_ERROR, LATER, PROTOCOL, AUTH, CONFIG = 74, 75, 76, 77, 78
 
 # What a run may use, and one that meets a mailbox of 200,000 messages.
-MEMORY_KIB, MUCH_MEMORY_KIB = 32 << 10, 136 << 10
+MEMORY_KIB, MUCH_MEMORY_KIB = 32 << 10, 128 << 10
 
 SANITIZER_WORDS = ("AddressSanitizer", "ThreadSanitizer", "LeakSanitizer",
                    "runtime error:")
