@@ -27,7 +27,8 @@ ahead_ask(struct session *s, struct asked a, struct error *e)
 {
 	size_t at = (s->asked_first + s->asked_count) % POP3_AHEAD_MAX;
 
-	if (s->pipelining && pop3_ahead(s->pop3, a.verb, a.number, e) < 0)
+	/* Unasked words that lie there are no fault of what is asked for. */
+	if (pop3_ahead(s->pop3, a.verb, a.number, e) < 0)
 		return -1;
 	if (s->asked == NULL)
 		s->asked = xcalloc(POP3_AHEAD_MAX, sizeof(*s->asked));

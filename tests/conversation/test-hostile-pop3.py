@@ -558,9 +558,8 @@ def test_words_that_nobody_asked_for_are_not_taken_for_an_answer():
         return reply_twice
     asked = "nobody asked for"
     endure(*(at(step, chatty(step), PROTOCOL, asked)
-             for step in ("CONNECT", "CAPA", "AUTH", "STAT", "UIDL")),
-           at("LIST", chatty("LIST"), LATER, asked),
-           at("RETR", for_large(chatty("RETR")), LATER, asked, 2),
+             for step in ("CONNECT", "CAPA", "AUTH", "STAT", "UIDL", "LIST")),
+           at("RETR", for_large(chatty("RETR")), PROTOCOL, asked, 2),
            at("QUIT", chatty("QUIT"), OK, moved=3))
 
 
