@@ -66,6 +66,7 @@ struct settings_memory {
 	const struct value **initial[SECTIONS], **derived[SECTIONS]; /* owned */
 	const char **folders; /* owned; of the files that were read */
 	size_t folder_count;
+	bool state_hidden; /* "state" may stand in what could not be read */
 };
 
 /* memory_copy, memory_text - a copy that lives as long as the settings. */

@@ -34,6 +34,7 @@ struct source {
 	size_t line_count, line_room;
 	struct source_file *files; /* owned */
 	size_t file_count;
+	bool incomplete; /* a file that belongs here could not be read */
 };
 
 /*
@@ -47,6 +48,12 @@ void source_free(struct source *s);
 
 /* source_place - where a line of the text stands. */
 struct place source_place(const struct source *s, unsigned line);
+
+/*
+ * source_mentions - may a setting of that name be given in the text? Only what
+ * stands behind the sign of a comment, on its line, does not count.
+ */
+bool source_mentions(const struct source *s, const char *name);
 
 /*
  * source_check_private - a password stands at this place: note, once for each

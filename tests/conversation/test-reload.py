@@ -19,7 +19,7 @@ import tap
 import watched
 from house import (account, accounts, arrive, house, reloaded, rider_for,
                    until_accepted, write)
-from postrider import CONFIG, LATER, OK, wait_until
+from postrider import CONFIG, LATER, OK, USAGE, wait_until
 from tap import contains, each, equal
 
 
@@ -243,6 +243,111 @@ def test_thousands_of_wishes_are_two_polls():
     wait_until(lambda: server.connections == 2)
     time.sleep(0.5)
     equal(server.connections, 2)
+    daemon.end()
+
+
+# --- questions ------------------------------------------------------------------------
+
+
+def until_asked(rider, name="u0"):
+    wait_until(lambda: name in
+               {a["account"] for a in rider.run("status", "--json").json()["accounts"]
+                if a["state"] == "asks"}, 20, f"{name} to ask")
+
+
+def about(out, name="u0"):
+    """What is said to be wrong with an account."""
+    return [line for line in out.splitlines() if line.startswith(f"{name}: ")]
+
+
+def asked(rider, words):
+    """The question is shown where people and programs look, with what to do."""
+    for out in (rider.run("status", *options).expect(LATER).out
+                for options in ((), ("-q",))):
+        line, = about(out)
+        for word in (words, "asks, first ", "--same-mailbox"):
+            contains(line, word)
+    found, = rider.run("status", "--json").json()["accounts"]
+    equal((found["state"], found["error_kind"]), ("asks", "question"))
+    contains(found["error_text"], words)
+    assert found["failures"] > 0 and found["failing_since"], found
+
+
+@each("failing", "well")
+def test_a_question_after_a_reload_is_what_is_wrong(before):
+    """Not what was wrong with the mailbox that the settings had before."""
+    server, other, sink = house(), house(contents=()), peers.SmtpSink()
+    rider = rider_for(accounts(server, 1), sink)
+    daemon = rider.daemon()
+    until_accepted(sink, 1)
+    until_state(rider, "idle")
+    if before == "failing":
+        server.users["u0"] = "another"
+        daemon.signal(signal.SIGUSR1)
+        until_state(rider, "backing_off")
+        contains(*about(rider.run("status").out), "the last poll failed")
+    write(rider, accounts(other, 1, pop3="127.0.0.1"), sink)
+    reloaded(daemon)
+    until_asked(rider)
+    asked(rider, "account u0 was u0 at localhost")
+    row = re.search(r"^u0 +(\w+) +\d+ \w+ +(\S+)", rider.run("status").out,
+                    re.M)
+    equal(row.groups(), ("asks", "-"), "the state and the next poll")
+    daemon.end()
+    daemon = rider.daemon()
+    until_asked(rider)
+    asked(rider, "account u0 was u0 at localhost")
+    rider.run("fetch", "--same-mailbox").expect(OK)
+    equal(rider.run("status", "-q").expect(OK).out, "")
+    daemon.end()
+
+
+def test_a_question_about_a_new_name_is_shown():
+    server, sink = house(), peers.SmtpSink()
+    rider = rider_for(accounts(server, 1), sink)
+    daemon = rider.daemon()
+    until_accepted(sink, 1)
+    until_state(rider, "idle")
+    write(rider, [account(server, 0, name="renamed")], sink)
+    reloaded(daemon)
+    until_asked(rider, "renamed")
+    line, = about(rider.run("status", "-q").expect(LATER).out, "renamed")
+    contains(line, "that of account u0 before")
+    contains(line, "--same-mailbox")
+    contains(rider.run("status").out, "1 account: 1 asks")
+    rider.run("fetch", "--same-mailbox").expect(OK)
+    equal(rider.run("status", "-q").expect(OK).out, "")
+    daemon.end()
+    equal(len(sink.accepted), 1)
+
+
+def test_a_login_that_never_went_well_is_corrected_without_a_question():
+    server, sink = house(), peers.SmtpSink()
+    rider = rider_for([account(server, 0, user="uO")], sink)
+    daemon = rider.daemon()
+    until_state(rider, "backing_off")
+    write(rider, accounts(server, 1), sink)
+    reloaded(daemon)
+    until_accepted(sink, 1)
+    until_state(rider, "idle")
+    equal(rider.run("status", "-q").expect(OK).out, "")
+    daemon.end()
+
+
+def test_a_failure_that_the_ledger_never_hears_of_is_shown():
+    """A command for the password fails, and no poll begins."""
+    server, sink = house(), peers.SmtpSink()
+    described = without_password(server, 0)
+    rider = rider_for([{**described, "password_command": "echo no; exit 3"}],
+                      sink)
+    daemon = rider.daemon()
+    until_state(rider, "backing_off")
+    line, = about(rider.run("status", "-q").expect(LATER).out)
+    contains(line, "password_command")
+    contains(line, "fails, first ")
+    found, = rider.run("status", "--json").json()["accounts"]
+    equal(found["error_kind"], "secret")
+    equal(found["failures"], 1)
     daemon.end()
 
 
@@ -519,6 +624,66 @@ def test_what_takes_a_restart_is_told():
     for what in ("log", "confine"):
         contains(result.err, f"{what} has changed: that takes effect when")
     assert "metrics has changed" not in result.err
+
+
+def test_whoever_reloads_is_told_what_takes_a_restart():
+    """By what it has begun with: settings put back have not changed."""
+    server, sink = house(), peers.SmtpSink()
+    rider = rider_for(accounts(server, 1), sink)
+    daemon = rider.daemon()
+    until_accepted(sink, 1)
+    changed = {"log": os.path.join(rider.folder, "log"), "confine": False,
+               "metrics": "127.0.0.1:1", "run_as": "nobody"}
+    for _ in range(2):
+        write(rider, accounts(server, 1), sink, **changed)
+        result = rider.run("reload").expect(OK)
+        equal(result.out, "the settings were read: 1 account\n")
+        equal(result.err, "".join(
+            f"postrider: warning: {what} has changed: that takes effect when "
+            "postrider is started again\n"
+            for what in ("log", "metrics", "run_as", "confine")))
+        write(rider, accounts(server, 1), sink)
+        equal(rider.run("reload").expect(OK).err, "")
+    equal(daemon.end().err.count("log has changed"), 2)
+
+
+@each("evry = \"5m\";", "what is this")
+def test_wrong_settings_are_refused_by_the_daemon_which_logs_and_tells_why(wrong):
+    server, sink = house(), peers.SmtpSink()
+    rider = rider_for(accounts(server, 1), sink)
+    daemon = rider.daemon()
+    until_accepted(sink, 1)
+    with open(rider.config, "a") as file:
+        file.write(wrong)
+    result = rider.run("reload").expect(CONFIG)
+    contains(result.err, "postrider.conf:5: ")
+    contains(result.err, "stay in force")
+    contains(daemon.said(), result.err)
+    arrive(server, 2)
+    rider.run("wake").expect(OK)
+    until_accepted(sink, 2)
+    daemon.end()
+
+
+def test_beside_broken_settings_the_daemon_goes_on_by_those_it_has():
+    server, sink = house(2), peers.SmtpSink()
+    rider = rider_for(accounts(server, 2), sink)
+    daemon = rider.daemon()
+    until_accepted(sink, 2)
+    with open(rider.config, "a") as file:
+        file.write("what is this")
+    arrive(server, 2)
+    result = rider.run("fetch", "u1").expect(OK)
+    contains(result.out, "u1: 1 message (")
+    contains(result.err, "postrider.conf:5: syntax error")
+    rider.run("fetch").expect(OK)
+    equal(len(sink.accepted), 4)
+    result = rider.run("status").expect(OK)
+    contains(result.out, "2 accounts: 2 ok; 4 messages today")
+    contains(result.err, "postrider.conf:5: syntax error")
+    contains(rider.run("fetch", "u2").expect(USAGE).err, "no such account")
+    rider.run("stop").expect(OK)
+    daemon.wait().expect(OK)
 
 
 def test_started_as_root_it_becomes_run_as():
