@@ -5,10 +5,12 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "command/ground.h"
+#include "daemon/privileges.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #define COMMANDS 12
 
@@ -63,6 +65,27 @@ command_settings(const struct invocation *in, struct settings **s)
 	if (*s == NULL)
 		status = ground_refuse(&g);
 	ground_free(&g);
+	return status;
+}
+
+int
+command_become(const struct invocation *in, struct settings **settings)
+{
+	struct invocation again = *in;
+	struct error e = { 0 };
+	char *file, *state;
+	int status;
+
+	if (geteuid() != 0 || (*settings)->run_as == NULL)
+		return EX_OK;
+	if (privileges_become((*settings)->run_as, &e) < 0)
+		return command_fail(&e);
+	again.config = file = xstrdup((*settings)->file);
+	again.state = state = xstrdup((*settings)->state);
+	settings_free(settings);
+	status = command_settings(&again, settings);
+	free(file);
+	free(state);
 	return status;
 }
 

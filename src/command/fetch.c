@@ -20,8 +20,8 @@
 
 struct fetch {
 	const struct invocation *in;
-	struct settings *settings;
-	const struct account **accounts; /* NULL-terminated */
+	struct settings *settings; /* owned */
+	const struct account **accounts; /* owned; NULL-terminated */
 	size_t count;
 	const char **names; /* of all in the settings, NULL-terminated */
 	struct ledger *ledger;
@@ -238,11 +238,28 @@ release(struct fetch *f)
 	pthread_mutex_destroy(&f->lock);
 }
 
+/* The accounts point into the settings, which may be read again. */
 static int
-poll_here(struct fetch *f)
+become(struct fetch *f)
 {
 	int status;
 
+	free(f->accounts);
+	f->accounts = NULL;
+	status = command_become(f->in, &f->settings);
+	if (status != EX_OK)
+		return status;
+	f->accounts = command_accounts(f->in, f->settings);
+	return f->accounts != NULL ? EX_OK : EX_USAGE;
+}
+
+static int
+poll_here(struct fetch *f)
+{
+	int status = become(f);
+
+	if (status != EX_OK)
+		return status;
 	prepare(f);
 	if (isatty(STDERR_FILENO) && !f->in->quiet && f->in->verbose == 0)
 		progress_enable();
@@ -316,9 +333,11 @@ run(const struct invocation *in)
 		status = fetch_without_settings(&g);
 	} else {
 		f.settings = g.settings;
+		g.settings = NULL;
 		f.accounts = command_accounts(in, f.settings);
 		status = f.accounts != NULL ? fetch(&f) : EX_USAGE;
 		free(f.accounts);
+		settings_free(&f.settings);
 	}
 	ground_free(&g);
 	return status;

@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -124,4 +125,19 @@ ground_check(struct ground *g, enum need need)
 	if (status == EX_OK && g->settings == NULL)
 		ground_warn(g);
 	return status;
+}
+
+int
+ground_become(struct ground *g)
+{
+	struct stat st;
+
+	if (g->settings != NULL)
+		return command_become(g->in, &g->settings);
+	if (geteuid() != 0 || stat(g->state, &st) < 0 || st.st_uid == 0)
+		return EX_OK;
+	log_error("%s belongs to another user, and no settings tell who works "
+		  "there: root changes nothing in it",
+	    g->state);
+	return EX_CONFIG;
 }

@@ -37,6 +37,12 @@ void ground_free(struct ground *g);
 int ground_look(struct ground *g, enum need need);
 int ground_check(struct ground *g, enum need need);
 
+/*
+ * ground_become - command_become(); where the settings are wrong, root has to do
+ * with a state directory of his own. Returns EX_OK, or a status after telling.
+ */
+int ground_become(struct ground *g);
+
 /* ground_warn - the settings are wrong, and the command goes on. */
 void ground_warn(const struct ground *g);
 

@@ -206,15 +206,18 @@ told(int status, const struct error *e)
 }
 
 static int
-decide_here(const struct invocation *in, const char *state,
-    enum decision decision, char **words)
+decide_here(struct ground *ground, enum decision decision, char **words)
 {
+	const struct invocation *in = ground->in;
+	const char *state = ground->state;
 	struct ledger *ledger = NULL;
 	struct buffer outcome = { 0 };
 	struct error e = { 0 };
 	struct decided d;
-	int status;
+	int status = ground_become(ground);
 
+	if (status != EX_OK)
+		return status;
 	if (ledger_open(&ledger, state, false, &e) < 0)
 		return command_fail(&e);
 	status =
@@ -233,8 +236,7 @@ decide_here(const struct invocation *in, const char *state,
  * looked at once more.
  */
 static int
-decide(const struct invocation *in, const char *state, enum decision decision,
-    char **words)
+decide(struct ground *ground, enum decision decision, char **words)
 {
 	struct request r = { .verb = decision == DECISION_RETRY
 		    ? REQUEST_HELD_RETRY
@@ -244,11 +246,11 @@ decide(const struct invocation *in, const char *state, enum decision decision,
 
 	for (size_t i = 0; words[i] != NULL; i++)
 		request_add(&r, words[i]);
-	rc = ask_daemon(in, state, &r, &status, &e);
+	rc = ask_daemon(ground->in, ground->state, &r, &status, &e);
 	request_free(&r);
 	if (rc == 0)
 		return status;
-	return e.kind == ERR_CONNECT ? decide_here(in, state, decision, words)
+	return e.kind == ERR_CONNECT ? decide_here(ground, decision, words)
 				     : command_fail(&e);
 }
 
@@ -283,7 +285,7 @@ bound_tell(const char *state, const struct decided *d)
 
 static int
 held_decide(
-    const struct invocation *in, const char *state, enum decision decision)
+    const struct invocation *in, struct ground *ground, enum decision decision)
 {
 	char **words = in->args + 1;
 	struct error e = { 0 };
@@ -296,7 +298,8 @@ held_decide(
 		    in->args[0]);
 		return EX_USAGE;
 	}
-	status = told(decision_look(state, decision, words, &d, &e), &e);
+	status =
+	    told(decision_look(ground->state, decision, words, &d, &e), &e);
 	if (status != EX_OK)
 		return status;
 	if (d.count == 0) {
@@ -305,9 +308,9 @@ held_decide(
 	} else if (decision == DECISION_DROP && !confirmed(in, d.count)) {
 		printf("nothing has been changed\n");
 	} else {
-		status = decide(in, state, decision, words);
+		status = decide(ground, decision, words);
 		if (status == EX_OK && !in->quiet && decision == DECISION_DROP)
-			status = bound_tell(state, &d);
+			status = bound_tell(ground->state, &d);
 	}
 	decided_free(&d);
 	return status;
@@ -332,10 +335,11 @@ static const struct {
 	const char *word;
 	int (*run)(const struct invocation *in, const struct ground *ground);
 	bool json;
+	bool asks; /* the mailbox */
 } verbs[] = {
-	{ "list", held_list, true },
-	{ "show", held_show, true },
-	{ "save", held_save, false },
+	{ "list", held_list, true, false },
+	{ "show", held_show, true, true },
+	{ "save", held_save, false, true },
 };
 
 static int
@@ -353,11 +357,12 @@ is_account(const struct ground *ground, const char *word)
 }
 
 static int
-held_dispatch(const struct invocation *in, const struct ground *ground)
+held_dispatch(const struct invocation *in, struct ground *ground)
 {
 	const char *word = in->args[0];
 	struct invocation rest = *in;
 	enum decision decision;
+	int status = EX_OK;
 	size_t i;
 
 	if (word == NULL)
@@ -369,7 +374,9 @@ held_dispatch(const struct invocation *in, const struct ground *ground)
 		rest.arg_count--;
 		if (in->json && !verbs[i].json)
 			return no_json(word);
-		return verbs[i].run(&rest, ground);
+		if (verbs[i].asks && ground->settings != NULL)
+			status = command_become(in, &ground->settings);
+		return status == EX_OK ? verbs[i].run(&rest, ground) : status;
 	}
 	if (strcmp(word, "retry") == 0) {
 		decision = DECISION_RETRY;
@@ -382,7 +389,7 @@ held_dispatch(const struct invocation *in, const struct ground *ground)
 	}
 	if (in->json)
 		return no_json(word);
-	return held_decide(in, ground->state, decision);
+	return held_decide(in, ground, decision);
 }
 
 static int

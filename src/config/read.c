@@ -156,7 +156,9 @@ read_value(struct reader *r, struct scope *scope, const struct setting *setting,
 	v->given = true;
 	v->at = place_of(r, node);
 	if (setting->flags & SETTING_SECRET)
-		source_check_private(&r->source, v->at, r->problems);
+		source_check_private(&r->source, v->at, r->memory, r->problems);
+	if (scope == &r->memory->global && strcmp(setting->name, "run_as") == 0)
+		r->memory->run_as_owner = source_owner(&r->source, v->at);
 	if (read_typed(r, v, setting, node, &why) < 0) {
 		v->bad = true;
 		problem_add(r->problems, v->at, "%s\"%s\" %s",

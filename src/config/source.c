@@ -424,13 +424,28 @@ source_mentions(const struct source *s, const char *name)
 	return false;
 }
 
-void
-source_check_private(struct source *s, struct place at, struct problems *p)
+static struct source_file *
+file_at(const struct source *s, struct place at)
 {
 	struct source_file *file = s->files;
 
 	while (strcmp(file->path, at.file) != 0)
 		file++;
+	return file;
+}
+
+uid_t
+source_owner(const struct source *s, struct place at)
+{
+	return file_at(s, at)->owner;
+}
+
+void
+source_check_private(struct source *s, struct place at,
+    struct settings_memory *m, struct problems *p)
+{
+	struct source_file *file = file_at(s, at);
+
 	if (file->told)
 		return;
 	if (file->mode & 077) {
@@ -442,9 +457,6 @@ source_check_private(struct source *s, struct place at, struct problems *p)
 	}
 	if (file->owner != 0 && file->owner != geteuid()) {
 		file->told = true;
-		problem_add(p, at,
-		    "a password stands here, and the file belongs to another "
-		    "user; run: chown %lu %s",
-		    (unsigned long)geteuid(), file->path);
+		memory_stranger(m, at, file->owner);
 	}
 }

@@ -57,10 +57,14 @@ bool source_mentions(const struct source *s, const char *name);
 
 /*
  * source_check_private - a password stands at this place: note, once for each
- * file, when others may read it.
+ * file, when others may read it. Whether root may trust another user's is left to
+ * check_all().
  */
-void
-source_check_private(struct source *s, struct place at, struct problems *p);
+void source_check_private(struct source *s, struct place at,
+    struct settings_memory *m, struct problems *p);
+
+/* source_owner - whose the file is that this place is in. */
+uid_t source_owner(const struct source *s, struct place at);
 
 /*
  * source_path - a path that was written in `file`, made absolute: ~ is the

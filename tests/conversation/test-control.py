@@ -211,7 +211,7 @@ def test_status_and_held_have_the_ledger_where_the_settings_are_wrong():
     contains(rider.run("held", "save", "2", os.path.join(rider.folder, "m"))
              .expect(CONFIG).err, "cannot be asked")
     rider.run("held", "retry", "all").expect(OK)
-    equal(rider.counts(), {"new": 4})
+    equal(rider.counts("club"), {"new": 2})
 
 
 def test_reload_is_the_daemons_to_refuse():

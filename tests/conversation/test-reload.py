@@ -19,7 +19,7 @@ import tap
 import watched
 from house import (account, accounts, arrive, house, reloaded, rider_for,
                    until_accepted, write)
-from postrider import CONFIG, LATER, OK, USAGE, wait_until
+from postrider import (CONFIG, LATER, OK, UNAVAILABLE, USAGE, wait_until)
 from tap import contains, each, equal
 
 
@@ -686,23 +686,37 @@ def test_beside_broken_settings_the_daemon_goes_on_by_those_it_has():
     daemon.wait().expect(OK)
 
 
-def test_started_as_root_it_becomes_run_as():
+def rider_of(somebody, some, sink, **settings):
+    """A Postrider whose folders and settings belong to that user."""
     if os.getuid() != 0:
         tap.skip("only root can become somebody else")
-    somebody = pwd.getpwnam("nobody")
-    server, sink = house(), peers.SmtpSink()
     rider = postrider.Postrider()
-    described = without_password(server, 0)
-    described["password_file"] = rider.secret("secret", "password")
-    write(rider, [described], sink, run_as="nobody")
-    os.mkdir(rider.state, 0o700)
-    os.chmod(rider.config, 0o644)
-    for path in (rider.folder, rider.state, rider.runtime,
-                 described["password_file"]):
-        os.chown(path, somebody.pw_uid, somebody.pw_gid)
     parent = os.path.dirname(rider.folder)
     if not os.stat(parent).st_mode & 0o001:
         tap.skip(f"nobody cannot enter {parent}")
+    os.mkdir(rider.state, 0o700)
+    write(rider, some(rider), sink, **settings)
+    for path in (rider.folder, rider.state, rider.runtime, rider.config):
+        give(path, somebody)
+    return rider
+
+
+def give(path, somebody):
+    os.chown(path, somebody.pw_uid, somebody.pw_gid)
+
+
+def test_started_as_root_it_becomes_run_as():
+    somebody = pwd.getpwnam("nobody")
+    server, sink = house(), peers.SmtpSink()
+
+    def some(rider):
+        path = rider.secret("secret", "password")
+        give(path, somebody)
+        return [{**without_password(server, 0), "password_file": path}]
+
+    rider = rider_of(somebody, some, sink, run_as="nobody")
+    os.chown(rider.config, 0, 0)
+    os.chmod(rider.config, 0o644)
     daemon = rider.daemon()
     until_accepted(sink, 1)
     with open(f"/proc/{daemon.process.pid}/status") as file:
@@ -712,6 +726,75 @@ def test_started_as_root_it_becomes_run_as():
               4 * [str(number)])
     reloaded(daemon)
     daemon.end()
+
+
+def test_settings_of_run_as_with_a_password_are_read_by_root_too():
+    somebody = pwd.getpwnam("nobody")
+    server, sink = house(), peers.SmtpSink()
+    rider = rider_of(somebody, lambda _: accounts(server, 1), sink,
+                     run_as="nobody")
+    daemon = rider.daemon()
+    until_accepted(sink, 1)
+    for command in ("status", "reload", "wake", "fetch", "held", "config"):
+        equal(rider.run(command).expect(OK).err, "")
+    os.chown(rider.config, 0, 0)
+    contains(rider.run("reload").expect(CONFIG).err, "Permission denied")
+    give(rider.config, somebody)
+    rider.run("stop").expect(OK)
+    daemon.wait().expect(OK)
+
+
+def test_what_root_does_without_a_daemon_is_done_as_run_as():
+    """Commands of the settings, too; and the ledger is that user's."""
+    somebody = pwd.getpwnam("nobody")
+    server = house()
+    sink = peers.SmtpSink(replies={"RCPT": "550 5.1.1 nobody of that name"})
+
+    def some(rider):
+        return [{**without_password(server, 0), "password_command":
+                 f"id -u >>{rider.folder}/who; echo secret"}]
+
+    rider = rider_of(somebody, some, sink, run_as="nobody")
+    rider.run("fetch").expect(UNAVAILABLE)
+    for command in (("list",), ("plan",), ("held", "show", "1"),
+                    ("held", "save", "1", os.path.join(rider.folder, "saved"))):
+        rider.run(*command).expect(OK)
+    rider.run("check").expect(UNAVAILABLE)
+    with open(os.path.join(rider.folder, "who")) as file:
+        equal(file.read().split(), 6 * [str(somebody.pw_uid)])
+    rider.run("held", "retry", "1").expect(OK)
+    equal({os.stat(os.path.join(rider.state, name)).st_uid
+           for name in os.listdir(rider.state)}, {somebody.pw_uid})
+
+
+@each("the file of a third", "the include of a third", "run_as by a third")
+def test_root_believes_no_third_user(case):
+    """A password stands in a file that is neither root's nor that of run_as."""
+    somebody, third = pwd.getpwnam("nobody"), pwd.getpwnam("daemon")
+    server, sink = house(), peers.SmtpSink()
+    rider = rider_of(somebody, lambda _: accounts(server, 1), sink,
+                     **({} if case.startswith("run_as") else
+                        {"run_as": "nobody"}))
+    if case.startswith("the file"):
+        named = rider.config
+    else:
+        named = os.path.join(rider.folder, "more.conf")
+        with open(rider.config, "a") as file:
+            file.write('@include "more.conf"\n')
+        with open(named, "w") as file:
+            file.write('run_as = "nobody";\n' if case.startswith("run_as") else
+                       'defaults = { password = "secret"; };\n')
+        os.chmod(named, 0o600)
+    if case.startswith("the include"):
+        with open(rider.config) as file:
+            text = file.read()
+        rider.write_text(re.sub("defaults = .*\n", "", text))
+        give(rider.config, somebody)
+    give(named, third)
+    for command in ("run", "fetch", "check", "config"):
+        result = rider.run(command).expect(CONFIG)
+        contains(result.err, "the file belongs to another user; run: chown ")
+    equal(server.connections, 0)
 
 
 def landlock_is_there(rider):
