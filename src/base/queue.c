@@ -2,6 +2,7 @@
 #include "base/queue.h"
 
 #include "base/alloc.h"
+#include "base/condition.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -10,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 struct queue {
@@ -21,18 +21,6 @@ struct queue {
 	int fd;
 	bool watched; /* somebody asked for fd: it is readable while full */
 };
-
-/* Deadlines are of the monotonic clock. */
-static void
-make_condition(pthread_cond_t *condition)
-{
-	pthread_condattr_t attr;
-
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(condition, &attr);
-	pthread_condattr_destroy(&attr);
-}
 
 int
 queue_new(struct queue **q, struct error *e)
@@ -46,7 +34,7 @@ queue_new(struct queue **q, struct error *e)
 		    e, ERR_SYSTEM, "cannot make a queue: %s", strerror(errno));
 	made = xcalloc(1, sizeof *made);
 	pthread_mutex_init(&made->lock, NULL);
-	make_condition(&made->filled);
+	condition_init(&made->filled);
 	made->last = &made->first;
 	made->fd = fd;
 	*q = made;
@@ -142,18 +130,12 @@ queue_fd(struct queue *q)
 static void *
 wait_alone(struct queue *q, struct deadline until)
 {
-	const struct timespec end = {
-		.tv_sec = (time_t)(until.ms / 1000),
-		.tv_nsec = (long)(until.ms % 1000) * 1000000,
-	};
 	struct queue_item *item;
 	int rc = 0;
 
 	pthread_mutex_lock(&q->lock);
 	while ((item = take_first(q)) == NULL && rc != ETIMEDOUT)
-		rc = until.ms == DEADLINE_NEVER
-		    ? pthread_cond_wait(&q->filled, &q->lock)
-		    : pthread_cond_timedwait(&q->filled, &q->lock, &end);
+		rc = condition_wait(&q->filled, &q->lock, until);
 	pthread_mutex_unlock(&q->lock);
 	return item;
 }

@@ -21,7 +21,8 @@ void ask_accounts(const struct invocation *in, struct request *r);
 
 /*
  * ask_only - a command that is nothing but a request: reads the settings (with
- * --state not even these, if no account is named), asks, frees the request.
+ * --state not even these, if no account is named; and see ground.h), asks, frees
+ * the request.
  * after: called when all went well, or NULL. Returns the exit status.
  */
 int ask_only(const struct invocation *in, struct request *r,

@@ -350,8 +350,12 @@ check_run(const struct invocation *in)
 	int status;
 
 	status = command_settings(in, &settings);
-	if (status != EX_OK)
+	if (status == EX_OK)
+		status = command_become(in, &settings);
+	if (status != EX_OK) {
+		settings_free(&settings);
 		return status;
+	}
 	c.settings = settings;
 	c.accounts = command_accounts(in, settings);
 	status =

@@ -4,6 +4,8 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "command/ground.h"
+#include "daemon/privileges.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -51,61 +53,40 @@ command_unknown(const char *name)
 	return EX_USAGE;
 }
 
-static void
-problems_show(struct buffer *problems)
-{
-	char *rest = problems->data;
-	char *line;
-
-	while ((line = strsep(&rest, "\n")) != NULL)
-		if (*line != '\0')
-			log_error("%s", line);
-}
-
-/* Somebody's first steps: say how to begin. */
-static void
-explain_missing_file(const struct invocation *in)
-{
-	char *path = in->config == NULL ? settings_default_file() : NULL;
-	char *dir;
-
-	if (path == NULL || access(path, F_OK) == 0) {
-		free(path);
-		return;
-	}
-	dir = xstrdup(path);
-	*strrchr(dir, '/') = '\0';
-	if (access(dir, F_OK) == 0)
-		log_error("to begin: postrider config example >%s, and fill in "
-			  "your servers",
-		    path);
-	else
-		log_error("to begin: mkdir -p %s; postrider config example "
-			  ">%s, and fill in your servers",
-		    dir, path);
-	free(dir);
-	free(path);
-}
-
 int
 command_settings(const struct invocation *in, struct settings **s)
 {
-	struct buffer problems = { 0 };
-	struct error e = { 0 };
-	int rc;
+	struct ground g;
+	int status = EX_OK;
 
-	rc = settings_read(s, in->config, in->state, &problems, &e);
-	if (rc == 0) {
-		buffer_free(&problems);
+	ground_read(&g, in);
+	*s = g.settings;
+	g.settings = NULL;
+	if (*s == NULL)
+		status = ground_refuse(&g);
+	ground_free(&g);
+	return status;
+}
+
+int
+command_become(const struct invocation *in, struct settings **settings)
+{
+	struct invocation again = *in;
+	struct error e = { 0 };
+	char *file, *state;
+	int status;
+
+	if (geteuid() != 0 || (*settings)->run_as == NULL)
 		return EX_OK;
-	}
-	if (problems.len > 0)
-		problems_show(&problems);
-	else
-		log_error("%s", e.text);
-	explain_missing_file(in);
-	buffer_free(&problems);
-	return error_exit_status(e.kind);
+	if (privileges_become((*settings)->run_as, &e) < 0)
+		return command_fail(&e);
+	again.config = file = xstrdup((*settings)->file);
+	again.state = state = xstrdup((*settings)->state);
+	settings_free(settings);
+	status = command_settings(&again, settings);
+	free(file);
+	free(state);
+	return status;
 }
 
 static void

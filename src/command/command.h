@@ -64,6 +64,14 @@ int command_unknown(const char *name);
 int command_settings(const struct invocation *in, struct settings **s);
 
 /*
+ * command_become - before root does what a daemon would do that becomes run_as:
+ * polls, runs commands of the settings, writes the ledger. Becomes that user, and
+ * reads the settings again as such, whose "~" is another one; where nothing of
+ * that is the case, nothing happens. Returns EX_OK, or a status after telling.
+ */
+int command_become(const struct invocation *in, struct settings **settings);
+
+/*
  * command_accounts - the accounts that were named, or all of them. Returns a
  * NULL-terminated array that the caller frees, or NULL after telling which one
  * is unknown.

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "command/ask.h"
 #include "command/command.h"
+#include "command/ground.h"
 #include "command/progress.h"
 #include "command/session.h"
 #include "delivery/delivery.h"
@@ -19,8 +20,8 @@
 
 struct fetch {
 	const struct invocation *in;
-	struct settings *settings;
-	const struct account **accounts; /* NULL-terminated */
+	struct settings *settings; /* owned */
+	const struct account **accounts; /* owned; NULL-terminated */
 	size_t count;
 	const char **names; /* of all in the settings, NULL-terminated */
 	struct ledger *ledger;
@@ -237,11 +238,28 @@ release(struct fetch *f)
 	pthread_mutex_destroy(&f->lock);
 }
 
+/* The accounts point into the settings, which may be read again. */
 static int
-poll_here(struct fetch *f)
+become(struct fetch *f)
 {
 	int status;
 
+	free(f->accounts);
+	f->accounts = NULL;
+	status = command_become(f->in, &f->settings);
+	if (status != EX_OK)
+		return status;
+	f->accounts = command_accounts(f->in, f->settings);
+	return f->accounts != NULL ? EX_OK : EX_USAGE;
+}
+
+static int
+poll_here(struct fetch *f)
+{
+	int status = become(f);
+
+	if (status != EX_OK)
+		return status;
 	prepare(f);
 	if (isatty(STDERR_FILENO) && !f->in->quiet && f->in->verbose == 0)
 		progress_enable();
@@ -255,19 +273,20 @@ poll_here(struct fetch *f)
  * the exit status, or -1: there is none, or it does not answer.
  */
 static int
-poll_there(const struct fetch *f, int *status, struct error *e)
+poll_there(const struct invocation *in, const char *state, int *status,
+    struct error *e)
 {
 	struct request r = { .verb = REQUEST_FETCH };
 	int rc;
 
-	if (f->in->same_mailbox)
+	if (in->same_mailbox)
 		r.options |= REQUEST_SAME_MAILBOX;
-	if (f->in->other_mail)
+	if (in->other_mail)
 		r.options |= REQUEST_OTHER_MAIL;
-	if (f->terminal)
+	if (isatty(STDOUT_FILENO))
 		r.options |= REQUEST_EACH;
-	ask_accounts(f->in, &r);
-	rc = ask_daemon(f->in, f->settings->state, &r, status, e);
+	ask_accounts(in, &r);
+	rc = ask_daemon(in, state, &r, status, e);
 	request_free(&r);
 	return rc;
 }
@@ -282,23 +301,45 @@ fetch(struct fetch *f)
 	/* It has a ledger: whoever wants a new one is told that it has it. */
 	if (f->in->new_ledger)
 		return poll_here(f);
-	if (poll_there(f, &status, &e) == 0)
+	if (poll_there(f->in, f->settings->state, &status, &e) == 0)
 		return status;
 	return e.kind == ERR_CONNECT ? poll_here(f) : command_fail(&e);
+}
+
+/* A daemon has its own, of before. */
+static int
+fetch_without_settings(struct ground *g)
+{
+	struct error e = { 0 };
+	int status;
+
+	if (g->in->new_ledger)
+		return ground_refuse(g);
+	status = ground_check(g, NEED_DAEMON);
+	if (status == EX_OK && poll_there(g->in, g->state, &status, &e) < 0)
+		status = command_fail(&e);
+	return status;
 }
 
 static int
 run(const struct invocation *in)
 {
 	struct fetch f = { .in = in };
-	int status = command_settings(in, &f.settings);
+	struct ground g;
+	int status;
 
-	if (status != EX_OK)
-		return status;
-	f.accounts = command_accounts(in, f.settings);
-	status = f.accounts != NULL ? fetch(&f) : EX_USAGE;
-	free(f.accounts);
-	settings_free(&f.settings);
+	ground_read(&g, in);
+	if (g.settings == NULL) {
+		status = fetch_without_settings(&g);
+	} else {
+		f.settings = g.settings;
+		g.settings = NULL;
+		f.accounts = command_accounts(in, f.settings);
+		status = f.accounts != NULL ? fetch(&f) : EX_USAGE;
+		free(f.accounts);
+		settings_free(&f.settings);
+	}
+	ground_free(&g);
 	return status;
 }
 

@@ -39,7 +39,7 @@ by_name(const void *a, const void *b)
 	const struct glance *const *one = a;
 	const struct glance *const *other = b;
 
-	return strcmp((*one)->account->name, (*other)->account->name);
+	return strcmp((*one)->of.name, (*other)->of.name);
 }
 
 static int
@@ -47,7 +47,7 @@ named(const void *name, const void *entry)
 {
 	const struct glance *const *one = entry;
 
-	return strcmp(name, (*one)->account->name);
+	return strcmp(name, (*one)->of.name);
 }
 
 static struct glance *
@@ -125,7 +125,7 @@ read_live(struct glances *g, const char *state, bool all)
 	/* Of so many it tells as fast of all. */
 	all = all || g->count > NAMES_MOST;
 	for (size_t i = 0; i < g->count && !all; i++)
-		request_add(&r, g->list[i].account->name);
+		request_add(&r, g->list[i].of.name);
 	if (client_ask(state, &r, hear, g, &status, &e) < 0 &&
 	    e.kind != ERR_CONNECT)
 		snprintf(g->trouble, sizeof(g->trouble), "%s", e.text);
@@ -142,7 +142,7 @@ read_standings(struct glances *g, const char *state, struct error *e)
 
 	for (size_t i = 0; rc == 0 && i < g->count; i++) {
 		struct glance *one = &g->list[i];
-		const char *name = one->account->name;
+		const char *name = one->of.name;
 
 		rc = reader_standing(reader, name, &one->s, e);
 		if (rc == 0)
@@ -182,11 +182,11 @@ mood_of(const struct glance *one)
 
 	if (live == MOOD_POLLING || one->polling)
 		return MOOD_POLLING;
-	if (strcmp(s->error_kind, error_name(ERR_QUESTION)) == 0)
+	if (strcmp(one->kind, error_name(ERR_QUESTION)) == 0)
 		return MOOD_ASKS;
 	if (live == MOOD_RESTING || live == MOOD_BLOCKED)
 		return live;
-	if (s->error_kind[0] != '\0' || live == MOOD_FAILING)
+	if (one->kind[0] != '\0' || live == MOOD_FAILING)
 		return MOOD_FAILING;
 	if (one->interrupted)
 		return MOOD_INTERRUPTED;
@@ -195,12 +195,27 @@ mood_of(const struct glance *one)
 	return s->last_started == 0 ? MOOD_NEW : MOOD_OK;
 }
 
+/*
+ * A poll that ends before its account is found in the ledger, or before it has its
+ * password, is not written down there.
+ */
+static void
+choose_trouble(struct glance *one)
+{
+	bool seen = one->has_live && one->live.kind[0] != '\0';
+
+	one->kind = seen ? one->live.kind : one->s.error_kind;
+	one->words = seen ? one->live.words : one->s.error_text;
+	one->unwritten = seen && strcmp(one->kind, one->s.error_kind) != 0;
+}
+
 /* A poll that began before the process that is at work was of another one. */
 static void
 conclude(struct glance *one, int64_t at_work_since)
 {
 	bool under_way = one->s.last_started > one->s.last_ended;
 
+	choose_trouble(one);
 	one->polling = one->has_live ? one->live.state == LIVE_POLLING
 				     : under_way && at_work_since > 0 &&
 		one->s.last_started >= at_work_since;
@@ -209,18 +224,18 @@ conclude(struct glance *one, int64_t at_work_since)
 }
 
 int
-glances_read(struct glances *g, const char *state,
-    const struct account *const *accounts, bool all, struct error *e)
+glances_read(struct glances *g, const char *state, const struct glance_of *of,
+    bool all, struct error *e)
 {
 	/* Before and after: a fetch may begin or end in between. */
 	int64_t at_work_since = lock_held_since(state);
 
 	*g = (struct glances){ .now = clock_wall() };
-	while (accounts[g->count] != NULL)
+	while (of[g->count].name != NULL)
 		g->count++;
 	g->list = xcalloc(g->count + 1, sizeof(*g->list));
 	for (size_t i = 0; i < g->count; i++)
-		g->list[i].account = accounts[i];
+		g->list[i].of = of[i];
 	read_live(g, state, all);
 	if (read_standings(g, state, e) < 0) {
 		glances_free(g);
@@ -247,13 +262,30 @@ glances_free(struct glances *g)
 
 /* --- what it comes to --- */
 
+uint64_t
+glance_failures(const struct glance *one)
+{
+	return one->unwritten && one->live.failures > one->s.failures
+	    ? one->live.failures
+	    : one->s.failures;
+}
+
+int64_t
+glance_since(const struct glance *one)
+{
+	if (!one->unwritten)
+		return one->s.failing_since;
+	/* Otherwise it is since when it is polled. */
+	return one->live.state != LIVE_POLLING ? one->live.since : 0;
+}
+
 static int
 status_of(const struct glance *one)
 {
 	const struct standing *s = &one->s;
 	int status = EX_OK;
 
-	if (one->interrupted || s->error_kind[0] != '\0' ||
+	if (one->interrupted || one->kind[0] != '\0' ||
 	    (one->mood > MOOD_POLLING) || s->counts[STATE_DEFERRED] > 0 ||
 	    s->counts[STATE_IN_DOUBT] > 0 || s->counts[STATE_REPORT_OWED] > 0)
 		status = EX_TEMPFAIL;

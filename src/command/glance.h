@@ -7,7 +7,6 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
-#include "config/settings.h"
 #include "daemon/live.h"
 #include "ledger/reader.h"
 
@@ -31,13 +30,22 @@ enum mood {
 
 const char *mood_name(enum mood mood); /* "waiting"; also in JSON */
 
+/* An account to look at. All borrowed. */
+struct glance_of {
+	const char *name; /* NULL: the end of a list */
+	const char *destination; /* or NULL: not known */
+};
+
 /* One account. */
 struct glance {
-	const struct account *account; /* borrowed */
+	struct glance_of of;
 	struct standing s;
 	struct hours hours;
 	bool has_live;
 	struct live_account live; /* where has_live */
+	/* What is wrong: as the daemon has seen it, or else the ledger; "" */
+	const char *kind, *words;
+	bool unwritten; /* the ledger has another trouble, or none */
 	bool polling; /* at this moment */
 	bool interrupted; /* its last poll has not come to its end */
 	enum mood mood;
@@ -60,12 +68,16 @@ struct glances {
 };
 
 /*
- * glances_read - of these accounts (NULL-terminated). all: they are all there
- * are. Returns 0, or -1 with what reader_open() says.
+ * glances_read - of these accounts. all: they are all there are. Returns 0, or -1
+ * with what reader_open() says.
  */
 int glances_read(struct glances *g, const char *state,
-    const struct account *const *accounts, bool all, struct error *e);
+    const struct glance_of *of, bool all, struct error *e);
 void glances_free(struct glances *g);
+
+/* glance_failures, glance_since - polls in a row have failed; the first, or 0. */
+uint64_t glance_failures(const struct glance *one);
+int64_t glance_since(const struct glance *one);
 
 /* glance_is_trouble - does somebody have to know of it? */
 bool glance_is_trouble(const struct glance *one);

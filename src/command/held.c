@@ -83,11 +83,19 @@ waiting_json(void *arg, const struct waiting *w)
 	json_close(j, '}');
 }
 
+static bool
+is_repeated(const struct invocation *in, int i)
+{
+	for (int before = 0; before < i; before++)
+		if (strcmp(in->args[before], in->args[i]) == 0)
+			return true;
+	return false;
+}
+
 /* Without names all are shown, also of accounts no longer in the settings. */
 static int
 waiting_read(struct reader *reader, const struct invocation *in,
-    const struct account *const *accounts, struct shown *shown, size_t *count,
-    struct error *e)
+    struct shown *shown, size_t *count, struct error *e)
 {
 	unsigned states = STATE_BIT(STATE_HELD);
 	void (*each)(void *, const struct waiting *) = waiting_text;
@@ -101,9 +109,11 @@ waiting_read(struct reader *reader, const struct invocation *in,
 	if (in->arg_count == 0)
 		return reader_waiting(
 		    reader, NULL, 0, states, each, shown, count, e);
-	for (; *accounts != NULL; accounts++) {
-		if (reader_waiting(reader, (*accounts)->name, 0, states, each,
-			shown, &found, e) < 0)
+	for (int i = 0; i < in->arg_count; i++) {
+		if (is_repeated(in, i))
+			continue;
+		if (reader_waiting(reader, in->args[i], 0, states, each, shown,
+			&found, e) < 0)
 			return -1;
 		*count += found;
 	}
@@ -122,8 +132,7 @@ head_add(struct columns *c)
 }
 
 static int
-list_show(const struct invocation *in, const struct settings *settings,
-    const struct account *const *accounts)
+list_show(const struct invocation *in, const struct ground *ground)
 {
 	struct shown shown = { .columns = { .shape = "rllrll" } };
 	struct reader *reader = NULL;
@@ -134,8 +143,8 @@ list_show(const struct invocation *in, const struct settings *settings,
 	head_add(&shown.columns);
 	json_open(&shown.json, NULL, '{');
 	json_open(&shown.json, "messages", '[');
-	if (reader_open(&reader, settings->state, &e) < 0 ||
-	    waiting_read(reader, in, accounts, &shown, &count, &e) < 0) {
+	if (reader_open(&reader, ground->state, &e) < 0 ||
+	    waiting_read(reader, in, &shown, &count, &e) < 0) {
 		status = command_fail(&e);
 		goto out;
 	}
@@ -155,17 +164,17 @@ out:
 }
 
 static int
-held_list(const struct invocation *in, const struct settings *settings)
+held_list(const struct invocation *in, const struct ground *ground)
 {
 	const struct account **accounts;
-	int status;
 
-	accounts = command_accounts(in, settings);
+	if (ground->settings == NULL)
+		return list_show(in, ground);
+	accounts = command_accounts(in, ground->settings);
 	if (accounts == NULL)
 		return EX_USAGE;
-	status = list_show(in, settings, accounts);
 	free(accounts);
-	return status;
+	return list_show(in, ground);
 }
 
 /*
@@ -197,15 +206,18 @@ told(int status, const struct error *e)
 }
 
 static int
-decide_here(const struct invocation *in, const char *state,
-    enum decision decision, char **words)
+decide_here(struct ground *ground, enum decision decision, char **words)
 {
+	const struct invocation *in = ground->in;
+	const char *state = ground->state;
 	struct ledger *ledger = NULL;
 	struct buffer outcome = { 0 };
 	struct error e = { 0 };
 	struct decided d;
-	int status;
+	int status = ground_become(ground);
 
+	if (status != EX_OK)
+		return status;
 	if (ledger_open(&ledger, state, false, &e) < 0)
 		return command_fail(&e);
 	status =
@@ -224,8 +236,7 @@ decide_here(const struct invocation *in, const char *state,
  * looked at once more.
  */
 static int
-decide(const struct invocation *in, const char *state, enum decision decision,
-    char **words)
+decide(struct ground *ground, enum decision decision, char **words)
 {
 	struct request r = { .verb = decision == DECISION_RETRY
 		    ? REQUEST_HELD_RETRY
@@ -235,11 +246,11 @@ decide(const struct invocation *in, const char *state, enum decision decision,
 
 	for (size_t i = 0; words[i] != NULL; i++)
 		request_add(&r, words[i]);
-	rc = ask_daemon(in, state, &r, &status, &e);
+	rc = ask_daemon(ground->in, ground->state, &r, &status, &e);
 	request_free(&r);
 	if (rc == 0)
 		return status;
-	return e.kind == ERR_CONNECT ? decide_here(in, state, decision, words)
+	return e.kind == ERR_CONNECT ? decide_here(ground, decision, words)
 				     : command_fail(&e);
 }
 
@@ -256,7 +267,7 @@ bound_note(void *arg, const struct waiting *w)
 
 /* Of what is given up, some may not go alone. */
 static int
-bound_tell(const struct settings *settings, const struct decided *d)
+bound_tell(const char *state, const struct decided *d)
 {
 	struct reader *reader = NULL;
 	struct error e = { 0 };
@@ -264,7 +275,7 @@ bound_tell(const struct settings *settings, const struct decided *d)
 	size_t i;
 	int rc;
 
-	rc = reader_open(&reader, settings->state, &e);
+	rc = reader_open(&reader, state, &e);
 	for (i = 0; rc == 0 && i < d->count; i++)
 		rc = reader_waiting(reader, NULL, d->messages[i],
 		    STATE_BIT(STATE_DROPPED), bound_note, NULL, &found, &e);
@@ -273,8 +284,8 @@ bound_tell(const struct settings *settings, const struct decided *d)
 }
 
 static int
-held_decide(const struct invocation *in, const struct settings *settings,
-    enum decision decision)
+held_decide(
+    const struct invocation *in, struct ground *ground, enum decision decision)
 {
 	char **words = in->args + 1;
 	struct error e = { 0 };
@@ -288,7 +299,7 @@ held_decide(const struct invocation *in, const struct settings *settings,
 		return EX_USAGE;
 	}
 	status =
-	    told(decision_look(settings->state, decision, words, &d, &e), &e);
+	    told(decision_look(ground->state, decision, words, &d, &e), &e);
 	if (status != EX_OK)
 		return status;
 	if (d.count == 0) {
@@ -297,9 +308,9 @@ held_decide(const struct invocation *in, const struct settings *settings,
 	} else if (decision == DECISION_DROP && !confirmed(in, d.count)) {
 		printf("nothing has been changed\n");
 	} else {
-		status = decide(in, settings->state, decision, words);
+		status = decide(ground, decision, words);
 		if (status == EX_OK && !in->quiet && decision == DECISION_DROP)
-			status = bound_tell(settings, &d);
+			status = bound_tell(ground->state, &d);
 	}
 	decided_free(&d);
 	return status;
@@ -322,13 +333,13 @@ word_unknown(const char *word)
 /* The words whose arguments begin behind them. */
 static const struct {
 	const char *word;
-	int (*run)(
-	    const struct invocation *in, const struct settings *settings);
+	int (*run)(const struct invocation *in, const struct ground *ground);
 	bool json;
+	bool asks; /* the mailbox */
 } verbs[] = {
-	{ "list", held_list, true },
-	{ "show", held_show, true },
-	{ "save", held_save, false },
+	{ "list", held_list, true, false },
+	{ "show", held_show, true, true },
+	{ "save", held_save, false, true },
 };
 
 static int
@@ -338,16 +349,24 @@ no_json(const char *word)
 	return EX_USAGE;
 }
 
+static bool
+is_account(const struct ground *ground, const char *word)
+{
+	return ground->settings != NULL &&
+	    settings_account(ground->settings, word) != NULL;
+}
+
 static int
-held_dispatch(const struct invocation *in, const struct settings *settings)
+held_dispatch(const struct invocation *in, struct ground *ground)
 {
 	const char *word = in->args[0];
 	struct invocation rest = *in;
 	enum decision decision;
+	int status = EX_OK;
 	size_t i;
 
 	if (word == NULL)
-		return held_list(in, settings);
+		return held_list(in, ground);
 	for (i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
 		if (strcmp(word, verbs[i].word) != 0)
 			continue;
@@ -355,34 +374,35 @@ held_dispatch(const struct invocation *in, const struct settings *settings)
 		rest.arg_count--;
 		if (in->json && !verbs[i].json)
 			return no_json(word);
-		return verbs[i].run(&rest, settings);
+		if (verbs[i].asks && ground->settings != NULL)
+			status = command_become(in, &ground->settings);
+		return status == EX_OK ? verbs[i].run(&rest, ground) : status;
 	}
 	if (strcmp(word, "retry") == 0) {
 		decision = DECISION_RETRY;
 	} else if (strcmp(word, "drop") == 0) {
 		decision = DECISION_DROP;
 	} else {
-		if (settings_account(settings, word) == NULL &&
-		    word_unknown(word) != EX_OK)
+		if (!is_account(ground, word) && word_unknown(word) != EX_OK)
 			return EX_USAGE;
-		return held_list(in, settings);
+		return held_list(in, ground);
 	}
 	if (in->json)
 		return no_json(word);
-	return held_decide(in, settings, decision);
+	return held_decide(in, ground, decision);
 }
 
 static int
 held_run(const struct invocation *in)
 {
-	struct settings *settings = NULL;
+	struct ground ground;
 	int status;
 
-	status = command_settings(in, &settings);
-	if (status != EX_OK)
-		return status;
-	status = held_dispatch(in, settings);
-	settings_free(&settings);
+	ground_read(&ground, in);
+	status = ground_check(&ground, NEED_LEDGER);
+	if (status == EX_OK)
+		status = held_dispatch(in, &ground);
+	ground_free(&ground);
 	return status;
 }
 

@@ -8,8 +8,8 @@
 #include "base/error.h"
 #include "base/stop.h"
 #include "command/command.h"
+#include "command/ground.h"
 #include "command/json.h"
-#include "config/settings.h"
 #include "ledger/reader.h"
 #include "poll/peep.h"
 
@@ -50,14 +50,14 @@ void pick_free(struct pick *pick);
 /*
  * held_peep - open the mailbox that a message lies in.
  * Returns 0, or -1 with *peep NULL and the errors of password_get() and
- * peep_open(), or ERR_CONFIG: the account is not in the settings, or
- * ERR_QUESTION: it is perhaps another mailbox now.
+ * peep_open(), or ERR_CONFIG: the account is not in the settings, or these are
+ * wrong, or ERR_QUESTION: it is perhaps another mailbox now.
  */
-int held_peep(struct peep **peep, const struct settings *settings,
+int held_peep(struct peep **peep, const struct ground *ground,
     const struct pick *pick, const struct stop *stop, struct error *e);
 
 /* held show, held save; in->args begins behind that word. */
-int held_show(const struct invocation *in, const struct settings *settings);
-int held_save(const struct invocation *in, const struct settings *settings);
+int held_show(const struct invocation *in, const struct ground *ground);
+int held_save(const struct invocation *in, const struct ground *ground);
 
 #endif

@@ -87,14 +87,21 @@ mailbox_check(
 }
 
 int
-held_peep(struct peep **peep, const struct settings *settings,
-    const struct pick *p, const struct stop *stop, struct error *e)
+held_peep(struct peep **peep, const struct ground *ground, const struct pick *p,
+    const struct stop *stop, struct error *e)
 {
-	const struct account *account = settings_account(settings, p->account);
+	const struct settings *settings = ground->settings;
+	const struct account *account;
 	char *password = NULL;
 	int rc;
 
 	*peep = NULL;
+	if (settings == NULL)
+		return error_set(e, ERR_CONFIG,
+		    "%s: the settings are wrong, so its mailbox cannot be "
+		    "asked",
+		    p->account);
+	account = settings_account(settings, p->account);
 	if (account == NULL)
 		return error_set(e, ERR_CONFIG,
 		    "%s: the settings have no such account", p->account);

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 struct saving {
-	const struct settings *settings;
+	const struct ground *ground;
 	struct pick pick;
 	const char *file; /* NULL: standard output */
 	int fd; /* owned unless it is standard output */
@@ -110,7 +110,7 @@ fetch(struct saving *s, const struct stop *stop, bool *listed, struct error *e)
 	struct peep *peep;
 	int rc = -1;
 
-	if (held_peep(&peep, s->settings, &s->pick, stop, e) < 0)
+	if (held_peep(&peep, s->ground, &s->pick, stop, e) < 0)
 		return -1;
 	if (peep_find(peep, s->pick.known.uid, s->pick.known.copy, &found, e) <
 	    0)
@@ -191,7 +191,7 @@ pick_read(struct saving *s, const char *word)
 	struct error e = { 0 };
 	int status;
 
-	if (reader_open(&reader, s->settings->state, &e) < 0)
+	if (reader_open(&reader, s->ground->state, &e) < 0)
 		return command_fail(&e);
 	status = held_pick(reader, word, &s->pick);
 	reader_free(&reader);
@@ -199,9 +199,9 @@ pick_read(struct saving *s, const char *word)
 }
 
 int
-held_save(const struct invocation *in, const struct settings *settings)
+held_save(const struct invocation *in, const struct ground *ground)
 {
-	struct saving s = { .settings = settings, .quiet = in->quiet };
+	struct saving s = { .ground = ground, .quiet = in->quiet };
 	int status;
 
 	if (in->arg_count != 2) {

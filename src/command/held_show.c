@@ -17,7 +17,7 @@
 #define WORDS_MAX 512 /* of a peer, on one line */
 
 struct showing {
-	const struct settings *settings;
+	const struct ground *ground;
 	struct pick *picks; /* owned; by account */
 	size_t count;
 	bool as_json;
@@ -145,7 +145,7 @@ mailbox_enter(struct showing *s, const struct pick *p, const struct stop *stop)
 	peep_close(&s->peep);
 	s->account = p->account;
 	error_clear(&s->shut);
-	held_peep(&s->peep, s->settings, p, stop, &s->shut);
+	held_peep(&s->peep, s->ground, p, stop, &s->shut);
 }
 
 static void
@@ -216,7 +216,7 @@ picks_read(struct showing *s, char **words)
 	struct error e = { 0 };
 	int status = EX_OK;
 
-	if (reader_open(&reader, s->settings->state, &e) < 0)
+	if (reader_open(&reader, s->ground->state, &e) < 0)
 		return command_fail(&e);
 	for (; *words != NULL && status == EX_OK; words++)
 		status = held_pick(reader, *words, &s->picks[s->count++]);
@@ -227,9 +227,9 @@ picks_read(struct showing *s, char **words)
 }
 
 int
-held_show(const struct invocation *in, const struct settings *settings)
+held_show(const struct invocation *in, const struct ground *ground)
 {
-	struct showing s = { .settings = settings, .as_json = in->json };
+	struct showing s = { .ground = ground, .as_json = in->json };
 	int status;
 	size_t i;
 

@@ -100,8 +100,12 @@ look_run(const struct invocation *in, void (*show)(const struct look *look))
 	int status;
 
 	status = command_settings(in, &settings);
-	if (status != EX_OK)
+	if (status == EX_OK)
+		status = command_become(in, &settings);
+	if (status != EX_OK) {
+		settings_free(&settings);
 		return status;
+	}
 	l.settings = settings;
 	l.accounts = command_accounts(in, settings);
 	if (l.accounts == NULL) {

@@ -10,9 +10,8 @@
 #include <unistd.h>
 
 /*
- * Root becomes run_as before anything is opened. What the settings say is then
- * read again as that user, whose "~" is another one: so they can be read anew
- * later, too. files: the names of these, owned by the caller.
+ * Root becomes run_as before anything is opened, and reads the same settings then
+ * and later. files: the names of these, owned by the caller.
  */
 static int
 become(struct invocation *in, char *files[2], struct settings **settings)
@@ -25,10 +24,7 @@ become(struct invocation *in, char *files[2], struct settings **settings)
 		    : command_fail(&e);
 	in->config = files[0] = xstrdup((*settings)->file);
 	in->state = files[1] = xstrdup((*settings)->state);
-	if (privileges_become((*settings)->run_as, &e) < 0)
-		return command_fail(&e);
-	settings_free(settings);
-	return command_settings(in, settings);
+	return command_become(in, settings);
 }
 
 static int

@@ -2,16 +2,17 @@
 #include "command/status.h"
 
 #include "base/log.h"
+#include "command/ground.h"
+#include "command/whom.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 /* Of whom, and from where. */
 struct question {
-	const struct settings *settings;
-	const struct account **accounts; /* NULL-terminated */
+	struct ground ground;
+	struct whom whom;
 	bool all; /* nobody was named */
 };
 
@@ -20,7 +21,7 @@ read_all(void *arg, struct glances *g, struct error *e)
 {
 	const struct question *q = arg;
 
-	return glances_read(g, q->settings->state, q->accounts, q->all, e);
+	return glances_read(g, q->ground.state, q->whom.list, q->all, e);
 }
 
 static void
@@ -45,7 +46,7 @@ show_once(const struct invocation *in, struct question *q,
 	if (read_all(q, &g, &e) < 0)
 		return command_fail(&e);
 	if (in->json)
-		status_json(&g, q->settings);
+		status_json(&g, q->ground.settings);
 	else
 		text_print(&g, view);
 	status = glances_status(&g);
@@ -89,18 +90,18 @@ static int
 status_run(const struct invocation *in)
 {
 	struct question q = { .all = in->arg_count == 0 };
-	struct settings *settings = NULL;
 	int status = check_options(in);
 
-	if (status == EX_OK)
-		status = command_settings(in, &settings);
 	if (status != EX_OK)
 		return status;
-	q.settings = settings;
-	q.accounts = command_accounts(in, settings);
-	status = q.accounts == NULL ? EX_USAGE : show(in, &q);
-	free(q.accounts);
-	settings_free(&settings);
+	ground_read(&q.ground, in);
+	status = ground_check(&q.ground, NEED_LEDGER);
+	if (status == EX_OK)
+		status = whom_find(&q.whom, &q.ground);
+	if (status == EX_OK)
+		status = show(in, &q);
+	whom_free(&q.whom);
+	ground_free(&q.ground);
 	return status;
 }
 

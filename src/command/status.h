@@ -25,7 +25,7 @@ void status_text(const struct glances *g, const struct status_view *view,
 void status_troubles(const struct glances *g, const struct status_view *view,
     struct buffer *out);
 
-/* status_json - one object, to standard output. */
+/* status_json - one object, to standard output. settings: NULL if they are wrong. */
 void status_json(const struct glances *g, const struct settings *settings);
 
 /*

@@ -73,7 +73,7 @@ account_json(struct json *j, const struct glance *one)
 	const struct standing *s = &one->s;
 
 	json_open(j, NULL, '{');
-	json_string(j, "account", one->account->name);
+	json_string(j, "account", one->of.name);
 	json_string(j, "state", mood_name(one->mood));
 	json_bool(j, "known", s->known);
 	json_bool(j, "polled", s->polled);
@@ -82,11 +82,10 @@ account_json(struct json *j, const struct glance *one)
 	json_time(j, "last_started", s->last_started);
 	json_time(j, "last_ended", s->last_ended);
 	json_time(j, "last_success", s->last_success);
-	json_string(j, "error_kind", text_or_null(s->error_kind));
-	json_string(
-	    j, "error_text", s->error_kind[0] != '\0' ? s->error_text : NULL);
-	json_number(j, "failures", (int64_t)s->failures);
-	json_time(j, "failing_since", s->failing_since);
+	json_string(j, "error_kind", text_or_null(one->kind));
+	json_string(j, "error_text", one->kind[0] != '\0' ? one->words : NULL);
+	json_number(j, "failures", (int64_t)glance_failures(one));
+	json_time(j, "failing_since", glance_since(one));
 	json_number(j, "in_mailbox", (int64_t)s->in_mailbox);
 	json_number(j, "delivered", (int64_t)s->delivered);
 	json_number(j, "octets", (int64_t)s->octets);
@@ -129,6 +128,23 @@ destination_json(
 	json_close(j, '}');
 }
 
+/* Where the settings are wrong, those that the daemon has. */
+static void
+destinations_json(
+    struct json *j, const struct glances *g, const struct settings *settings)
+{
+	if (settings == NULL)
+		for (size_t i = 0; i < g->destination_count; i++)
+			destination_json(
+			    j, g->destinations[i].name, &g->destinations[i]);
+	else
+		for (size_t i = 0; i < settings->destination_count; i++) {
+			const char *name = settings->destinations[i].name;
+
+			destination_json(j, name, live_destination(g, name));
+		}
+}
+
 void
 status_json(const struct glances *g, const struct settings *settings)
 {
@@ -142,11 +158,7 @@ status_json(const struct glances *g, const struct settings *settings)
 		account_json(&j, &g->list[i]);
 	json_close(&j, ']');
 	json_open(&j, "destinations", '[');
-	for (size_t i = 0; i < settings->destination_count; i++) {
-		const char *name = settings->destinations[i].name;
-
-		destination_json(&j, name, live_destination(g, name));
-	}
+	destinations_json(&j, g, settings);
 	json_close(&j, ']');
 	json_close(&j, '}');
 	json_finish(&j);

@@ -234,7 +234,8 @@ add_next(struct columns *c, const struct glance *one, int64_t now)
 	char text[TEXT_UNIT];
 
 	if (!one->has_live || one->live.next == 0 ||
-	    one->mood == MOOD_POLLING || one->mood == MOOD_RESTING)
+	    one->mood == MOOD_POLLING || one->mood == MOOD_RESTING ||
+	    one->mood == MOOD_ASKS)
 		columns_add(c, "-");
 	else if (one->live.next <= now)
 		columns_add(c, "now");
@@ -260,7 +261,7 @@ add_line(struct columns *c, const struct glance *one, const struct glances *g,
 {
 	struct buffer spark = { 0 };
 
-	columns_add(c, "%s", one->account->name);
+	columns_add(c, "%s", one->of.name);
 	add_state(c, one, t);
 	add_last(c, one, g->now);
 	if (layout->next)

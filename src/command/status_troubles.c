@@ -52,7 +52,7 @@ static void
 tell_poll(struct telling *to, const struct glance *one)
 {
 	const struct standing *s = &one->s;
-	const char *name = one->account->name;
+	const char *name = one->of.name;
 	char text[TEXT_UNIT];
 
 	if (one->polling && !to->view->quiet && !one->has_live &&
@@ -73,29 +73,39 @@ static void
 add_history(struct telling *to, const struct glance *one)
 {
 	const struct standing *s = &one->s;
+	int64_t since = glance_since(one);
 	char text[TEXT_UNIT];
 
-	if (s->failures > 1)
+	if (since == 0 && !one->unwritten)
+		since = s->last_ended;
+	if (one->mood == MOOD_ASKS)
+		buffer_add_text(to->out, "asks");
+	else if (one->unwritten)
+		buffer_add_text(to->out, "fails");
+	else if (s->failures > 1)
 		buffer_addf(to->out,
-		    "the last %" PRIu64 " polls failed, the "
-		    "first %s ago",
-		    s->failures,
-		    ago(to,
-			s->failing_since != 0 ? s->failing_since
-					      : s->last_ended,
-			text));
+		    "the last %" PRIu64 " polls failed, the first %s ago",
+		    s->failures, ago(to, since, text));
 	else
 		buffer_addf(to->out, "the last poll failed %s ago",
 		    ago(to, s->last_ended, text));
+	if ((one->mood == MOOD_ASKS || one->unwritten) && since > 0)
+		buffer_addf(to->out, ", first %s ago", ago(to, since, text));
+}
+
+static const char *
+words_of(const struct glance *one)
+{
+	return command_text(one->of.name, one->words);
 }
 
 static void
 tell_failure(struct telling *to, const struct glance *one)
 {
-	const char *name = one->account->name;
+	const char *name = one->of.name;
 	enum paint paint = one->mood == MOOD_POLLING ? PAINT_WARN : PAINT_BAD;
 
-	if (one->s.error_kind[0] == '\0' || !begin(to, paint, name))
+	if (one->kind[0] == '\0' || !begin(to, paint, name))
 		return;
 	if (one->mood == MOOD_RESTING)
 		buffer_addf(to->out,
@@ -103,16 +113,10 @@ tell_failure(struct telling *to, const struct glance *one)
 		    "\"postrider wake %s\"; ",
 		    name);
 	add_history(to, one);
-	buffer_addf(to->out, ": %s\n", command_text(name, one->s.error_text));
+	buffer_addf(to->out, ": %s\n", words_of(one));
 }
 
 /* --- polls that fail alike --- */
-
-static const char *
-words_of(const struct glance *one)
-{
-	return command_text(one->account->name, one->s.error_text);
-}
 
 /* Those that have failed alike side by side, in their order. */
 static int
@@ -159,7 +163,7 @@ tell_alike(struct telling *to, const struct alike *group)
 		    words_of(group->list[0]));
 		for (size_t i = 0; i < group->count && i < NAMES; i++)
 			buffer_addf(to->out, "%s%s", i == 0 ? "" : ", ",
-			    group->list[i]->account->name);
+			    group->list[i]->of.name);
 		buffer_add_text(
 		    to->out, group->count > NAMES ? ", ...)\n" : ")\n");
 	}
@@ -207,7 +211,7 @@ static void
 tell_messages(struct telling *to, const struct glance *one)
 {
 	const struct standing *s = &one->s;
-	const char *name = one->account->name;
+	const char *name = one->of.name;
 
 	tell_held(to, name, s->counts[STATE_HELD]);
 	tell_count(to, name, s->counts[STATE_DEFERRED],
@@ -231,7 +235,8 @@ count_blocked(const struct glances *g, const char *destination)
 
 	for (size_t i = 0; i < g->count; i++)
 		n += g->list[i].mood == MOOD_BLOCKED &&
-		    strcmp(g->list[i].account->destination, destination) == 0;
+		    g->list[i].of.destination != NULL &&
+		    strcmp(g->list[i].of.destination, destination) == 0;
 	return n;
 }
 
@@ -264,7 +269,7 @@ status_troubles(
 	if (view->quiet && g->trouble[0] != '\0')
 		buffer_addf(out, "%s\n", g->trouble);
 	for (size_t i = 0; i < g->count; i++)
-		if (g->list[i].s.error_kind[0] != '\0')
+		if (g->list[i].kind[0] != '\0')
 			failing[count++] = &g->list[i];
 	together = count >= ALIKE_FROM && !view->each;
 	for (size_t i = 0; i < g->destination_count; i++)

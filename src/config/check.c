@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/text.h"
+#include "base/user.h"
 #include "config/derive.h"
 #include "config/value.h"
 #include "net/endpoint.h"
@@ -12,6 +13,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 struct check {
 	struct settings_memory *memory;
@@ -402,6 +404,48 @@ check_global(struct check *c)
 		    "accounts_dir");
 }
 
+/* Whom root becomes: then what that user may write is done in his name. */
+static bool
+find_run_as(const struct settings_memory *m, uid_t *uid)
+{
+	const char *run_as = scope_value(&m->global, "run_as")->text;
+	struct user who = { 0 };
+	struct error e;
+	bool found;
+
+	if (geteuid() != 0 || run_as == NULL)
+		return false;
+	found = user_find(&who, run_as, &e) == 0 && who.uid != 0 &&
+	    (m->run_as_owner == 0 || m->run_as_owner == who.uid);
+	*uid = who.uid;
+	user_free(&who);
+	return found;
+}
+
+static void
+check_strangers(struct check *c)
+{
+	const struct settings_memory *m = c->memory;
+	uid_t reader = geteuid(), run_as;
+	bool becomes;
+
+	if (m->stranger_count == 0)
+		return;
+	becomes = find_run_as(m, &run_as);
+	if (becomes)
+		reader = run_as;
+	for (size_t i = 0; i < m->stranger_count; i++) {
+		const struct stranger *s = &m->strangers[i];
+
+		if (becomes && s->owner == run_as)
+			continue;
+		problem_add(c->problems, s->at,
+		    "a password stands here, and the file belongs to another "
+		    "user; run: chown %lu %s",
+		    (unsigned long)reader, s->at.file);
+	}
+}
+
 void
 check_all(struct settings_memory *m, struct problems *p)
 {
@@ -413,4 +457,5 @@ check_all(struct settings_memory *m, struct problems *p)
 	for (size_t i = 0; i < m->account_count; i++)
 		check_account(&c, m->accounts + i);
 	check_accounts_differ(&c);
+	check_strangers(&c);
 }

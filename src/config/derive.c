@@ -150,7 +150,7 @@ usual_state(struct settings_memory *m)
 	return memory_textf(m, "%s/.local/state/postrider", source_home());
 }
 
-static void
+void
 derive_state(struct settings_memory *m, const char *state)
 {
 	struct value *v = scope_change(m, &m->global, "state");

@@ -10,6 +10,9 @@
 /* derive_all - for every scope. state: see settings_read(). */
 void derive_all(struct settings_memory *m, const char *state);
 
+/* derive_state - the state directory alone. */
+void derive_state(struct settings_memory *m, const char *state);
+
 /*
  * derive_account_transport, derive_destination_transport - port and tls,
  * where they are not given (RFC 8314, RFC 6409).

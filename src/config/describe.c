@@ -1,5 +1,6 @@
 #include "config/describe.h"
 
+#include "config/expects.h"
 #include "config/table.h"
 #include "config/value.h"
 
@@ -62,7 +63,7 @@ add_literal(const struct setting *setting, const char *text, struct buffer *out)
 {
 	bool nothing = setting->type == TYPE_SIZE && strcmp(text, "0") == 0;
 
-	if (table_is_quoted(setting) && !nothing)
+	if (expects_quotes(setting) && !nothing)
 		value_quote(text, out);
 	else
 		buffer_add_text(out, text);
@@ -122,7 +123,7 @@ list_setting(const struct setting *setting, struct buffer *out)
 	add_wrapped(out, "      ", slice_of(setting->help));
 	if (setting->type != TYPE_SETTINGS) {
 		buffer_add_text(&more, "Value: ");
-		table_expects(setting, &more);
+		expects_text(setting, &more);
 		buffer_add_text(&more, ".");
 		add_wrapped(out, "      ", buffer_slice(&more));
 		buffer_clear(&more);
@@ -193,7 +194,7 @@ man_setting(const struct setting *setting, struct buffer *out)
 		add_roff(out, slice_of(setting->more));
 	if (setting->type != TYPE_SETTINGS) {
 		buffer_add_text(&text, "Value: ");
-		table_expects(setting, &text);
+		expects_text(setting, &text);
 		buffer_add_text(&text, ". ");
 	}
 	if (setting->flags & SETTING_REQUIRED && setting->fallback == NULL) {

@@ -156,7 +156,9 @@ read_value(struct reader *r, struct scope *scope, const struct setting *setting,
 	v->given = true;
 	v->at = place_of(r, node);
 	if (setting->flags & SETTING_SECRET)
-		source_check_private(&r->source, v->at, r->problems);
+		source_check_private(&r->source, v->at, r->memory, r->problems);
+	if (scope == &r->memory->global && strcmp(setting->name, "run_as") == 0)
+		r->memory->run_as_owner = source_owner(&r->source, v->at);
 	if (read_typed(r, v, setting, node, &why) < 0) {
 		v->bad = true;
 		problem_add(r->problems, v->at, "%s\"%s\" %s",
@@ -349,24 +351,57 @@ syntax_problem(struct reader *r, const config_t *config)
 		problem_add(r->problems, at, "%s", text);
 }
 
+/* Returns 0 or -1. */
+static int
+parse(struct reader *r, const char *path, struct place from, config_t *config)
+{
+	if (source_read(&r->source, path, from, r->memory, r->problems) < 0)
+		return -1;
+	if (config_read_string(config, r->source.text.data))
+		return 0;
+	syntax_problem(r, config);
+	return -1;
+}
+
+/*
+ * Of a main file that cannot be parsed: where the state directory is, so that a
+ * daemon that runs can still be found. What stands before the mistake is known.
+ */
+static void
+rescue_state(struct reader *r, config_t *config)
+{
+	struct scope *global = &r->memory->global;
+	const struct source *source = &r->source;
+	const config_setting_t *node;
+
+	if (source->file_count == 0)
+		return;
+	/* An include is missing: what there is may still be good. */
+	if (config_error_line(config) == 0)
+		config_read_string(config, source->text.data);
+	node = config_lookup(config, "state");
+	if (node != NULL)
+		read_value(
+		    r, global, table_find(SECTION_GLOBAL, "state"), node);
+	else
+		r->memory->state_hidden =
+		    source->incomplete || source_mentions(source, "state");
+}
+
 /* Parse one file and hand its top level to `use`. Returns 0 or -1. */
 static int
 read_file(struct reader *r, const char *path, struct place from,
     void (*use)(struct reader *r, const config_setting_t *root))
 {
 	config_t config;
-	int rc = -1;
+	int rc;
 
 	config_init(&config);
-	if (source_read(&r->source, path, from, r->memory, r->problems) < 0)
-		goto out;
-	if (!config_read_string(&config, r->source.text.data)) {
-		syntax_problem(r, &config);
-		goto out;
-	}
-	use(r, config_root_setting(&config));
-	rc = 0;
-out:
+	rc = parse(r, path, from, &config);
+	if (rc == 0)
+		use(r, config_root_setting(&config));
+	else if (use == read_top)
+		rescue_state(r, &config);
 	if (config_root_setting(&config) != NULL)
 		wipe(config_root_setting(&config));
 	config_destroy(&config);

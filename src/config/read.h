@@ -11,7 +11,8 @@
  * read_settings - the main file (absolute path, in the memory), its includes
  * and the files of accounts_dir, into the scopes of *m, `defaults` not applied
  * yet. Returns 0 when the main file could be parsed, whatever is wrong with
- * its values, else -1; what is wrong is noted.
+ * its values, else -1; what is wrong is noted. Then of the main file's settings
+ * only `state` may be there, or m->state_hidden says that it could not be seen.
  */
 int
 read_settings(struct settings_memory *m, const char *file, struct problems *p);

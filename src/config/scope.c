@@ -134,6 +134,7 @@ memory_free(struct settings_memory **m)
 	memory_forget_accounts(memory);
 	free_blocks(&memory->common);
 	free(memory->folders);
+	free(memory->strangers);
 	free(memory->global.values);
 	free(memory->defaults.values);
 	for (size_t i = 0; i < SECTIONS; i++) {
@@ -142,6 +143,15 @@ memory_free(struct settings_memory **m)
 	}
 	scopes_free(memory->destinations, memory->destination_count);
 	free(memory);
+}
+
+void
+memory_stranger(struct settings_memory *m, struct place at, uid_t owner)
+{
+	m->strangers = xrealloc(
+	    m->strangers, m->stranger_count + 1, sizeof(*m->strangers));
+	m->strangers[m->stranger_count++] =
+	    (struct stranger){ .at = at, .owner = owner };
 }
 
 void

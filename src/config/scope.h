@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /* For "every": seconds, or this. */
 #define EVERY_AUTO 0
@@ -53,6 +54,12 @@ struct memory {
 	size_t count, room;
 };
 
+/* A password stands there, in a file of another user, whom root may trust. */
+struct stranger {
+	struct place at;
+	uid_t owner;
+};
+
 /* Everything that a struct settings points to. */
 struct settings_memory {
 	/* What only accounts point to lies apart: it may go before the rest. */
@@ -66,6 +73,10 @@ struct settings_memory {
 	const struct value **initial[SECTIONS], **derived[SECTIONS]; /* owned */
 	const char **folders; /* owned; of the files that were read */
 	size_t folder_count;
+	struct stranger *strangers; /* owned */
+	size_t stranger_count;
+	uid_t run_as_owner; /* of the file in which run_as is given */
+	bool state_hidden; /* "state" may stand in what could not be read */
 };
 
 /* memory_copy, memory_text - a copy that lives as long as the settings. */
@@ -80,6 +91,9 @@ void memory_forget_accounts(struct settings_memory *m);
 
 /* memory_folder - note the folder of a file (absolute) that was read. */
 void memory_folder(struct settings_memory *m, const char *path);
+
+/* memory_stranger - note one, for check_all(). */
+void memory_stranger(struct settings_memory *m, struct place at, uid_t owner);
 
 /* scope_begin - no value given yet. */
 void scope_begin(struct scope *s, enum section section, struct place at);

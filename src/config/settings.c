@@ -203,6 +203,27 @@ out:
 	return rc;
 }
 
+char *
+settings_state(const char *file, const char *state)
+{
+	struct settings_memory *m = xcalloc(1, sizeof *m);
+	struct problems ignored = { 0 };
+	char *found = NULL;
+	bool unread;
+
+	read_settings(m, absolute_file(m, file), &ignored);
+	/* Nothing was read: what was named may be anything. */
+	unread = m->folder_count == 0 && file != NULL;
+	derive_state(m, state);
+	if (state != NULL ||
+	    (!unread && !m->state_hidden &&
+		!scope_value(&m->global, "state")->bad))
+		found = xstrdup(text_of(&m->global, "state"));
+	problems_free(&ignored);
+	memory_free(&m);
+	return found;
+}
+
 void
 settings_free(struct settings **s)
 {

@@ -47,6 +47,12 @@ int settings_read(struct settings **s, const char *file, const char *state,
 void settings_free(struct settings **s); /* wipes passwords */
 
 /*
+ * settings_state - where the state directory is although the settings are wrong.
+ * file, state: as above. Owned by the caller; NULL: that cannot be told.
+ */
+char *settings_state(const char *file, const char *state);
+
+/*
  * settings_forget_accounts - of settings that are no longer in force: what is left
  * is destinations. Of thousands of accounts that is next to nothing.
  */

@@ -338,6 +338,7 @@ add_file(struct source *s, const char *path, struct place from,
 	int rc = -1;
 
 	if (load(path, &file, &content) < 0) {
+		s->incomplete = true;
 		if (from.file == path)
 			problem_add(
 			    p, from, "cannot be read: %s", strerror(errno));
@@ -351,6 +352,7 @@ add_file(struct source *s, const char *path, struct place from,
 	note_folders(m, path);
 	text = buffer_slice(&content);
 	if (text.len > 0 && memchr(text.data, '\0', text.len) != NULL) {
+		s->incomplete = true;
 		problem_add(p, (struct place){ path, 0 },
 		    "is no text file: it holds a NUL octet");
 		goto out;
@@ -392,13 +394,58 @@ source_place(const struct source *s, unsigned line)
 	return s->lines[line <= s->line_count ? line - 1 : s->line_count - 1];
 }
 
-void
-source_check_private(struct source *s, struct place at, struct problems *p)
+/* "#" or "//" in front of it, in its line. */
+static bool
+is_comment(const char *text, const char *at)
+{
+	const char *line = at;
+
+	while (line > text && line[-1] != '\n')
+		line--;
+	for (; line < at; line++)
+		if (*line == '#' || (line[0] == '/' && line[1] == '/'))
+			return true;
+	return false;
+}
+
+bool
+source_mentions(const struct source *s, const char *name)
+{
+	const char *text = s->text.data, *at = text, *after;
+
+	for (; (at = strstr(at, name)) != NULL; at++) {
+		after = at + strlen(name);
+		after += strspn(after, " \t\r\n");
+		if ((*after == '=' || *after == ':') &&
+		    (at == text || (!is_word(at[-1]) && at[-1] != '-')) &&
+		    !is_comment(text, at))
+			return true;
+	}
+	return false;
+}
+
+static struct source_file *
+file_at(const struct source *s, struct place at)
 {
 	struct source_file *file = s->files;
 
 	while (strcmp(file->path, at.file) != 0)
 		file++;
+	return file;
+}
+
+uid_t
+source_owner(const struct source *s, struct place at)
+{
+	return file_at(s, at)->owner;
+}
+
+void
+source_check_private(struct source *s, struct place at,
+    struct settings_memory *m, struct problems *p)
+{
+	struct source_file *file = file_at(s, at);
+
 	if (file->told)
 		return;
 	if (file->mode & 077) {
@@ -410,9 +457,6 @@ source_check_private(struct source *s, struct place at, struct problems *p)
 	}
 	if (file->owner != 0 && file->owner != geteuid()) {
 		file->told = true;
-		problem_add(p, at,
-		    "a password stands here, and the file belongs to another "
-		    "user; run: chown %lu %s",
-		    (unsigned long)geteuid(), file->path);
+		memory_stranger(m, at, file->owner);
 	}
 }

@@ -34,6 +34,7 @@ struct source {
 	size_t line_count, line_room;
 	struct source_file *files; /* owned */
 	size_t file_count;
+	bool incomplete; /* a file that belongs here could not be read */
 };
 
 /*
@@ -49,11 +50,21 @@ void source_free(struct source *s);
 struct place source_place(const struct source *s, unsigned line);
 
 /*
- * source_check_private - a password stands at this place: note, once for each
- * file, when others may read it.
+ * source_mentions - may a setting of that name be given in the text? Only what
+ * stands behind the sign of a comment, on its line, does not count.
  */
-void
-source_check_private(struct source *s, struct place at, struct problems *p);
+bool source_mentions(const struct source *s, const char *name);
+
+/*
+ * source_check_private - a password stands at this place: note, once for each
+ * file, when others may read it. Whether root may trust another user's is left to
+ * check_all().
+ */
+void source_check_private(struct source *s, struct place at,
+    struct settings_memory *m, struct problems *p);
+
+/* source_owner - whose the file is that this place is in. */
+uid_t source_owner(const struct source *s, struct place at);
 
 /*
  * source_path - a path that was written in `file`, made absolute: ~ is the

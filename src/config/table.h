@@ -6,9 +6,6 @@
 #ifndef CONFIG_TABLE_H
 #define CONFIG_TABLE_H
 
-#include "base/buffer.h"
-
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -81,11 +78,5 @@ const char *table_nearest(enum section section, const char *word);
 
 /* section_name - "global", "account", "destination". */
 const char *section_name(enum section section);
-
-/* table_expects - what a setting must be: `a whole number from 1 to 65535`. */
-void table_expects(const struct setting *setting, struct buffer *out);
-
-/* table_is_quoted - are its values strings in the file? */
-bool table_is_quoted(const struct setting *setting);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/text.h"
+#include "config/expects.h"
 #include "config/source.h"
 #include "message/envelope.h"
 #include "poll/account.h"
@@ -26,7 +27,7 @@ must_be(const struct setting *setting, const char *text, struct buffer *why)
 	char shown[SHOWN];
 
 	buffer_add_text(why, "must be ");
-	table_expects(setting, why);
+	expects_text(setting, why);
 	if (setting->flags & SETTING_SECRET)
 		return -1;
 	text_harmless(slice_of(text), shown, sizeof shown);
@@ -47,7 +48,7 @@ value_wrong_type(
     const struct setting *setting, const char *what, struct buffer *why)
 {
 	buffer_add_text(why, "must be ");
-	table_expects(setting, why);
+	expects_text(setting, why);
 	buffer_addf(why, "; it is %s", what);
 	return -1;
 }
@@ -423,7 +424,7 @@ value_from_number(struct value *v, const struct setting *setting,
 	if (in_range(setting, number))
 		return 0;
 	buffer_add_text(why, "is out of range: it must be ");
-	table_expects(setting, why);
+	expects_text(setting, why);
 	buffer_addf(why, "; it is %lld", (long long)number);
 	return -1;
 }

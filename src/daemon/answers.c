@@ -72,7 +72,9 @@ tell_account(struct daemon *d, struct control_request *r, struct mailbox *m)
 {
 	struct live_account a = { .name = m->name,
 		.state = state_of(m),
-		.words = m->wrong != NULL ? m->wrong->text : "" };
+		.words = m->wrong != NULL ? m->wrong->text : "",
+		.kind = m->wrong != NULL ? error_name(m->wrong->kind) : "",
+		.failures = m->failures };
 
 	if (a.state == LIVE_POLLING) {
 		a.since = wall_of(m->poll->began);
@@ -85,6 +87,7 @@ tell_account(struct daemon *d, struct control_request *r, struct mailbox *m)
 	if (d->ledger_failed && a.state != LIVE_POLLING) {
 		a.state = LIVE_BLOCKED;
 		a.words = ROUNDS_NO_LEDGER;
+		a.kind = "";
 	}
 	live_write_account(&a, &r->answer);
 }
@@ -211,31 +214,20 @@ answer_fetch(struct daemon *d, struct control_request *r)
 static void
 answer_reload(struct daemon *d, struct control_request *r)
 {
-	struct buffer problems = { 0 };
-	struct error e = { 0 };
-	char *line, *rest = NULL;
+	struct buffer told = { 0 };
+	char *line, *rest;
 
-	if (daemon_reload(d, &problems, &e) == 0) {
-		log_info("the settings were read anew: %zu account%s",
-		    d->now->settings->account_count,
-		    d->now->settings->account_count == 1 ? "" : "s");
+	r->status = daemon_reload(d, &told);
+	rest = told.data;
+	while ((line = strsep(&rest, "\n")) != NULL)
+		if (*line != '\0')
+			control_complain(r, "%s", line);
+	if (r->status == EX_OK)
 		buffer_addf(&r->answer,
 		    "the settings were read: %zu account%s\n",
 		    d->now->settings->account_count,
 		    d->now->settings->account_count == 1 ? "" : "s");
-	} else {
-		if (problems.len > 0)
-			for (line = strtok_r(problems.data, "\n", &rest);
-			     line != NULL; line = strtok_r(NULL, "\n", &rest)) {
-				log_error("%s", line);
-				control_complain(r, "%s", line);
-			}
-		log_error("%s; the settings before stay in force", e.text);
-		control_complain(
-		    r, "%s; the settings before stay in force", e.text);
-		r->status = error_exit_status(e.kind);
-	}
-	buffer_free(&problems);
+	buffer_free(&told);
 	control_answer(r);
 }
 

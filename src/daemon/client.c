@@ -163,3 +163,14 @@ out:
 	buffer_free(&a.in);
 	return rc;
 }
+
+bool
+client_reaches(const char *state)
+{
+	struct error e = { 0 };
+	int fd = socket_connect(state, deadline_in(PATIENCE_MS), &e);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0 || e.kind != ERR_CONNECT;
+}

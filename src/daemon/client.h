@@ -6,6 +6,8 @@
 
 #include "daemon/request.h"
 
+#include <stdbool.h>
+
 /*
  * client_ask - ask whoever runs with that state directory, and hand each line
  * of the answer to `each`: a string that it may change. Waits for as long as a
@@ -17,5 +19,8 @@
 int client_ask(const char *state, const struct request *r,
     void (*each)(void *arg, enum answer_kind kind, char *line), void *arg,
     int *status, struct error *e);
+
+/* client_reaches - is there somebody to ask, willing or not? */
+bool client_reaches(const char *state);
 
 #endif

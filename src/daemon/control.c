@@ -2,6 +2,7 @@
 #include "daemon/control.h"
 
 #include "base/alloc.h"
+#include "base/condition.h"
 #include "base/log.h"
 #include "base/stop.h"
 #include "base/wait.h"
@@ -420,18 +421,6 @@ start_thread(pthread_t *thread, void *(*run)(void *), void *arg)
 	return rc;
 }
 
-/* With the lock held: until a client has ended. Returns 0, or ETIMEDOUT. */
-static int
-wait_for_end(struct control *c, struct deadline until)
-{
-	const struct timespec end = {
-		.tv_sec = (time_t)(until.ms / 1000),
-		.tv_nsec = (long)(until.ms % 1000) * 1000000,
-	};
-
-	return pthread_cond_timedwait(&c->ended, &c->lock, &end);
-}
-
 /* With the lock held. Returns 0, or -1: there is no room, or no thread. */
 static int
 client_begin(struct control *c, int fd)
@@ -440,7 +429,8 @@ client_begin(struct control *c, int fd)
 	struct client *cl = free_client(c);
 	struct error e = { 0 };
 
-	while (cl == NULL && !c->closing && wait_for_end(c, until) == 0)
+	while (cl == NULL && !c->closing &&
+	    condition_wait(&c->ended, &c->lock, until) == 0)
 		cl = free_client(c);
 
 	if (cl == NULL)
@@ -523,18 +513,6 @@ control_free(struct control **out)
 	*out = NULL;
 }
 
-/* Deadlines are of the monotonic clock. */
-static void
-make_condition(pthread_cond_t *condition)
-{
-	pthread_condattr_t attr;
-
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(condition, &attr);
-	pthread_condattr_destroy(&attr);
-}
-
 int
 control_open(struct control **out, const char *state, struct ledger *ledger,
     struct queue *requests, struct error *e)
@@ -548,7 +526,7 @@ control_open(struct control **out, const char *state, struct ledger *ledger,
 	c->requests = requests;
 	c->fd = -1;
 	pthread_mutex_init(&c->lock, NULL);
-	make_condition(&c->ended);
+	condition_init(&c->ended);
 	if (stop_new(&c->stop, e) < 0)
 		goto fail;
 	c->fd = socket_listen(state, &c->place, e);
@@ -617,7 +595,7 @@ control_close(struct control **out)
 		control_end(c);
 	pthread_mutex_lock(&c->lock);
 	while (somebody_is_served(c) && rc == 0)
-		rc = wait_for_end(c, until);
+		rc = condition_wait(&c->ended, &c->lock, until);
 	pthread_mutex_unlock(&c->lock);
 	stop_request(c->stop, STOP_NOW);
 	for (size_t i = 0; i < CONTROL_CLIENTS; i++)

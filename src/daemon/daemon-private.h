@@ -25,9 +25,16 @@
 #include <pthread.h>
 #include <signal.h>
 
+/* What these settings said when it began: that stays until it begins again. */
+struct lasting {
+	char *log, *metrics, *run_as; /* owned, or NULL */
+	bool confine;
+};
+
 struct daemon {
 	const struct daemon_options *options; /* borrowed */
 	struct generation *now; /* the settings in force; used */
+	struct lasting lasting;
 	struct stop *stop; /* owned, as is all that follows */
 	struct ledger *ledger;
 	struct transit_pool *pool;
@@ -78,10 +85,16 @@ struct daemon {
 	int64_t ledger_at; /* at this time, clock_boot_ms, unless in use */
 };
 
-/* daemon.c: asked to stop, and once more; new settings. */
+/* daemon.c: asked to stop, and once more. */
 void daemon_stop(struct daemon *d);
 void daemon_pause_ledger(struct daemon *d, int64_t now);
-int daemon_reload(struct daemon *d, struct buffer *problems, struct error *e);
+
+/*
+ * daemon_reload - new settings. What is wrong with them, or takes effect only when
+ * postrider is started again, is in the log, and in *told, a line for each. Returns
+ * an exit status; unless it is EX_OK, nothing has changed.
+ */
+int daemon_reload(struct daemon *d, struct buffer *told);
 
 /* rounds.c: who is polled when, and what comes of it. */
 /* Why nobody is polled meanwhile. */

@@ -16,11 +16,13 @@
 #include <libgen.h>
 #include <limits.h>
 #include <poll.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 /* A ledger that could not be written is tried again, at first and at last. */
@@ -37,6 +39,29 @@
 #define SLEPT_MS 5000
 
 /* --- begin and end --- */
+
+static char *
+copy(const char *text)
+{
+	return text != NULL ? xstrdup(text) : NULL;
+}
+
+static void
+remember_lasting(struct lasting *l, const struct settings *s)
+{
+	*l = (struct lasting){ .log = copy(s->log),
+		.metrics = copy(s->metrics),
+		.run_as = copy(s->run_as),
+		.confine = s->confine };
+}
+
+static void
+forget_lasting(struct lasting *l)
+{
+	free(l->log);
+	free(l->metrics);
+	free(l->run_as);
+}
 
 static int
 failed(struct error *e, const char *what, int number)
@@ -252,6 +277,7 @@ end(struct daemon *d)
 	confine_free(&d->confine);
 	metrics_free(&d->metrics);
 	notify_free(&d->notify);
+	forget_lasting(&d->lasting);
 	pthread_mutex_destroy(&d->lock);
 }
 
@@ -294,6 +320,24 @@ read_anew(struct daemon *d, struct settings **settings, struct buffer *problems,
 	return -1;
 }
 
+/* In the log, and for whoever has asked. */
+static void
+tell(struct buffer *told, bool wrong, const char *fmt, ...)
+{
+	struct buffer line = { 0 };
+	va_list ap;
+
+	va_start(ap, fmt);
+	buffer_vaddf(&line, fmt, ap);
+	va_end(ap);
+	if (wrong)
+		log_error("%s", line.data);
+	else
+		log_warning("%s", line.data);
+	buffer_addf(told, "%s%s\n", wrong ? "" : "warning: ", line.data);
+	buffer_free(&line);
+}
+
 static bool
 is_same(const char *a, const char *b)
 {
@@ -302,70 +346,80 @@ is_same(const char *a, const char *b)
 
 /* What it has begun with stays, whatever the settings say of it now. */
 static void
-tell_what_stays(const struct settings *before, const struct settings *now)
+tell_what_stays(
+    const struct lasting *l, const struct settings *now, struct buffer *told)
 {
-	static const char words[] =
-	    "%s has changed: that takes effect when postrider is started again";
+	const struct {
+		const char *name;
+		bool same;
+	} table[] = {
+		{ "log", is_same(l->log, now->log) },
+		{ "metrics", is_same(l->metrics, now->metrics) },
+		{ "run_as", is_same(l->run_as, now->run_as) },
+		{ "confine", l->confine == now->confine },
+	};
 
-	if (!is_same(before->log, now->log))
-		log_warning(words, "log");
-	if (!is_same(before->metrics, now->metrics))
-		log_warning(words, "metrics");
-	if (!is_same(before->run_as, now->run_as))
-		log_warning(words, "run_as");
-	if (before->confine != now->confine)
-		log_warning(words, "confine");
-}
-
-int
-daemon_reload(struct daemon *d, struct buffer *problems, struct error *e)
-{
-	struct settings *settings;
-	int rc;
-
-	if (d->stopping)
-		return error_set(e, ERR_STOPPED, "postrider is stopping");
-	notify_reloading(d->notify);
-	rc = read_anew(d, &settings, problems, e);
-	if (rc == 0) {
-		tell_what_stays(d->now->settings, settings);
-		rc = roster_change(d, settings, e);
-	}
-	notify_ready(d->notify);
-	return rc;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+		if (!table[i].same)
+			tell(told, false,
+			    "%s has changed: that takes effect when postrider "
+			    "is started again",
+			    table[i].name);
 }
 
 static void
-reload(struct daemon *d)
+tell_what_is_wrong(
+    struct buffer *problems, const struct error *e, struct buffer *told)
+{
+	char *line, *rest = problems->data;
+
+	while ((line = strsep(&rest, "\n")) != NULL)
+		if (*line != '\0')
+			tell(told, true, "%s", line);
+	tell(told, true, "%s; the settings before stay in force", e->text);
+}
+
+int
+daemon_reload(struct daemon *d, struct buffer *told)
 {
 	struct buffer problems = { 0 };
+	struct settings *settings;
 	struct error e = { 0 };
-	char *line, *rest = NULL;
+	int rc;
 
-	if (daemon_reload(d, &problems, &e) == 0) {
+	if (d->stopping) {
+		tell(
+		    told, true, "postrider is stopping, and reads no settings");
+		return EX_TEMPFAIL;
+	}
+	notify_reloading(d->notify);
+	rc = read_anew(d, &settings, &problems, &e);
+	if (rc == 0)
+		rc = roster_change(d, settings, &e);
+	if (rc == 0) {
 		log_info("the settings were read anew: %zu account%s",
 		    d->now->settings->account_count,
 		    d->now->settings->account_count == 1 ? "" : "s");
-		buffer_free(&problems);
-		return;
+		tell_what_stays(&d->lasting, d->now->settings, told);
+	} else {
+		tell_what_is_wrong(&problems, &e, told);
 	}
-	if (problems.len > 0)
-		for (line = strtok_r(problems.data, "\n", &rest); line != NULL;
-		     line = strtok_r(NULL, "\n", &rest))
-			log_error("%s", line);
-	log_error("%s; the settings before stay in force", e.text);
+	notify_ready(d->notify);
 	buffer_free(&problems);
+	return error_exit_status(e.kind);
 }
 
 /* A log that was renamed is begun anew, too. */
 static void
 hang_up(struct daemon *d)
 {
+	struct buffer told = { 0 };
 	struct error e = { 0 };
 
 	if (log_reopen(&e) < 0)
 		log_error("%s; the log goes on where it was", e.text);
-	reload(d);
+	daemon_reload(d, &told);
+	buffer_free(&told);
 }
 
 static void
@@ -587,6 +641,7 @@ daemon_run(const struct daemon_options *options, struct settings *settings,
 	int rc;
 
 	pthread_mutex_init(&d.lock, NULL);
+	remember_lasting(&d.lasting, settings);
 	d.now = generation_new(settings);
 	rc = begin(&d, e);
 	if (rc == 0)

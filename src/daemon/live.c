@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FIELDS 8 /* the most that a row has */
+#define FIELDS 10 /* the most that a row has */
 #define WORDS 512
 
 static const char *const states[LIVE_STATES] = {
@@ -68,7 +68,8 @@ live_write_account(const struct live_account *a, struct buffer *out)
 	    "\t%s\t%" PRId64 "\t%" PRId64 "\t%" PRIu64 "\t%" PRIu64,
 	    states[a->state], a->next, a->since, a->done, a->total);
 	words_add(out, a->words);
-	buffer_add_text(out, "\n");
+	words_add(out, a->kind);
+	buffer_addf(out, "\t%" PRIu64 "\n", a->failures);
 }
 
 void
@@ -119,6 +120,9 @@ parse_account(char **field, struct live_row *row)
 		.done = number(field[5]),
 		.total = number(field[6]),
 		.words = field[7],
+		/* An older version has not written them. */
+		.kind = field[8] != NULL ? field[8] : "",
+		.failures = field[9] != NULL ? number(field[9]) : 0,
 	};
 }
 
@@ -164,7 +168,7 @@ live_parse(char *line, struct live_row *row)
 		{ "account", 8, parse_account },
 		{ "destination", 7, parse_destination },
 	};
-	char *field[FIELDS];
+	char *field[FIELDS] = { NULL };
 	size_t count = 0;
 
 	*row = (struct live_row){ .kind = LIVE_OTHER };

@@ -39,6 +39,8 @@ struct live_account {
 	uint64_t done,
 	    total; /* messages of the poll under way; 0 0: no figures */
 	const char *words; /* what is wrong, "" for nothing */
+	const char *kind; /* of the error that its last poll ended with, "" */
+	uint64_t failures; /* polls in a row, as far as the daemon has seen */
 };
 
 enum live_reach {

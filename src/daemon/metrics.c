@@ -19,7 +19,8 @@
 #define ACCOUNT_SAMPLES 4
 #define REST_ROOM ((size_t)16 * 1024)
 
-struct outlet {
+/* A destination, as far as it is told of here. */
+struct target {
 	char *name; /* owned; as it is written in a label */
 	bool up;
 };
@@ -35,8 +36,8 @@ struct metrics {
 	pthread_mutex_t lock; /* guards what follows */
 	struct usage *usage; /* owned */
 	struct watchlist accounts;
-	struct outlet *outlets; /* owned */
-	size_t outlet_count;
+	struct target *targets; /* owned */
+	size_t target_count;
 	uint64_t polls_ok, polls_failed, polls_stopped;
 	uint64_t failures[ERR_STOPPED + 1]; /* by enum error_kind */
 	struct tally tally;
@@ -69,9 +70,9 @@ metrics_free(struct metrics **out)
 		return;
 	usage_close(&m->usage);
 	watched_free(&m->accounts);
-	for (size_t i = 0; i < m->outlet_count; i++)
-		free(m->outlets[i].name);
-	free(m->outlets);
+	for (size_t i = 0; i < m->target_count; i++)
+		free(m->targets[i].name);
+	free(m->targets);
 	pthread_mutex_destroy(&m->lock);
 	free(m);
 }
@@ -135,25 +136,25 @@ count_messages(struct tally *t, const struct poll_report *r)
 	t->resent += r->resent;
 }
 
-static struct outlet *
-find_outlet(const struct metrics *m, const char *name)
+static struct target *
+find_target(const struct metrics *m, const char *name)
 {
-	for (size_t i = 0; i < m->outlet_count; i++)
-		if (strcmp(m->outlets[i].name, name) == 0)
-			return &m->outlets[i];
+	for (size_t i = 0; i < m->target_count; i++)
+		if (strcmp(m->targets[i].name, name) == 0)
+			return &m->targets[i];
 	return NULL;
 }
 
-static struct outlet *
-add_outlet(struct metrics *m, const char *name)
+static struct target *
+add_target(struct metrics *m, const char *name)
 {
-	struct outlet *o;
+	struct target *t;
 
-	m->outlets =
-	    xrealloc(m->outlets, m->outlet_count + 1, sizeof(*m->outlets));
-	o = &m->outlets[m->outlet_count++];
-	*o = (struct outlet){ .name = xstrdup(name) };
-	return o;
+	m->targets =
+	    xrealloc(m->targets, m->target_count + 1, sizeof(*m->targets));
+	t = &m->targets[m->target_count++];
+	*t = (struct target){ .name = xstrdup(name) };
+	return t;
 }
 
 /* --- the ways in --- */
@@ -212,13 +213,13 @@ void
 metrics_destination(struct metrics *m, const char *name, bool up)
 {
 	char *label = label_of(name);
-	struct outlet *o;
+	struct target *t;
 
 	pthread_mutex_lock(&m->lock);
-	o = find_outlet(m, label);
-	if (o == NULL)
-		o = add_outlet(m, label);
-	o->up = up;
+	t = find_target(m, label);
+	if (t == NULL)
+		t = add_target(m, label);
+	t->up = up;
 	pthread_mutex_unlock(&m->lock);
 	free(label);
 }
@@ -227,13 +228,13 @@ void
 metrics_forget_destination(struct metrics *m, const char *name)
 {
 	char *label = label_of(name);
-	struct outlet *o;
+	struct target *t;
 
 	pthread_mutex_lock(&m->lock);
-	o = find_outlet(m, label);
-	if (o != NULL) {
-		free(o->name);
-		*o = m->outlets[--m->outlet_count];
+	t = find_target(m, label);
+	if (t != NULL) {
+		free(t->name);
+		*t = m->targets[--m->target_count];
 	}
 	pthread_mutex_unlock(&m->lock);
 	free(label);
@@ -305,15 +306,15 @@ render_verdicts(const struct metrics *m, struct buffer *out)
 }
 
 static void
-render_outlets(const struct metrics *m, struct buffer *out)
+render_targets(const struct metrics *m, struct buffer *out)
 {
 	static const char name[] = "postrider_destination_up";
 
 	family_begin(
 	    out, name, "gauge", "1: a destination takes mail; 0: it is down.");
-	for (size_t i = 0; i < m->outlet_count; i++)
-		family_sample(out, name, "destination", m->outlets[i].name,
-		    m->outlets[i].up);
+	for (size_t i = 0; i < m->target_count; i++)
+		family_sample(out, name, "destination", m->targets[i].name,
+		    m->targets[i].up);
 }
 
 static uint64_t
@@ -401,7 +402,7 @@ metrics_render(struct metrics *m, int64_t now, struct buffer *out)
 	render_polls(m, out);
 	render_messages(m, out);
 	render_verdicts(m, out);
-	render_outlets(m, out);
+	render_targets(m, out);
 	render_accounts(m, now, out);
 	usage_render(m->usage, out);
 	pthread_mutex_unlock(&m->lock);

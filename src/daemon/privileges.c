@@ -1,98 +1,21 @@
 /* privileges.c - see privileges.h. */
 #include "daemon/privileges.h"
 
-#include "base/alloc.h"
 #include "base/log.h"
-#include "base/text.h"
+#include "base/user.h"
 
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/types.h>
 #include <unistd.h>
 
-/* No user has this number: to the system it means "leave as it is". */
-#define NUMBER_MAX (UINT32_MAX - 1)
-
-struct identity {
-	char *user; /* owned; as it is written */
-	char *group; /* owned; the same, or NULL: the user's own */
-	const struct passwd *pw; /* NULL: a number without an entry */
-	uid_t uid;
-	gid_t gid;
-};
-
-static bool
-is_number(const char *text, uint64_t *number)
-{
-	return text_u64(slice_of(text), NUMBER_MAX, number) == 0;
-}
-
 static int
-identity_split(struct identity *who, const char *run_as, struct error *e)
-{
-	size_t len = strcspn(run_as, ":");
-
-	who->user = xstrndup(run_as, len);
-	if (run_as[len] == ':')
-		who->group = xstrdup(run_as + len + 1);
-	if (len == 0 || (who->group != NULL && who->group[0] == '\0'))
-		return error_set(e, ERR_CONFIG,
-		    "run_as = \"%s\" is neither USER nor USER:GROUP", run_as);
-	return 0;
-}
-
-static int
-find_user(struct identity *who, struct error *e)
-{
-	uint64_t number = 0;
-
-	who->pw = getpwnam(who->user);
-	if (who->pw == NULL && is_number(who->user, &number)) {
-		who->pw = getpwuid((uid_t)number);
-		who->uid = (uid_t)number;
-	} else if (who->pw == NULL) {
-		return error_set(e, ERR_CONFIG,
-		    "run_as: there is no user \"%s\"", who->user);
-	}
-	if (who->pw != NULL) {
-		who->uid = who->pw->pw_uid;
-		who->gid = who->pw->pw_gid;
-	} else if (who->group == NULL) {
-		return error_set(e, ERR_CONFIG,
-		    "run_as: the system does not know user %s: name a group, "
-		    "too: \"%s:GROUP\"",
-		    who->user, who->user);
-	}
-	return 0;
-}
-
-static int
-find_group(struct identity *who, struct error *e)
-{
-	const struct group *group;
-	uint64_t number;
-
-	if (who->group == NULL)
-		return 0;
-	group = getgrnam(who->group);
-	if (group != NULL)
-		who->gid = group->gr_gid;
-	else if (is_number(who->group, &number))
-		who->gid = (gid_t)number;
-	else
-		return error_set(e, ERR_CONFIG,
-		    "run_as: there is no group \"%s\"", who->group);
-	return 0;
-}
-
-static int
-change_groups(const struct identity *who)
+change_groups(const struct user *who)
 {
 	if (who->pw != NULL)
 		return initgroups(who->pw->pw_name, who->gid);
@@ -101,17 +24,17 @@ change_groups(const struct identity *who)
 
 /* All three of each, so that none is left to go back to. */
 static int
-change_ids(const struct identity *who, struct error *e)
+change_ids(const struct user *who, struct error *e)
 {
 	if (change_groups(who) < 0 ||
 	    setresgid(who->gid, who->gid, who->gid) < 0 ||
 	    setresuid(who->uid, who->uid, who->uid) < 0)
 		return error_set(e, ERR_SYSTEM, "run_as: cannot become %s: %s",
-		    who->user, strerror(errno));
+		    who->name, strerror(errno));
 	if (setresuid((uid_t)-1, 0, (uid_t)-1) == 0 ||
 	    setresgid((gid_t)-1, 0, (gid_t)-1) == 0)
 		return error_set(e, ERR_SYSTEM,
-		    "run_as: the system lets %s become root again", who->user);
+		    "run_as: the system lets %s become root again", who->name);
 	return 0;
 }
 
@@ -129,7 +52,7 @@ change_environment(const struct passwd *pw, struct error *e)
 }
 
 static int
-change(const struct identity *who, struct error *e)
+change(const struct user *who, struct error *e)
 {
 	int dumpable = prctl(PR_GET_DUMPABLE, 0, 0, 0, 0);
 
@@ -144,7 +67,7 @@ change(const struct identity *who, struct error *e)
 }
 
 static bool
-is_already(const struct identity *who)
+is_already(const struct user *who)
 {
 	uid_t real, effective, saved;
 
@@ -154,10 +77,9 @@ is_already(const struct identity *who)
 }
 
 static int
-become(struct identity *who, const char *run_as, struct error *e)
+become(struct user *who, const char *run_as, struct error *e)
 {
-	if (identity_split(who, run_as, e) < 0 || find_user(who, e) < 0 ||
-	    find_group(who, e) < 0)
+	if (user_find(who, run_as, e) < 0)
 		return -1;
 	if (who->uid == 0 || who->gid == 0)
 		return error_set(e, ERR_CONFIG,
@@ -176,7 +98,7 @@ become(struct identity *who, const char *run_as, struct error *e)
 int
 privileges_become(const char *run_as, struct error *e)
 {
-	struct identity who = { 0 };
+	struct user who = { 0 };
 	int rc = 0;
 
 	if (run_as != NULL)
@@ -184,7 +106,6 @@ privileges_become(const char *run_as, struct error *e)
 	else if (geteuid() == 0)
 		log_warning("working with root's rights, which are not needed: "
 			    "name a user in run_as");
-	free(who.user);
-	free(who.group);
+	user_free(&who);
 	return rc;
 }

@@ -170,6 +170,9 @@ schedule_restore(struct schedule *s, const struct ledger_schedule *row,
 		longest = at_least(longest, HOUR);
 	longest += longest / 10;
 	s->due = now + at_most(at_most(away, longest) * SECOND, longest);
+	/* Its owner may have seen to it; and why it failed is told again. */
+	if (s->setback == SCHEDULE_PERMANENT)
+		s->due = now;
 	s->refusals = 0;
 	if (row->refused.len == SCHEDULE_LOGIN) {
 		s->refusals = row->refusals;

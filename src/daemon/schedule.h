@@ -83,7 +83,8 @@ void schedule_free(struct schedule *s);
 
 /*
  * schedule_restore - what an earlier process has kept; after schedule_settings().
- * wall: `now` by the wall clock, in seconds.
+ * wall: `now` by the wall clock, in seconds. What its owner had to see to is tried
+ * at once.
  * schedule_keep - the other way round. kept->row is complete but for account and
  * alerted, and borrows from *s and *kept.
  */

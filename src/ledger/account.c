@@ -6,6 +6,11 @@
 #include <string.h>
 #include <strings.h>
 
+/* Only what was seen of a mailbox can be taken for that of another one. */
+#define WAS_SEEN                                                       \
+	"(first_poll IS NOT NULL OR last_listed IS NOT NULL OR EXISTS" \
+	" (SELECT 1 FROM message WHERE message.account = account.id))"
+
 static int
 find_by_name(sqlite3 *db, const char *path, const struct account_key *key,
     struct account_found *found, struct error *e)
@@ -14,8 +19,8 @@ find_by_name(sqlite3 *db, const char *path, const struct account_key *key,
 	int step, rc = 0;
 
 	if (schema_prepare(db, path,
-		"SELECT id, server, user FROM account"
-		" WHERE name = ?1",
+		"SELECT id, server, user, " WAS_SEEN
+		" FROM account WHERE name = ?1",
 		&st, e) < 0)
 		return -1;
 	sqlite3_bind_text(st, 1, key->name, -1, SQLITE_STATIC);
@@ -27,7 +32,8 @@ find_by_name(sqlite3 *db, const char *path, const struct account_key *key,
 		found->id = sqlite3_column_int64(st, 0);
 		found->same = strcasecmp(server, key->server) == 0 &&
 		    strcmp(user, key->user) == 0;
-		if (!found->same && !key->moved)
+		if (!found->same && !key->moved &&
+		    sqlite3_column_int(st, 3) != 0)
 			rc = error_set(e, ERR_QUESTION,
 			    "account %s was %s at %s, and is now %s at %s. The "
 			    "same mailbox at a new address: say \"postrider "
@@ -64,7 +70,8 @@ find_by_maildrop(sqlite3 *db, const char *path, const struct account_key *key,
 
 	if (schema_prepare(db, path,
 		"SELECT id, name FROM account"
-		" WHERE lower(server) = lower(?1) AND user = ?2",
+		" WHERE lower(server) = lower(?1) AND user = ?2"
+		" AND " WAS_SEEN,
 		&st, e) < 0)
 		return -1;
 	sqlite3_bind_text(st, 1, key->server, -1, SQLITE_STATIC);

@@ -135,7 +135,7 @@ int ledger_change(struct ledger *l, int64_t account,
  * that was renamed; NULL: do not.
  * moved: take a new server or user, or a new name for the same ones, as the
  * same maildrop; without it a difference is ERR_QUESTION, with a text that says
- * how to answer.
+ * how to answer, unless nothing was ever seen of what it differs from.
  */
 int ledger_account(struct ledger *l, const char *name, const char *server,
     const char *user, const char *const *names, bool moved, int64_t *account,

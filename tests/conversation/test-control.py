@@ -115,12 +115,115 @@ def test_stop_returns_when_the_daemon_has_let_go_of_the_ledger():
     rider.run("stop").expect(LATER)
 
 
-def test_broken_settings_do_not_keep_anybody_from_stopping():
+# --- beside settings that are wrong -----------------------------------------------------
+
+
+WRONG = ("what is this", "evry = \"5m\";", "@include \"nowhere.conf\"\n")
+
+
+def broken(rider, wrong=WRONG[0]):
+    """The state directory stands before the mistake."""
+    rider.write_text(f'state = "{rider.state}";\n{wrong}')
+
+
+@each(*WRONG)
+def test_a_daemon_is_found_though_the_settings_are_wrong(wrong):
+    boxes, sink, rider = scene(("isp", "club"))
+    rider.stand_in(DAEMON + account("isp", "idle", NOW + 60))
+    broken(rider, wrong)
+    for command, out in (("wake", "woken: isp\n"),
+                         ("fetch", "isp: 1 message (2 kB) delivered\n")):
+        result = rider.run(command, "isp").expect(OK)
+        equal(result.out, out)
+        contains(result.err, "postrider.conf:2: ")
+        contains(result.err, f"not used; the state directory is {rider.state}")
+    result = rider.run("stop").expect(OK)
+    contains(result.err, "postrider.conf:2: ")
+
+
+def test_without_settings_that_tell_it_the_state_directory_has_to_be_named():
     boxes, sink, rider = scene()
     rider.stand_in()
-    rider.write_text("what = is this")
-    rider.run("stop").expect(CONFIG)
+    rider.write_text(f'what is this; state = "{rider.state}";')
+    for command in ("stop", "wake", "reload", "fetch", "status", "held"):
+        contains(rider.run(command).expect(CONFIG).err, "--state names")
+    equal(rider.run("wake", "--state", rider.state, "ann").expect(OK).out,
+          "woken: ann\n")
     rider.run("stop", "--state", rider.state).expect(OK)
+
+
+def test_settings_that_name_no_state_directory_mean_the_usual_one():
+    boxes, sink, rider = scene()
+    usual = {"STATE_DIRECTORY": rider.state}
+    rider.stand_in()
+    rider.write_text('# state = "/nowhere";\nwhat is this')
+    equal(rider.run("wake", env=usual).expect(OK).out, "woken:\n")
+    os.unlink(rider.config)
+    contains(rider.run("wake", env=usual).expect(CONFIG).err, "--state names")
+    usual["STATE_DIRECTORY"] = tap.folder()
+    rider.write_text("what is this")
+    result = rider.run("stop", env=usual).expect(CONFIG)
+    contains(result.err, "no daemon is running with the state directory "
+             + usual["STATE_DIRECTORY"])
+
+
+@each("fetch", "status", "held", "wake")
+def test_where_there_is_nothing_else_wrong_settings_are_the_end(command):
+    rider = postrider.Postrider()
+    broken(rider)
+    result = rider.run(command).expect(CONFIG)
+    contains(result.err, "postrider.conf:2: syntax error")
+    equal(result.out, "")
+
+
+def test_status_has_the_accounts_of_the_daemon_where_the_settings_are_wrong():
+    boxes, sink, rider = scene(("isp", "club", "old"))
+    rider.stand_in(DAEMON + account("isp", "idle", NOW + 60) +
+                   account("new", "resting", 0, NOW - 900, words="refused") +
+                   destination("home", "down", 0, 1, NOW - 60, "421 no"))
+    broken(rider)
+    result = rider.run("status").expect(LATER)
+    contains(result.err, "syntax error")
+    contains(result.out, "2 accounts: 1 ok, 1 resting")
+    assert "club" not in result.out, result.out
+    equal(line_of(result.out, "isp")[-5:], ["1", "1", "-", "-", "-"])
+    found = rider.run("status", "--json").expect(LATER).json()
+    equal([a["account"] for a in found["accounts"]], ["isp", "new"])
+    equal(found["destinations"][0]["live"]["state"], "down")
+    equal([a["account"] for a in rider.run("status", "--json", "new", "new")
+           .json()["accounts"]], ["new"])
+    contains(rider.run("status", "nev").expect(USAGE).err,
+             'did you mean "new"?')
+
+
+def test_status_and_held_have_the_ledger_where_the_settings_are_wrong():
+    boxes, sink, rider = scene(("isp", "club"), 2, {"RCPT": REFUSAL})
+    broken(rider)
+    result = rider.run("status").expect(UNAVAILABLE)
+    contains(result.err, "syntax error")
+    contains(result.out, "2 accounts: ")
+    contains(result.out, "no daemon is running")
+    for names, count in (((), 4), (("club",), 2), (("club", "club"), 2)):
+        found = rider.run("held", "--json", "list", *names).expect(OK).json()
+        equal(len(found["messages"]), count)
+    contains(rider.run("held", "show", "2").expect(OK).out,
+             "the settings are wrong, so its mailbox cannot be asked")
+    contains(rider.run("held", "save", "2", os.path.join(rider.folder, "m"))
+             .expect(CONFIG).err, "cannot be asked")
+    rider.run("held", "retry", "all").expect(OK)
+    equal(rider.counts("club"), {"new": 2})
+
+
+def test_reload_is_the_daemons_to_refuse():
+    boxes, sink, rider = scene()
+    rider.stand_in()
+    broken(rider)
+    open(os.path.join(rider.folder, "rows.wrong"), "w").close()
+    equal(rider.run("reload").expect(CONFIG).err,
+          "postrider: postrider.conf:3: what is that?\n")
+    os.unlink(os.path.join(rider.folder, "rows.wrong"))
+    result = rider.run("reload").expect(OK)
+    contains(result.err, "postrider.conf:2: syntax error")
 
 
 def test_whoever_asks_need_not_have_the_environment_of_the_daemon():

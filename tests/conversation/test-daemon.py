@@ -9,46 +9,14 @@ import mail
 import peers
 import postrider
 import tap
+from house import (HOUR, account, accounts, arrive, house, reloaded, rider_for,
+                   until_accepted)
 from postrider import LATER, USAGE, wait_until
 from tap import contains, each, equal
-
-HOUR = "1h"
 
 
 def recipients(sink):
     return sorted(r for a in sink.accepted for r in a.recipients)
-
-
-def house(count=1, **how):
-    """A server with mailboxes u0, u1, …, each with one message."""
-    how.setdefault("contents", (mail.simple(1),))
-    return peers.Pop3Server(users={f"u{n}": "secret" for n in range(count)}, **how)
-
-
-def account(server, n, **settings):
-    return server.account(f"u{n}", user=f"u{n}", recipient=f"u{n}@kit.test",
-                          **settings)
-
-
-def accounts(server, count, **settings):
-    return [account(server, n, **settings) for n in range(count)]
-
-
-def arrive(server, number):
-    """One more message in the mailboxes."""
-    server.messages.append(peers.Message(mail.simple(number), uid=f"uid{number}"))
-
-
-def rider_for(list_of_accounts, sink, every=HOUR, **settings):
-    rider = postrider.Postrider()
-    rider.write(list_of_accounts, {"home": sink.destination()},
-                {"every": every}, **settings)
-    return rider
-
-
-def until_accepted(sink, count, seconds=20):
-    wait_until(lambda: len(sink.accepted) >= count, seconds,
-               f"{count} messages, of {len(sink.accepted)}")
 
 
 # --- rounds ----------------------------------------------------------------------
@@ -169,11 +137,6 @@ def test_polls_wait_for_a_destination_that_is_down():
 
 
 # --- new settings ----------------------------------------------------------------
-
-
-def reloaded(daemon):
-    daemon.signal(signal.SIGHUP)
-    daemon.hears("the settings were read anew")
 
 
 def test_an_account_that_is_new_is_polled():
@@ -329,9 +292,6 @@ def test_a_command_that_hangs_delays_no_poll_and_not_the_end():
     until_accepted(sink, 2)
     result = daemon.end()
     contains(result.err, "on_mail was ended, since postrider ends")
-
-
-# --- asked over the socket -------------------------------------------------------
 
 
 # --- the end ---------------------------------------------------------------------

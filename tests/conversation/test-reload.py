@@ -17,53 +17,10 @@ import peers
 import postrider
 import tap
 import watched
-from postrider import CONFIG, LATER, OK, wait_until
+from house import (account, accounts, arrive, house, reloaded, rider_for,
+                   until_accepted, write)
+from postrider import (CONFIG, LATER, OK, UNAVAILABLE, USAGE, wait_until)
 from tap import contains, each, equal
-
-HOUR = "1h"
-
-
-def house(count=1, **how):
-    """A server with mailboxes u0, u1, …, each with one message."""
-    how.setdefault("contents", (mail.simple(1),))
-    return peers.Pop3Server(users={f"u{n}": "secret" for n in range(count)}, **how)
-
-
-def account(server, n, **settings):
-    settings = {"name": f"u{n}", "user": f"u{n}", "recipient": f"u{n}@kit.test",
-                **settings}
-    return server.account(settings.pop("name"), **settings)
-
-
-def accounts(server, count, **settings):
-    return [account(server, n, **settings) for n in range(count)]
-
-
-def arrive(server, number):
-    server.messages.append(peers.Message(mail.simple(number), uid=f"uid{number}"))
-
-
-def write(rider, some, sink, every=HOUR, **settings):
-    to = sink if isinstance(sink, dict) else {"home": sink.destination()}
-    rider.write(some, to, {"every": every}, **settings)
-
-
-def rider_for(some, sink, **settings):
-    rider = postrider.Postrider()
-    write(rider, some, sink, **settings)
-    return rider
-
-
-def until_accepted(sink, count, seconds=20):
-    wait_until(lambda: len(sink.accepted) >= count, seconds,
-               f"{count} messages, of {len(sink.accepted)}")
-
-
-def reloaded(daemon):
-    before = daemon.said().count("the settings were read anew")
-    daemon.signal(signal.SIGHUP)
-    wait_until(lambda: daemon.said().count("the settings were read anew")
-               > before, what="new settings")
 
 
 def live(rider, name="u0"):
@@ -286,6 +243,111 @@ def test_thousands_of_wishes_are_two_polls():
     wait_until(lambda: server.connections == 2)
     time.sleep(0.5)
     equal(server.connections, 2)
+    daemon.end()
+
+
+# --- questions ------------------------------------------------------------------------
+
+
+def until_asked(rider, name="u0"):
+    wait_until(lambda: name in
+               {a["account"] for a in rider.run("status", "--json").json()["accounts"]
+                if a["state"] == "asks"}, 20, f"{name} to ask")
+
+
+def about(out, name="u0"):
+    """What is said to be wrong with an account."""
+    return [line for line in out.splitlines() if line.startswith(f"{name}: ")]
+
+
+def asked(rider, words):
+    """The question is shown where people and programs look, with what to do."""
+    for out in (rider.run("status", *options).expect(LATER).out
+                for options in ((), ("-q",))):
+        line, = about(out)
+        for word in (words, "asks, first ", "--same-mailbox"):
+            contains(line, word)
+    found, = rider.run("status", "--json").json()["accounts"]
+    equal((found["state"], found["error_kind"]), ("asks", "question"))
+    contains(found["error_text"], words)
+    assert found["failures"] > 0 and found["failing_since"], found
+
+
+@each("failing", "well")
+def test_a_question_after_a_reload_is_what_is_wrong(before):
+    """Not what was wrong with the mailbox that the settings had before."""
+    server, other, sink = house(), house(contents=()), peers.SmtpSink()
+    rider = rider_for(accounts(server, 1), sink)
+    daemon = rider.daemon()
+    until_accepted(sink, 1)
+    until_state(rider, "idle")
+    if before == "failing":
+        server.users["u0"] = "another"
+        daemon.signal(signal.SIGUSR1)
+        until_state(rider, "backing_off")
+        contains(*about(rider.run("status").out), "the last poll failed")
+    write(rider, accounts(other, 1, pop3="127.0.0.1"), sink)
+    reloaded(daemon)
+    until_asked(rider)
+    asked(rider, "account u0 was u0 at localhost")
+    row = re.search(r"^u0 +(\w+) +\d+ \w+ +(\S+)", rider.run("status").out,
+                    re.M)
+    equal(row.groups(), ("asks", "-"), "the state and the next poll")
+    daemon.end()
+    daemon = rider.daemon()
+    until_asked(rider)
+    asked(rider, "account u0 was u0 at localhost")
+    rider.run("fetch", "--same-mailbox").expect(OK)
+    equal(rider.run("status", "-q").expect(OK).out, "")
+    daemon.end()
+
+
+def test_a_question_about_a_new_name_is_shown():
+    server, sink = house(), peers.SmtpSink()
+    rider = rider_for(accounts(server, 1), sink)
+    daemon = rider.daemon()
+    until_accepted(sink, 1)
+    until_state(rider, "idle")
+    write(rider, [account(server, 0, name="renamed")], sink)
+    reloaded(daemon)
+    until_asked(rider, "renamed")
+    line, = about(rider.run("status", "-q").expect(LATER).out, "renamed")
+    contains(line, "that of account u0 before")
+    contains(line, "--same-mailbox")
+    contains(rider.run("status").out, "1 account: 1 asks")
+    rider.run("fetch", "--same-mailbox").expect(OK)
+    equal(rider.run("status", "-q").expect(OK).out, "")
+    daemon.end()
+    equal(len(sink.accepted), 1)
+
+
+def test_a_login_that_never_went_well_is_corrected_without_a_question():
+    server, sink = house(), peers.SmtpSink()
+    rider = rider_for([account(server, 0, user="uO")], sink)
+    daemon = rider.daemon()
+    until_state(rider, "backing_off")
+    write(rider, accounts(server, 1), sink)
+    reloaded(daemon)
+    until_accepted(sink, 1)
+    until_state(rider, "idle")
+    equal(rider.run("status", "-q").expect(OK).out, "")
+    daemon.end()
+
+
+def test_a_failure_that_the_ledger_never_hears_of_is_shown():
+    """A command for the password fails, and no poll begins."""
+    server, sink = house(), peers.SmtpSink()
+    described = without_password(server, 0)
+    rider = rider_for([{**described, "password_command": "echo no; exit 3"}],
+                      sink)
+    daemon = rider.daemon()
+    until_state(rider, "backing_off")
+    line, = about(rider.run("status", "-q").expect(LATER).out)
+    contains(line, "password_command")
+    contains(line, "fails, first ")
+    found, = rider.run("status", "--json").json()["accounts"]
+    equal(found["error_kind"], "secret")
+    equal(found["failures"], 1)
     daemon.end()
 
 
@@ -564,23 +626,97 @@ def test_what_takes_a_restart_is_told():
     assert "metrics has changed" not in result.err
 
 
-def test_started_as_root_it_becomes_run_as():
+def test_whoever_reloads_is_told_what_takes_a_restart():
+    """By what it has begun with: settings put back have not changed."""
+    server, sink = house(), peers.SmtpSink()
+    rider = rider_for(accounts(server, 1), sink)
+    daemon = rider.daemon()
+    until_accepted(sink, 1)
+    changed = {"log": os.path.join(rider.folder, "log"), "confine": False,
+               "metrics": "127.0.0.1:1", "run_as": "nobody"}
+    for _ in range(2):
+        write(rider, accounts(server, 1), sink, **changed)
+        result = rider.run("reload").expect(OK)
+        equal(result.out, "the settings were read: 1 account\n")
+        equal(result.err, "".join(
+            f"postrider: warning: {what} has changed: that takes effect when "
+            "postrider is started again\n"
+            for what in ("log", "metrics", "run_as", "confine")))
+        write(rider, accounts(server, 1), sink)
+        equal(rider.run("reload").expect(OK).err, "")
+    equal(daemon.end().err.count("log has changed"), 2)
+
+
+@each("evry = \"5m\";", "what is this")
+def test_wrong_settings_are_refused_by_the_daemon_which_logs_and_tells_why(wrong):
+    server, sink = house(), peers.SmtpSink()
+    rider = rider_for(accounts(server, 1), sink)
+    daemon = rider.daemon()
+    until_accepted(sink, 1)
+    with open(rider.config, "a") as file:
+        file.write(wrong)
+    result = rider.run("reload").expect(CONFIG)
+    contains(result.err, "postrider.conf:5: ")
+    contains(result.err, "stay in force")
+    contains(daemon.said(), result.err)
+    arrive(server, 2)
+    rider.run("wake").expect(OK)
+    until_accepted(sink, 2)
+    daemon.end()
+
+
+def test_beside_broken_settings_the_daemon_goes_on_by_those_it_has():
+    server, sink = house(2), peers.SmtpSink()
+    rider = rider_for(accounts(server, 2), sink)
+    daemon = rider.daemon()
+    until_accepted(sink, 2)
+    with open(rider.config, "a") as file:
+        file.write("what is this")
+    arrive(server, 2)
+    result = rider.run("fetch", "u1").expect(OK)
+    contains(result.out, "u1: 1 message (")
+    contains(result.err, "postrider.conf:5: syntax error")
+    rider.run("fetch").expect(OK)
+    equal(len(sink.accepted), 4)
+    result = rider.run("status").expect(OK)
+    contains(result.out, "2 accounts: 2 ok; 4 messages today")
+    contains(result.err, "postrider.conf:5: syntax error")
+    contains(rider.run("fetch", "u2").expect(USAGE).err, "no such account")
+    rider.run("stop").expect(OK)
+    daemon.wait().expect(OK)
+
+
+def rider_of(somebody, some, sink, **settings):
+    """A Postrider whose folders and settings belong to that user."""
     if os.getuid() != 0:
         tap.skip("only root can become somebody else")
-    somebody = pwd.getpwnam("nobody")
-    server, sink = house(), peers.SmtpSink()
     rider = postrider.Postrider()
-    described = without_password(server, 0)
-    described["password_file"] = rider.secret("secret", "password")
-    write(rider, [described], sink, run_as="nobody")
-    os.mkdir(rider.state, 0o700)
-    os.chmod(rider.config, 0o644)
-    for path in (rider.folder, rider.state, rider.runtime,
-                 described["password_file"]):
-        os.chown(path, somebody.pw_uid, somebody.pw_gid)
     parent = os.path.dirname(rider.folder)
     if not os.stat(parent).st_mode & 0o001:
         tap.skip(f"nobody cannot enter {parent}")
+    os.mkdir(rider.state, 0o700)
+    write(rider, some(rider), sink, **settings)
+    for path in (rider.folder, rider.state, rider.runtime, rider.config):
+        give(path, somebody)
+    return rider
+
+
+def give(path, somebody):
+    os.chown(path, somebody.pw_uid, somebody.pw_gid)
+
+
+def test_started_as_root_it_becomes_run_as():
+    somebody = pwd.getpwnam("nobody")
+    server, sink = house(), peers.SmtpSink()
+
+    def some(rider):
+        path = rider.secret("secret", "password")
+        give(path, somebody)
+        return [{**without_password(server, 0), "password_file": path}]
+
+    rider = rider_of(somebody, some, sink, run_as="nobody")
+    os.chown(rider.config, 0, 0)
+    os.chmod(rider.config, 0o644)
     daemon = rider.daemon()
     until_accepted(sink, 1)
     with open(f"/proc/{daemon.process.pid}/status") as file:
@@ -590,6 +726,75 @@ def test_started_as_root_it_becomes_run_as():
               4 * [str(number)])
     reloaded(daemon)
     daemon.end()
+
+
+def test_settings_of_run_as_with_a_password_are_read_by_root_too():
+    somebody = pwd.getpwnam("nobody")
+    server, sink = house(), peers.SmtpSink()
+    rider = rider_of(somebody, lambda _: accounts(server, 1), sink,
+                     run_as="nobody")
+    daemon = rider.daemon()
+    until_accepted(sink, 1)
+    for command in ("status", "reload", "wake", "fetch", "held", "config"):
+        equal(rider.run(command).expect(OK).err, "")
+    os.chown(rider.config, 0, 0)
+    contains(rider.run("reload").expect(CONFIG).err, "Permission denied")
+    give(rider.config, somebody)
+    rider.run("stop").expect(OK)
+    daemon.wait().expect(OK)
+
+
+def test_what_root_does_without_a_daemon_is_done_as_run_as():
+    """Commands of the settings, too; and the ledger is that user's."""
+    somebody = pwd.getpwnam("nobody")
+    server = house()
+    sink = peers.SmtpSink(replies={"RCPT": "550 5.1.1 nobody of that name"})
+
+    def some(rider):
+        return [{**without_password(server, 0), "password_command":
+                 f"id -u >>{rider.folder}/who; echo secret"}]
+
+    rider = rider_of(somebody, some, sink, run_as="nobody")
+    rider.run("fetch").expect(UNAVAILABLE)
+    for command in (("list",), ("plan",), ("held", "show", "1"),
+                    ("held", "save", "1", os.path.join(rider.folder, "saved"))):
+        rider.run(*command).expect(OK)
+    rider.run("check").expect(UNAVAILABLE)
+    with open(os.path.join(rider.folder, "who")) as file:
+        equal(file.read().split(), 6 * [str(somebody.pw_uid)])
+    rider.run("held", "retry", "1").expect(OK)
+    equal({os.stat(os.path.join(rider.state, name)).st_uid
+           for name in os.listdir(rider.state)}, {somebody.pw_uid})
+
+
+@each("the file of a third", "the include of a third", "run_as by a third")
+def test_root_believes_no_third_user(case):
+    """A password stands in a file that is neither root's nor that of run_as."""
+    somebody, third = pwd.getpwnam("nobody"), pwd.getpwnam("daemon")
+    server, sink = house(), peers.SmtpSink()
+    rider = rider_of(somebody, lambda _: accounts(server, 1), sink,
+                     **({} if case.startswith("run_as") else
+                        {"run_as": "nobody"}))
+    if case.startswith("the file"):
+        named = rider.config
+    else:
+        named = os.path.join(rider.folder, "more.conf")
+        with open(rider.config, "a") as file:
+            file.write('@include "more.conf"\n')
+        with open(named, "w") as file:
+            file.write('run_as = "nobody";\n' if case.startswith("run_as") else
+                       'defaults = { password = "secret"; };\n')
+        os.chmod(named, 0o600)
+    if case.startswith("the include"):
+        with open(rider.config) as file:
+            text = file.read()
+        rider.write_text(re.sub("defaults = .*\n", "", text))
+        give(rider.config, somebody)
+    give(named, third)
+    for command in ("run", "fetch", "check", "config"):
+        result = rider.run(command).expect(CONFIG)
+        contains(result.err, "the file belongs to another user; run: chown ")
+    equal(server.connections, 0)
 
 
 def landlock_is_there(rider):

@@ -10,6 +10,19 @@
 
 #include <cmocka.h>
 
+/* A poll that has listed, or not, at a time. */
+static void
+poll_at(struct world *w, int64_t time, bool listed)
+{
+	const struct ledger_poll poll = { .account = w->account,
+		.started = time,
+		.ended = time + 1,
+		.listed = listed };
+	struct error e = { 0 };
+
+	assert_int_equal(ledger_poll(w->l, &poll, &e), 0);
+}
+
 static void
 an_account_is_known_by_its_name(void **state)
 {
@@ -50,6 +63,7 @@ another_server_or_user_is_a_question(void **state)
 
 	(void)state;
 	world_begin(&w);
+	poll_at(&w, START, true);
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		error_clear(&e);
 		assert_int_equal(ledger_account(w.l, "isp", table[i].server,
@@ -96,6 +110,7 @@ a_maildrop_under_a_new_name_is_a_question(void **state)
 
 	(void)state;
 	world_begin(&w);
+	poll_at(&w, START, true);
 	/* Two accounts of one maildrop, both in the settings: none asks. */
 	assert_int_equal(ledger_account(w.l, "club", "pop.isp.example", "ann",
 			     both, false, &other, &e),
@@ -129,6 +144,55 @@ a_maildrop_under_a_new_name_is_a_question(void **state)
 			     both, false, &id, &e),
 	    0);
 	assert_int_not_equal(id, w.account);
+	world_end(&w);
+}
+
+static void
+of_a_mailbox_that_was_never_seen_nothing_is_asked(void **state)
+{
+	static const char *const new[] = { "provider", NULL };
+	struct world w;
+	struct error e = { 0 };
+	int64_t id;
+
+	(void)state;
+	world_begin(&w);
+	poll_at(&w, START, false);
+	/* A slip of the pen, and its correction. */
+	assert_int_equal(ledger_account(w.l, "isp", "pop.isp.example", "anm",
+			     NULL, false, &id, &e),
+	    0);
+	assert_int_equal(id, w.account);
+	assert_int_equal(ledger_account(w.l, "isp", "pop.isp.example", "ann",
+			     NULL, false, &id, &e),
+	    0);
+	assert_int_equal(ledger_account(w.l, "provider", "pop.isp.example",
+			     "ann", new, false, &id, &e),
+	    0);
+	assert_int_not_equal(id, w.account);
+	/* With a message there is something to confuse. */
+	row_in(&w, "u", STATE_SEEN);
+	assert_int_equal(ledger_account(w.l, "isp", "pop.isp.example", "anm",
+			     NULL, false, &id, &e),
+	    -1);
+	assert_int_equal(e.kind, ERR_QUESTION);
+	world_end(&w);
+}
+
+static void
+a_first_poll_that_was_cut_off_is_asked_about(void **state)
+{
+	struct world w;
+	struct error e = { 0 };
+	int64_t id;
+
+	(void)state;
+	world_begin(&w);
+	apply(&w, (struct ledger_change){ .kind = CHANGE_FIRST });
+	assert_int_equal(ledger_account(w.l, "isp", "pop.isp.example", "bob",
+			     NULL, false, &id, &e),
+	    -1);
+	assert_int_equal(e.kind, ERR_QUESTION);
 	world_end(&w);
 }
 
@@ -222,19 +286,6 @@ polls_leave_their_figures(void **state)
 	assert_int_equal(s.in_mailbox, 0);
 	assert_int_equal(s.total_delivered, 7);
 	world_end(&w);
-}
-
-/* A poll that has listed, or not, at a time. */
-static void
-poll_at(struct world *w, int64_t time, bool listed)
-{
-	const struct ledger_poll poll = { .account = w->account,
-		.started = time,
-		.ended = time + 1,
-		.listed = listed };
-	struct error e = { 0 };
-
-	assert_int_equal(ledger_poll(w->l, &poll, &e), 0);
 }
 
 /* Polls from day to day, the first and the last one included. */
@@ -357,6 +408,9 @@ main(void)
 		cmocka_unit_test(an_account_is_known_by_its_name),
 		cmocka_unit_test(another_server_or_user_is_a_question),
 		cmocka_unit_test(a_maildrop_under_a_new_name_is_a_question),
+		cmocka_unit_test(
+		    of_a_mailbox_that_was_never_seen_nothing_is_asked),
+		cmocka_unit_test(a_first_poll_that_was_cut_off_is_asked_about),
 		cmocka_unit_test(a_poll_is_known_from_its_beginning),
 		cmocka_unit_test(polls_leave_their_figures),
 		cmocka_unit_test(

@@ -245,6 +245,8 @@ every_state_of_an_account_reads_back(void **state)
 			.done = 3,
 			.total = 18,
 			.words = "the server\tsaid\nno",
+			.kind = "question",
+			.failures = 7,
 		};
 
 		buffer_clear(&out);
@@ -258,6 +260,8 @@ every_state_of_an_account_reads_back(void **state)
 		assert_int_equal(row.account.done, 3);
 		assert_int_equal(row.account.total, 18);
 		assert_string_equal(row.account.words, "the server?said?no");
+		assert_string_equal(row.account.kind, "question");
+		assert_int_equal(row.account.failures, 7);
 	}
 	buffer_free(&out);
 }
@@ -311,8 +315,14 @@ rows_of_another_version_are_passed_over(void **state)
 		live_parse(line, &row);
 		assert_int_equal(row.kind, LIVE_OTHER);
 	}
+	/* Fewer fields than we write. */
+	strcpy(line, "account\tisp\tidle\t1\t2\t3\t4\twords");
+	live_parse(line, &row);
+	assert_int_equal(row.kind, LIVE_ACCOUNT);
+	assert_string_equal(row.account.kind, "");
+	assert_int_equal(row.account.failures, 0);
 	/* More fields than we know. */
-	strcpy(line, "account\tisp\tidle\t1\tx\t-3\t4\twords\tand\tmore");
+	strcpy(line, "account\tisp\tidle\t1\tx\t-3\t4\twords\tand\t2\tmore");
 	live_parse(line, &row);
 	assert_int_equal(row.kind, LIVE_ACCOUNT);
 	assert_int_equal(row.account.since, 0);

@@ -450,6 +450,19 @@ failures_survive_a_restart(void **state)
 }
 
 static void
+what_its_owner_had_to_see_to_is_tried_at_a_restart(void **state)
+{
+	struct schedule s = schedule_of(60), again;
+
+	(void)state;
+	EXPECT_ROW(&s, SCHEDULE_PERMANENT, HOUR);
+	again = restarted(&s, 60, WALL);
+	assert_true(again.due == LATER);
+	assert_true(schedule_is_overdue(&again, LATER));
+	EXPECT_ROW(&again, SCHEDULE_PERMANENT, HOUR);
+}
+
+static void
 resting_survives_a_restart_unless_the_login_is_another(void **state)
 {
 	struct schedule s = schedule_of(60), again;
@@ -581,6 +594,8 @@ main(void)
 		cmocka_unit_test(a_due_time_survives_a_restart),
 		cmocka_unit_test(a_due_time_that_cannot_be_is_none),
 		cmocka_unit_test(failures_survive_a_restart),
+		cmocka_unit_test(
+		    what_its_owner_had_to_see_to_is_tried_at_a_restart),
 		cmocka_unit_test(
 		    resting_survives_a_restart_unless_the_login_is_another),
 		cmocka_unit_test(a_rhythm_survives_a_restart),
