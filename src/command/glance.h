@@ -40,6 +40,8 @@ struct glance {
 	struct live_account live; /* where has_live */
 	bool polling; /* at this moment */
 	bool interrupted; /* its last poll has not come to its end */
+	uint64_t sending; /* messages sent whose answers its poll waits for;
+			   * s.counts has none of them in doubt */
 	enum mood mood;
 };
 
