@@ -1,5 +1,5 @@
 /* status_troubles.c - what is wrong, in words, and since when. */
-#include "command/status.h"
+#include "command/status_parts.h"
 
 #include "base/alloc.h"
 #include "base/text.h"
@@ -258,7 +258,7 @@ tell_destination(struct telling *to, const struct live_destination *d)
 	buffer_addf(to->out, ": %s\n", d->words);
 }
 
-void
+size_t
 status_troubles(
     const struct glances *g, const struct status_view *view, struct buffer *out)
 {
@@ -284,8 +284,6 @@ status_troubles(
 			tell_failure(&to, &g->list[i]);
 		tell_messages(&to, &g->list[i]);
 	}
-	if (to.left_out > 0)
-		buffer_addf(out, "and %zu more like these; --all shows them\n",
-		    to.left_out);
 	free(failing);
+	return to.left_out;
 }

@@ -112,5 +112,95 @@ def test_what_was_wrong_still_is_when_the_next_poll_was_stopped():
     equal((account["state"], account["failures"]), ("failing", 1))
 
 
+# --- what a window has no room for ----------------------------------------------------
+
+NOW = int(time.time())
+
+
+def crowd(count, failing):
+    """So many accounts beside a daemon, of which the last ones fail; and two
+    destinations, of which one is down."""
+    names = [f"account-{n}" for n in range(count)]
+    box = peers.Pop3Server([], users={name: "secret" for name in names})
+    rider = postrider.Postrider()
+    rider.write([{**box.account(name, user=name),
+                  **({"port": 1} if n >= count - failing else {})}
+                 for n, name in enumerate(names)],
+                {"home": peers.SmtpSink().destination()})
+    rider.run("fetch")
+    rider.stand_in(
+        f"daemon\t4711\t{NOW - 90}\t0.9\t0\n" +
+        "".join(f"account\t{name}\tidle\t{NOW + 600}\t0\t0\t0\t\n"
+                for name in names) +
+        f"destination\thome\tup\t1\t0\t{NOW - 90}\t\n"
+        f"destination\twork\tdown\t0\t0\t{NOW - 90}\t421 closing\n")
+    return rider
+
+
+def on_terminal(rider, *args, size):
+    """A command on a terminal of that size."""
+    running = rider.start(*args, terminal=True,
+                          env={"LC_ALL": "", "LC_CTYPE": "", "LANG": "C.UTF-8"})
+    fcntl.ioctl(running.keyboard, termios.TIOCSWINSZ,
+                struct.pack("HHHH", *size, 0, 0))
+    return running
+
+
+def window(rider, lines, columns):
+    """The lines that status --watch shows in one of that size."""
+    running = on_terminal(rider, "status", "--watch", size=(lines, columns))
+    for frames in (2, 3, 4, 5):  # the first may be of another size
+        os.write(running.keyboard, b" ")
+        wait_until(lambda: running.shown().count("\x1b[H") >= frames, what="frames")
+    os.write(running.keyboard, b"q")
+    frame = running.wait().out.split("\x1b[H")[3]
+    return [re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", line).rstrip("\r")
+            for line in frame.split("\n")]
+
+
+def left_out(shown):
+    """How many of what are not shown, by the window's own word."""
+    words = " ".join(line.strip() for line in shown)
+    if "\u2026" not in words:
+        return {}
+    contains(words, "; see postrider status")
+    said = words.split("\u2026")[1].split(";")[0]
+    return {what: int(n) for n, what in
+            re.findall(r"(\d+) more (\w+?)s?\b", said)}
+
+
+@each((10, 80), (10, 40), (16, 60), (24, 80), (60, 120))
+def test_a_window_says_how_much_it_has_no_room_for(lines, columns):
+    rider = crowd(12, 3)
+    shown = window(rider, lines, columns)
+    assert len(shown) <= lines, shown
+    assert all(len(line) <= columns for line in shown), shown
+    left = left_out(shown)
+    rows = [line for line in shown if re.match(r"account\S+ +(ok|failing) ", line)]
+    equal(len(rows) + left.get("account", 0), 12, shown)
+    assert rows, shown
+    there = [line for line in shown if re.match(r"(home|work) +(up|down) ", line)]
+    equal(len(there) + left.get("destination", 0), 2, shown)
+    told = [line for line in shown if re.match(r"(account-\d+|work): ", line)]
+    equal(len(told) + left.get("trouble", 0), 4, shown)
+    head = next(line for line in shown if line.startswith("ACCOUNT"))
+    for name in ("LAST 24 HOURS", "LAST OK"):
+        head = head.replace(name, name.replace(" ", "_"))
+    words = [word for word in head.split() if word != "LAST_24_HOURS"]
+    equal(len(words) + left.get("column", 0), 9, shown)
+    if (lines, columns) == (60, 120):
+        equal(left, {}, shown)
+
+
+def test_where_not_all_accounts_are_shown_those_with_something_wrong_come_first():
+    rider = crowd(12, 3)
+    rows = [line.split()[0] for line in window(rider, 24, 80)
+            if re.match(r"account-\d+ ", line)]
+    equal(rows[:4], ["account-9", "account-10", "account-11", "account-0"])
+    rows = [line.split()[0] for line in window(rider, 60, 80)
+            if re.match(r"account-\d+ ", line)]
+    equal(rows, [f"account-{n}" for n in range(12)])
+
+
 if __name__ == "__main__":
     tap.main()
