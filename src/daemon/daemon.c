@@ -431,7 +431,7 @@ mind_ledger(struct daemon *d, int64_t now)
 		d->ledger_failed = false;
 		return;
 	}
-	log_event("event=ledger_failed reason=\"%s\"", e.text);
+	log_words("reason", e.text, "event=ledger_failed");
 	daemon_pause_ledger(d, now);
 }
 

@@ -270,8 +270,8 @@ static void
 say_failure(struct mailbox *m, const struct error *e)
 {
 	if (m->failures > 0 && m->wrong->kind == e->kind)
-		log_event(
-		    "account=%s event=failed reason=\"%s\"", m->name, e->text);
+		log_words(
+		    "reason", e->text, "account=%s event=failed", m->name);
 	else
 		log_error("%s: %s", m->name, e->text);
 }
@@ -312,8 +312,8 @@ rounds_probed(struct daemon *d, struct outlet *o)
 	if (o->retired)
 		return;
 	if (!up) {
-		log_event("destination=%s event=down reason=\"%s\"",
-		    o->to->name, o->words.text);
+		log_words("reason", o->words.text, "destination=%s event=down",
+		    o->to->name);
 		roster_each(d, alert_look_again);
 		return;
 	}

@@ -389,6 +389,30 @@ reader_waiting(struct reader *r, const char *account, int64_t message,
 	return rc;
 }
 
+int
+reader_in_doubt(
+    struct reader *r, int64_t account, uint64_t *count, struct error *e)
+{
+	sqlite3_stmt *st = NULL;
+	int rc = 0;
+
+	*count = 0;
+	if (r == NULL)
+		return 0;
+	if (prepare(r,
+		"SELECT count(*) FROM message"
+		" WHERE account = ?1 AND state = 'in_doubt'",
+		&st, e) < 0)
+		return -1;
+	sqlite3_bind_int64(st, 1, account);
+	if (sqlite3_step(st) == SQLITE_ROW)
+		*count = (uint64_t)sqlite3_column_int64(st, 0);
+	else
+		rc = fail(r, e);
+	sqlite3_finalize(st);
+	return rc;
+}
+
 /* To be stopped is no error of an account. */
 static void
 note_stopped(struct standing *out)

@@ -114,6 +114,10 @@ int reader_waiting(struct reader *r, const char *account, int64_t message,
     unsigned states, void (*each)(void *arg, const struct waiting *w),
     void *arg, size_t *found, struct error *e);
 
+/* reader_in_doubt - how many messages of an account are, as of now. */
+int reader_in_doubt(
+    struct reader *r, int64_t account, uint64_t *count, struct error *e);
+
 /* What `status` shows of an account. */
 struct standing {
 	bool known; /* the ledger has the account */

@@ -112,6 +112,24 @@ def test_what_was_wrong_still_is_when_the_next_poll_was_stopped():
     equal((account["state"], account["failures"]), ("failing", 1))
 
 
+# --- the log --------------------------------------------------------------------------
+
+
+def test_each_line_of_an_event_can_be_parsed_whatever_servers_say():
+    words = 'he said \\"no\\" "id=7" \\\\'
+    box, sink, rider = scene(sink_replies={"END": [f"550 5.7.1 {words}", None]})
+    box.messages.append(peers.Message(mail.simple(2), uid='odd"uid=\\'))
+    said = rider.run("fetch", "-v").err
+    value = r'(?:"(?:[^"\\]|\\.)*"|[^ "][^ ]*)'
+    lines = [line for line in said.splitlines() if line.startswith("account=")]
+    assert len(lines) >= 2, said
+    for line in lines:
+        assert re.fullmatch(rf"\w+={value}(?: \w+={value})*", line), line
+    held = next(line for line in lines if "event=held" in line)
+    reply = re.search(r'reply="(.*)"$', held)[1]
+    contains(re.sub(r"\\(.)", r"\1", reply), words)
+
+
 # --- what a window has no room for ----------------------------------------------------
 
 NOW = int(time.time())
