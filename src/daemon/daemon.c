@@ -378,7 +378,7 @@ take_signals(struct daemon *d)
 		if (info.ssi_signo == SIGHUP)
 			hang_up(d);
 		else if (info.ssi_signo == SIGUSR1)
-			roster_each(d, rounds_now);
+			roster_each(d, rounds_now_unless_resting);
 		else
 			daemon_stop(d);
 	}

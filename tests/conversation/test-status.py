@@ -13,7 +13,7 @@ import mail
 import peers
 import postrider
 import tap
-from postrider import LATER, OK, wait_until
+from postrider import AUTH, LATER, OK, UNAVAILABLE, wait_until
 from tap import contains, each, equal
 
 SILENT_AT_END = {"END": peers.SILENCE}
@@ -110,6 +110,50 @@ def test_what_was_wrong_still_is_when_the_next_poll_was_stopped():
     contains(rider.run("status", "-q").expect(LATER).out, "later")
     account = account_of(rider)
     equal((account["state"], account["failures"]), ("failing", 1))
+
+
+# --- refused --------------------------------------------------------------------------
+
+
+def test_one_that_rests_is_polled_only_when_it_is_named():
+    box, sink, rider = scene({"PASS": "-ERR [AUTH] no"}, auth="user")
+    daemon = rider.daemon()
+    for refusals in (1, 2, 3):
+        wait_until(lambda: rider.query("SELECT refusals FROM account")
+                   == [(refusals,)], what=f"{refusals} refusals")
+        daemon.signal(signal.SIGUSR1)
+    # Asked later, so that the signal has been seen to.
+    contains(rider.run("fetch").expect(AUTH).err, "refused too often")
+    equal((box.connections, account_of(rider)["state"]), (3, "resting"))
+    box.replies = {}
+    rider.fetch("ann")
+    equal((box.connections, len(sink.accepted)), (4, 1))
+    daemon.end()
+
+
+def test_a_server_that_wants_a_delay_between_logins_is_told_of_with_the_time():
+    box, sink, rider = scene({"PASS": "-ERR [LOGIN-DELAY] too soon"}, auth="user",
+                             every="1m")
+    box.capabilities = (*box.capabilities, "LOGIN-DELAY 900")
+    daemon = rider.daemon()
+    daemon.hears("it asks for 15 min between two logins")
+    said = daemon.said()
+    assert re.search(r"tries again \(next poll in 1[56] min\)\n", said), said
+    daemon.end()
+
+
+def test_a_message_that_was_refused_at_once_was_not_deferred_before():
+    box, sink, rider = scene(sink_replies={"END": "550 5.7.1 no"})
+    result = rider.fetch(status=UNAVAILABLE)
+    equal(result.out, "ann: nothing delivered; 1 held\n")
+    shown = rider.run("held", "show", "1").expect(OK).out
+    assert "attempts" not in shown and "deferred" not in shown, shown
+    box.messages.append(peers.Message(mail.simple(2)))
+    sink.replies["END"] = ["451 4.7.1 later"]
+    equal(rider.fetch(status=UNAVAILABLE).out,
+          "ann: nothing delivered; 1 deferred\n")
+    contains(rider.run("held", "show", "2").expect(OK).out,
+             "deferred    1 time\n")
 
 
 # --- the log --------------------------------------------------------------------------
