@@ -461,13 +461,13 @@ next_time(const struct daemon *d, int64_t now)
 		return d->stop_at;
 	if (d->retired != NULL)
 		when = now + SWEEP_MS;
+	when = sooner(when, alert_due(d));
 	if (d->ledger_failed)
 		return d->called > 0 ? when : sooner(when, d->ledger_at);
 	for (const struct outlet *o = d->outlets; o != NULL; o = o->next)
 		when = sooner(when, o->probe_at);
 	if (due_first(d->due, &turn, &due))
 		when = sooner(when, due);
-	when = sooner(when, alert_due(d));
 	return sooner(when, sooner(keep_due(d), status_due(d)));
 }
 

@@ -110,6 +110,8 @@ run_poll(const struct work *w, struct poll_report *report, struct error *e)
 	if (rc == 0) {
 		job.password = password;
 		rc = poll_run(&job, report, e);
+	} else {
+		rc = poll_not_begun(&job, e);
 	}
 	password_free(&password);
 	return rc;

@@ -459,6 +459,22 @@ record_poll(struct session *s, int rc, struct error *e)
 	return -1;
 }
 
+/* Whether the ledger can be written, the next poll tells. */
+int
+poll_not_begun(const struct poll_job *job, const struct error *e)
+{
+	const struct account *a = job->account;
+	int64_t now = clock_wall();
+	struct ledger_poll poll = { .started = now, .ended = now, .error = *e };
+	struct error ignored = { 0 };
+
+	if (e->kind != ERR_STOPPED &&
+	    ledger_account(job->ledger, a->name, a->at.host, a->login.user,
+		job->names, job->moved, &poll.account, &ignored) == 0)
+		ledger_poll(job->ledger, &poll, &ignored);
+	return -1;
+}
+
 int
 poll_run(
     const struct poll_job *job, struct poll_report *report, struct error *e)

@@ -88,6 +88,12 @@ int poll_run(
     const struct poll_job *job, struct poll_report *report, struct error *e);
 
 /*
+ * poll_not_begun - there was no password to be had: record that as what the poll
+ * has come to. Returns -1; *e stays as it is.
+ */
+int poll_not_begun(const struct poll_job *job, const struct error *e);
+
+/*
  * poll_look - connect, log in, read the listing and plan, and nothing else:
  * for `list` and `plan`. The session is ended before it returns. *plan borrows
  * from *listing and *rows. names: of all accounts; ERR_QUESTION: see

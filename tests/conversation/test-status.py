@@ -131,6 +131,44 @@ def test_one_that_rests_is_polled_only_when_it_is_named():
     daemon.end()
 
 
+@each("run", "fetch")
+def test_that_there_is_no_password_is_known_after_a_restart(command):
+    box, sink, rider = scene()
+    described = box.account()
+    del described["password"]
+    described["password_command"] = "echo no key >&2; exit 1"
+    rider.write([described], {"home": sink.destination()}, {"every": "1h"})
+    running = rider.start(command)
+    wait_until(lambda: os.path.exists(os.path.join(rider.state, "ledger.db"))
+               and rider.query("SELECT 1 FROM account WHERE error_kind <> ''"),
+               what="a word about it")
+    if command == "run":
+        running.signal()
+    running.wait()
+    first = account_of(rider)
+    equal((first["error_kind"], first["failures"], first["state"]),
+          ("secret", 1, "failing"))
+    contains(first["error_text"], "password_command")
+    time.sleep(1.1)  # the ledger counts seconds
+    rider.run("fetch").expect(AUTH)
+    account = account_of(rider)
+    equal((account["failures"], account["failing_since"]),
+          (2, first["failing_since"]))
+    equal(box.connections, 0)
+
+
+def test_a_server_that_hangs_up_at_the_password_has_not_refused_it():
+    box, sink, rider = scene({"PASS": peers.DROP}, auth="user")
+    daemon = rider.daemon()
+    for setbacks in (1, 2, 3, 4):
+        wait_until(lambda: rider.query("SELECT setback, setbacks, refusals "
+                                       "FROM account")
+                   == [("temporary", setbacks, 0)], what=f"{setbacks} setbacks")
+        equal(box.connections, setbacks)
+        daemon.signal(signal.SIGUSR1)
+    daemon.end()
+
+
 def test_a_server_that_wants_a_delay_between_logins_is_told_of_with_the_time():
     box, sink, rider = scene({"PASS": "-ERR [LOGIN-DELAY] too soon"}, auth="user",
                              every="1m")
