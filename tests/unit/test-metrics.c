@@ -314,8 +314,7 @@ what_is_held_is_told_once_and_kept_while_nothing_is_listed(void **state)
 static void
 what_is_in_doubt_is_kept_while_nothing_is_listed(void **state)
 {
-#define IN_DOUBT(n) \
-	"postrider_account_in_doubt_messages{account=\"isp\"} " #n
+#define IN_DOUBT(n) "postrider_account_in_doubt_messages{account=\"isp\"} " #n
 	struct metrics *m = *state;
 	struct poll_report r = { .listed = true, .waiting_in_doubt = 3 };
 
