@@ -205,9 +205,8 @@ polled_since(const struct glance *one, int64_t asked, int64_t at_work_since)
 {
 	int64_t since = one->has_live ? asked : at_work_since;
 
-	/* Two clocks have a part in it. */
 	if (one->has_live && one->live.state == LIVE_POLLING)
-		return one->live.since - 1;
+		return one->live.since;
 	return since > 0 && one->s.last_started >= since &&
 		one->s.last_started > one->s.last_ended
 	    ? since

@@ -75,7 +75,7 @@ tell_account(struct daemon *d, struct control_request *r, struct mailbox *m)
 		.words = m->wrong != NULL ? m->wrong->text : "" };
 
 	if (a.state == LIVE_POLLING) {
-		a.since = wall_of(m->poll->began);
+		a.since = m->poll->since;
 		a.total = atomic_load(&m->poll->progress.messages);
 		a.done = atomic_load(&m->poll->progress.messages_done);
 	} else {

@@ -38,6 +38,7 @@ struct mailbox_poll {
 	bool postponed; /* it did not begin, since a destination is down */
 	struct outlet *outlet, *reports; /* used, until the daemon has heard */
 	int64_t due, began; /* clock_boot_ms */
+	int64_t since; /* wall clock, when it began */
 };
 
 struct mailbox {

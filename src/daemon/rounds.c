@@ -78,6 +78,7 @@ work_begin(struct work *w, struct daemon *d, size_t turn)
 	p->postponed = is_down(p->outlet) || is_down(p->reports) ||
 	    atomic_load(&d->ledger_failed);
 	p->began = clock_boot_ms();
+	p->since = clock_wall();
 	if (!p->postponed) {
 		w->same_mailbox = m->same_mailbox;
 		w->other_mail = m->other_mail;

@@ -1,10 +1,12 @@
 """How accounts stand, while they are polled and after: status beside a daemon that
 runs and beside a fetch, what is in doubt and what is only on its way, polls that
 were stopped; and what a small window has no room for."""
+import contextlib
 import fcntl
 import os
 import re
 import signal
+import sqlite3
 import struct
 import termios
 import time
@@ -32,6 +34,13 @@ def account_of(rider, **how):
     return rider.run("status", "--json", **how).json()["accounts"][0]
 
 
+def known(rider, sql):
+    """What the ledger answers, once it is there."""
+    with contextlib.suppress(sqlite3.OperationalError):
+        return rider.query(sql)
+    return []
+
+
 # --- in doubt, or on its way ----------------------------------------------------------
 
 
@@ -39,8 +48,8 @@ def account_of(rider, **how):
 def test_what_is_being_sent_is_not_in_doubt_until_its_poll_has_died(command):
     box, sink, rider = scene(sink_replies=SILENT_AT_END)
     running = rider.start(command)
-    wait_until(lambda: os.path.exists(os.path.join(rider.state, "ledger.db"))
-               and rider.counts().get("in_doubt"), what="an intent")
+    wait_until(lambda: known(rider, "SELECT 1 FROM message WHERE state = "
+                                    "'in_doubt'"), what="an intent")
     equal(rider.run("status", "-q").expect(OK).out, "")
     out = rider.run("status").expect(OK).out
     assert "in doubt" not in out, out
@@ -60,8 +69,8 @@ def test_what_is_being_sent_is_not_in_doubt_until_its_poll_has_died(command):
 def test_what_a_poll_before_has_left_in_doubt_is_so_during_the_next_one():
     box, sink, rider = scene(sink_replies=SILENT_AT_END)
     running = rider.start("fetch")
-    wait_until(lambda: os.path.exists(os.path.join(rider.state, "ledger.db"))
-               and rider.counts().get("in_doubt"), what="an intent")
+    wait_until(lambda: known(rider, "SELECT 1 FROM message WHERE state = "
+                                    "'in_doubt'"), what="an intent")
     running.signal(signal.SIGKILL)
     running.wait()
     time.sleep(1.1)  # the ledger counts seconds
@@ -139,9 +148,8 @@ def test_that_there_is_no_password_is_known_after_a_restart(command):
     described["password_command"] = "echo no key >&2; exit 1"
     rider.write([described], {"home": sink.destination()}, {"every": "1h"})
     running = rider.start(command)
-    wait_until(lambda: os.path.exists(os.path.join(rider.state, "ledger.db"))
-               and rider.query("SELECT 1 FROM account WHERE error_kind <> ''"),
-               what="a word about it")
+    wait_until(lambda: known(rider, "SELECT 1 FROM account "
+                                    "WHERE error_kind <> ''"), what="a word")
     if command == "run":
         running.signal()
     running.wait()
