@@ -342,8 +342,9 @@ tell_columns(size_t left_out, struct buffer *out)
 {
 	if (left_out > 0)
 		buffer_addf(out,
-		    "and %zu more column%s, had the terminal room\n", left_out,
-		    left_out == 1 ? "" : "s");
+		    "and %zu more column%s, for which the terminal is too "
+		    "narrow\n",
+		    left_out, left_out == 1 ? "" : "s");
 }
 
 static void

@@ -310,5 +310,15 @@ def test_where_not_all_accounts_are_shown_those_with_something_wrong_come_first(
     equal(rows, [f"account-{n}" for n in range(12)])
 
 
+def test_a_narrow_terminal_is_told_what_it_has_no_room_for():
+    rider = crowd(3, 0)
+    narrow = ("sh", "-c", 'stty cols 40 && exec "$@"', "sh")
+    out = rider.start("status", terminal=True, by=narrow).wait().expect(LATER).out
+    contains(out, "and 4 more columns, for which the terminal is too narrow")
+    rows = [line for line in out.splitlines() if line.startswith("account-")]
+    equal(len(rows), 3, out)
+    assert all(len(re.sub(r"\x1b\[[\d;]*m", "", row)) <= 40 for row in rows), rows
+
+
 if __name__ == "__main__":
     tap.main()
