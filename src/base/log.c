@@ -243,6 +243,35 @@ log_event(const char *fmt, ...)
 	va_end(ap);
 }
 
+static void
+add_quoted(struct buffer *out, const char *words)
+{
+	buffer_add_text(out, "\"");
+	for (; *words != '\0'; words++) {
+		if (*words == '"' || *words == '\\')
+			buffer_add_text(out, "\\");
+		buffer_add(out, words, 1);
+	}
+	buffer_add_text(out, "\"");
+}
+
+void
+log_words(const char *key, const char *words, const char *fmt, ...)
+{
+	struct buffer event = { 0 }, quoted = { 0 };
+	va_list ap;
+
+	if (log_get_level() < LOG_EVENTS)
+		return;
+	va_start(ap, fmt);
+	buffer_vaddf(&event, fmt, ap);
+	va_end(ap);
+	add_quoted(&quoted, words);
+	log_event("%s %s=%s", event.data, key, quoted.data);
+	buffer_free(&event);
+	buffer_free(&quoted);
+}
+
 void
 log_trace(const char *who, bool towards_peer, const char *fmt, ...)
 {

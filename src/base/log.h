@@ -33,6 +33,14 @@ void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_event(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /*
+ * log_words - an event with words of a peer, or of an error, behind it:
+ *	account=isp event=failed reason="… \"no\""
+ * key: the word before them. In the quotes '"' and '\' have a '\' before them.
+ */
+void log_words(const char *key, const char *words, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/*
  * log_trace - a line of a conversation: `isp > UIDL`, `isp < +OK`.
  * who: account or destination; towards_peer: direction. Never a secret.
  */

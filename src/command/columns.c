@@ -45,6 +45,12 @@ columns_octets(struct columns *c, struct slice words)
 	columns_add(c, "%s", text);
 }
 
+static size_t
+columns_shown(const struct columns *c)
+{
+	return strlen(c->shape) - c->left_out;
+}
+
 static void
 pad(struct buffer *out, size_t n)
 {
@@ -60,7 +66,7 @@ cell_write(const struct columns *c, const char *cell, size_t column,
 	struct slice text = slice_of(cell);
 	size_t width = terminal_width(text);
 	size_t room = c->width[column];
-	bool last = c->shape[column + 1] == '\0';
+	bool last = column + 1 == columns_shown(c);
 
 	if (c->shape[column] == 'r')
 		pad(out, room - width);
@@ -80,7 +86,7 @@ cell_write(const struct columns *c, const char *cell, size_t column,
 size_t
 columns_width(const struct columns *c)
 {
-	size_t columns = strlen(c->shape);
+	size_t columns = columns_shown(c);
 	size_t width = (columns - 1) * strlen(GAP);
 
 	for (size_t i = 0; i < columns; i++)
@@ -88,16 +94,17 @@ columns_width(const struct columns *c)
 	return width;
 }
 
-void
+size_t
 columns_fit(struct columns *c, size_t width, size_t least)
 {
-	size_t all = columns_width(c);
-	size_t others = all - c->width[0];
+	size_t others = columns_width(c) - c->width[0];
 
 	c->most = width;
-	if (all <= width || c->width[0] <= least)
-		return;
-	c->width[0] = width > others + least ? width - others : least;
+	if (c->width[0] > least && others + c->width[0] > width)
+		c->width[0] = width > others + least ? width - others : least;
+	while (columns_width(c) > width && columns_shown(c) > 2)
+		c->left_out++;
+	return c->left_out;
 }
 
 /* The line that begins there; a colour may have to be switched off again. */
@@ -126,7 +133,8 @@ lines_write(struct columns *c, struct buffer *out, FILE *file)
 	size_t from = out->len;
 
 	for (size_t i = 0; i < c->count; i++) {
-		cell_write(c, cell, i % columns, out);
+		if (i % columns < columns_shown(c))
+			cell_write(c, cell, i % columns, out);
 		cell += strlen(cell) + 1;
 		if ((i + 1) % columns != 0)
 			continue;

@@ -18,6 +18,7 @@ struct columns {
 	size_t count; /* cells so far */
 	size_t width[COLUMNS_MAX];
 	size_t most; /* of a line; 0: no limit */
+	size_t left_out; /* columns at the end that are not written */
 };
 
 /* columns_add - the next cell, left to right, then the next line. */
@@ -29,10 +30,11 @@ void columns_octets(struct columns *c, struct slice words);
 
 /*
  * columns_fit - make the first column narrower, down to `least`, where the lines
- * are wider than that; its cells are cut then, and end in '~'. Lines that are
- * still too wide are cut.
+ * are wider than that; its cells are cut then, and end in '~'. What is still too
+ * wide loses columns at its end, down to two, and is cut then. Returns how many
+ * columns are left out.
  */
-void columns_fit(struct columns *c, size_t width, size_t least);
+size_t columns_fit(struct columns *c, size_t width, size_t least);
 
 /* columns_width - of all lines, as they are now. */
 size_t columns_width(const struct columns *c);

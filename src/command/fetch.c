@@ -153,6 +153,8 @@ poll_account(void *arg, size_t i)
 	if (rc == 0) {
 		job.password = password;
 		rc = poll_run(&job, &report, &e);
+	} else {
+		rc = poll_not_begun(&job, &e);
 	}
 	password_free(&password);
 	progress_end(&f->progress[i]);

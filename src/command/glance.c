@@ -196,8 +196,8 @@ mood_of(const struct glance *one)
 }
 
 /*
- * A poll that ends before its account is found in the ledger, or before it has its
- * password, is not written down there.
+ * A poll that ends before its account is found in the ledger is not written down
+ * there.
  */
 static void
 choose_trouble(struct glance *one)
@@ -209,17 +209,38 @@ choose_trouble(struct glance *one)
 	one->unwritten = seen && strcmp(one->kind, one->s.error_kind) != 0;
 }
 
-/* A poll that began before the process that is at work was of another one. */
-static void
-conclude(struct glance *one, int64_t at_work_since)
+/*
+ * Since when the poll under way may have written, or 0: there is none. A poll
+ * that began before the process that is at work was of another one; and one may
+ * have begun after the daemon was asked.
+ */
+static int64_t
+polled_since(const struct glance *one, int64_t asked, int64_t at_work_since)
 {
-	bool under_way = one->s.last_started > one->s.last_ended;
+	int64_t since = one->has_live ? asked : at_work_since;
+
+	if (one->has_live && one->live.state == LIVE_POLLING)
+		return one->live.since;
+	return since > 0 && one->s.last_started >= since &&
+		one->s.last_started > one->s.last_ended
+	    ? since
+	    : 0;
+}
+
+static void
+conclude(struct glance *one, int64_t asked, int64_t at_work_since)
+{
+	int64_t since = polled_since(one, asked, at_work_since);
+	struct standing *s = &one->s;
 
 	choose_trouble(one);
-	one->polling = one->has_live ? one->live.state == LIVE_POLLING
-				     : under_way && at_work_since > 0 &&
-		one->s.last_started >= at_work_since;
-	one->interrupted = under_way && !one->polling;
+	one->polling = since != 0;
+	one->interrupted =
+	    !one->polling && (s->stopped || s->last_started > s->last_ended);
+	if (one->polling && s->last_started >= since) {
+		one->sending = s->unanswered;
+		s->counts[STATE_IN_DOUBT] -= one->sending;
+	}
 	one->mood = mood_of(one);
 }
 
@@ -244,7 +265,7 @@ glances_read(struct glances *g, const char *state, const struct glance_of *of,
 	if (at_work_since == 0)
 		at_work_since = lock_held_since(state);
 	for (size_t i = 0; i < g->count; i++)
-		conclude(&g->list[i], at_work_since);
+		conclude(&g->list[i], g->now, at_work_since);
 	return 0;
 }
 
@@ -283,11 +304,12 @@ static int
 status_of(const struct glance *one)
 {
 	const struct standing *s = &one->s;
+	bool stopped = one->mood == MOOD_INTERRUPTED && s->stopped;
 	int status = EX_OK;
 
-	if (one->interrupted || one->kind[0] != '\0' ||
-	    (one->mood > MOOD_POLLING) || s->counts[STATE_DEFERRED] > 0 ||
-	    s->counts[STATE_IN_DOUBT] > 0 || s->counts[STATE_REPORT_OWED] > 0)
+	if (one->kind[0] != '\0' || (one->mood > MOOD_POLLING && !stopped) ||
+	    s->counts[STATE_DEFERRED] > 0 || s->counts[STATE_IN_DOUBT] > 0 ||
+	    s->counts[STATE_REPORT_OWED] > 0)
 		status = EX_TEMPFAIL;
 	if (s->counts[STATE_HELD] > 0)
 		status = error_worse(status, EX_UNAVAILABLE);

@@ -48,6 +48,8 @@ struct glance {
 	bool unwritten; /* the ledger has another trouble, or none */
 	bool polling; /* at this moment */
 	bool interrupted; /* its last poll has not come to its end */
+	uint64_t sending; /* messages sent whose answers its poll waits for;
+			   * s.counts has none of them in doubt */
 	enum mood mood;
 };
 

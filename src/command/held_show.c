@@ -67,7 +67,10 @@ known_text(const struct waiting *w)
 	line("first seen", clock_text(w->first_seen, when));
 	printf("  %-11s %s (%" PRIu64 " octets)\n", "size",
 	    text_octets(w->octets, size), w->octets);
-	printf("  %-11s %" PRIu32 "\n", "attempts", w->attempts);
+	/* Those that were temporary; the last one is no more of them. */
+	if (w->attempts > 0)
+		printf("  %-11s %" PRIu32 " time%s\n", "deferred", w->attempts,
+		    w->attempts == 1 ? "" : "s");
 	if (w->state == STATE_DEFERRED && w->next_try != 0)
 		line("next try", clock_text(w->next_try, when));
 	text_harmless(slice_of(w->reply), text, sizeof(text));

@@ -122,9 +122,9 @@ const struct command command_status = {
 		"shown, unless they are named. With -q only what is wrong.\n"
 		"\n"
 		"Exit status: 0 when all is well, 75 when a last poll failed "
-		"or was\n"
-		"interrupted, an account is not polled, mail is deferred or "
-		"in doubt, a\n"
+		"or was cut\n"
+		"off by a crash, an account is not polled, mail is deferred "
+		"or in doubt, a\n"
 		"report is owed or a destination is down, 69 when mail is "
 		"held.\n",
 	.options = COMMAND_JSON | COMMAND_WATCH | COMMAND_ALL,

@@ -14,16 +14,18 @@ struct status_view {
 	struct terminal terminal;
 	bool quiet; /* only what is wrong */
 	bool each; /* every account, however many there are */
-	size_t lines; /* no more than so many; 0: as many as there are */
 };
 
-/* status_text - lines, none of them wider than the terminal when it is drawn. */
+/* status_text - all of it, in lines. */
 void status_text(const struct glances *g, const struct status_view *view,
     struct buffer *out);
 
-/* status_troubles - the part that says what is wrong; a part of the above. */
-void status_troubles(const struct glances *g, const struct status_view *view,
-    struct buffer *out);
+/*
+ * status_frame - the same, as much as so many rows of the terminal have room
+ * for, and how much else there is: what has to do with troubles comes first.
+ */
+void status_frame(const struct glances *g, const struct status_view *view,
+    size_t rows, struct buffer *out);
 
 /* status_json - one object, to standard output. settings: NULL if they are wrong. */
 void status_json(const struct glances *g, const struct settings *settings);

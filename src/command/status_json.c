@@ -95,6 +95,7 @@ account_json(struct json *j, const struct glance *one)
 	json_number(j, "to_delete", (int64_t)s->to_delete);
 	json_number(j, "bound", (int64_t)s->bound);
 	counts_json(j, s);
+	json_number(j, "sending", (int64_t)one->sending);
 	live_json(j, one);
 	json_close(j, '}');
 }

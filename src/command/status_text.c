@@ -1,5 +1,5 @@
 /* status_text.c - how every account is doing, at a glance. */
-#include "command/status.h"
+#include "command/status_parts.h"
 
 #include "base/clock.h"
 #include "base/text.h"
@@ -158,9 +158,9 @@ add_daemon(
 	buffer_add_text(out, "\n");
 }
 
-static void
-add_summary(
-    const struct glances *g, const struct status_view *view, struct buffer *out)
+void
+status_summary(const struct glances *g, const struct status_view *view,
+    bool dense, struct buffer *out)
 {
 	const struct terminal *t = &view->terminal;
 	struct sums sum = sum_up(g);
@@ -168,15 +168,15 @@ add_summary(
 	buffer_addf(out, "%zu account%s", g->count, g->count == 1 ? "" : "s");
 	add_moods(g, t, out);
 	add_counts(&sum, t, out);
-	add_daemon(g, t, out);
-	if (t->utf8 && t->columns > 0) {
+	if (!dense || !g->running || g->daemon.stopping)
+		add_daemon(g, t, out);
+	if (!dense && t->utf8 && t->columns > 0) {
 		buffer_add_text(out, "last 24 hours ");
 		buffer_add_text(out, paint_on(t, PAINT_BUSY));
 		spark_add(out, sum.hours.delivered, READER_HOURS);
 		buffer_add_text(out, paint_off(t, PAINT_BUSY));
 		buffer_add_text(out, "\n");
 	}
-	buffer_add_text(out, "\n");
 }
 
 /* --- the table --- */
@@ -288,20 +288,20 @@ count_troubles(const struct glances *g)
 	return n;
 }
 
-/* The most lines of the table; others are for what is below it. */
-static size_t
-lines_at_most(const struct status_view *view, bool each)
+/* In that round: the second one is for those that do not come first. */
+static bool
+is_chosen(const struct glance *one, const struct status_choice *of, int round)
 {
-	if (view->lines > 0)
-		return view->lines > 20 ? view->lines * 2 / 3 : view->lines / 2;
-	return each ? SIZE_MAX : MANY;
+	if (of->troubled_first)
+		return glance_is_trouble(one) == (round == 0);
+	return round == 0 && (of->each || glance_is_trouble(one));
 }
 
 static void
-fill(struct columns *c, const struct glances *g, const struct status_view *view,
-    const struct layout *layout, bool each)
+fill(struct columns *c, const struct glances *g, const struct terminal *t,
+    const struct layout *layout, const struct status_choice *of)
 {
-	size_t most = lines_at_most(view, each), lines = 0;
+	size_t lines = 0;
 
 	*c = (struct columns){
 		.shape = layout->next ? "llrrrrrrr" : "llrrrrrr",
@@ -309,42 +309,60 @@ fill(struct columns *c, const struct glances *g, const struct status_view *view,
 	if (layout->sparks)
 		c->shape = layout->next ? "llrrrrrrrl" : "llrrrrrrl";
 	add_head(c, layout);
-	for (size_t i = 0; i < g->count && lines < most; i++) {
-		if (!each && !glance_is_trouble(&g->list[i]))
-			continue;
-		add_line(c, &g->list[i], g, &view->terminal, layout);
-		lines++;
+	for (int round = 0; round < 2; round++)
+		for (size_t i = 0; i < g->count && lines < of->most; i++)
+			if (is_chosen(&g->list[i], of, round)) {
+				add_line(c, &g->list[i], g, t, layout);
+				lines++;
+			}
+}
+
+size_t
+status_accounts(const struct glances *g, const struct terminal *t,
+    const struct status_choice *of, struct buffer *out)
+{
+	struct layout layout = { .next = g->running,
+		.sparks = t->utf8 && t->columns > 0 };
+	struct columns c;
+	size_t left_out = 0;
+
+	fill(&c, g, t, &layout, of);
+	if (layout.sparks && columns_width(&c) > t->columns) {
+		buffer_free(&c.cells);
+		layout.sparks = false;
+		fill(&c, g, t, &layout, of);
 	}
+	if (t->columns > 0)
+		left_out = columns_fit(&c, t->columns, NAME_LEAST);
+	columns_write(&c, out);
+	return left_out;
+}
+
+static void
+tell_columns(size_t left_out, struct buffer *out)
+{
+	if (left_out > 0)
+		buffer_addf(out,
+		    "and %zu more column%s, for which the terminal is too "
+		    "narrow\n",
+		    left_out, left_out == 1 ? "" : "s");
 }
 
 static void
 add_table(
     const struct glances *g, const struct status_view *view, struct buffer *out)
 {
-	const struct terminal *t = &view->terminal;
-	struct layout layout = { .next = g->running };
-	size_t few = view->lines > 0 ? lines_at_most(view, true) : FEW;
-	bool each = view->each || g->count <= few;
-	size_t shown = each ? g->count : count_troubles(g);
-	struct columns c;
+	struct status_choice of = { .each = view->each || g->count <= FEW };
+	size_t shown = of.each ? g->count : count_troubles(g);
 
 	if (shown == 0)
 		return;
-	layout.sparks = t->utf8 && t->columns > 0;
-	fill(&c, g, view, &layout, each);
-	if (layout.sparks && columns_width(&c) > t->columns) {
-		buffer_free(&c.cells);
-		layout.sparks = false;
-		fill(&c, g, view, &layout, each);
-	}
-	if (t->columns > 0)
-		columns_fit(&c, t->columns, NAME_LEAST);
-	columns_write(&c, out);
-	if (shown > lines_at_most(view, each))
-		buffer_addf(out, "and %zu others%s\n",
-		    shown - lines_at_most(view, each),
-		    each ? "" : " with something wrong");
-	if (!each && view->lines == 0)
+	of.most = of.each ? SIZE_MAX : MANY;
+	tell_columns(status_accounts(g, &view->terminal, &of, out), out);
+	if (shown > of.most)
+		buffer_addf(out, "and %zu others with something wrong\n",
+		    shown - of.most);
+	if (!of.each)
 		buffer_add_text(out,
 		    "only those with something wrong; --all shows the "
 		    "others\n");
@@ -371,24 +389,34 @@ add_destination(struct columns *c, const struct live_destination *d,
 	    c, "%s", d->since > 0 ? text_ago(g->now - d->since, text) : "-");
 }
 
-static void
-add_destinations(
-    const struct glances *g, const struct status_view *view, struct buffer *out)
+size_t
+status_destinations(const struct glances *g, const struct terminal *t,
+    size_t most, struct buffer *out)
 {
 	struct columns c = { .shape = "llrrr" };
+	size_t left_out = 0;
 
-	if (g->destination_count == 0)
-		return;
 	columns_add(&c, "DESTINATION");
 	columns_add(&c, "STATE");
 	columns_add(&c, "CONNECTIONS");
 	columns_add(&c, "WAITING");
 	columns_add(&c, "SINCE");
-	for (size_t i = 0; i < g->destination_count; i++)
-		add_destination(&c, &g->destinations[i], g, &view->terminal);
-	if (view->terminal.columns > 0)
-		columns_fit(&c, view->terminal.columns, NAME_LEAST);
+	for (size_t i = 0; i < g->destination_count && i < most; i++)
+		add_destination(&c, &g->destinations[i], g, t);
+	if (t->columns > 0)
+		left_out = columns_fit(&c, t->columns, NAME_LEAST);
 	columns_write(&c, out);
+	return left_out;
+}
+
+static void
+add_destinations(
+    const struct glances *g, const struct status_view *view, struct buffer *out)
+{
+	if (g->destination_count == 0)
+		return;
+	tell_columns(
+	    status_destinations(g, &view->terminal, SIZE_MAX, out), out);
 	buffer_add_text(out, "\n");
 }
 
@@ -412,16 +440,28 @@ trim(struct buffer *out)
 		out->data[--out->len] = '\0';
 }
 
+static void
+add_troubles(
+    const struct glances *g, const struct status_view *view, struct buffer *out)
+{
+	size_t left_out = status_troubles(g, view, out);
+
+	if (left_out > 0)
+		buffer_addf(out, "and %zu more like these; --all shows them\n",
+		    left_out);
+}
+
 void
 status_text(
     const struct glances *g, const struct status_view *view, struct buffer *out)
 {
 	if (!view->quiet) {
-		add_summary(g, view, out);
+		status_summary(g, view, false, out);
+		buffer_add_text(out, "\n");
 		add_table(g, view, out);
 		add_destinations(g, view, out);
 	}
-	status_troubles(g, view, out);
+	add_troubles(g, view, out);
 	if (!view->quiet && never_polled(g))
 		buffer_add_text(
 		    out, "never polled; \"postrider fetch\" does it\n");

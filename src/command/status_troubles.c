@@ -1,5 +1,5 @@
 /* status_troubles.c - what is wrong, in words, and since when. */
-#include "command/status.h"
+#include "command/status_parts.h"
 
 #include "base/alloc.h"
 #include "base/text.h"
@@ -47,25 +47,32 @@ ago(const struct telling *to, int64_t since, char out[TEXT_UNIT])
 
 /* --- polls --- */
 
-/* That mail is being fetched is no trouble. */
+/* That mail is being fetched, or was until somebody said stop, is no trouble. */
 static void
 tell_poll(struct telling *to, const struct glance *one)
 {
 	const struct standing *s = &one->s;
 	const char *name = one->of.name;
+	bool told = one->has_live || to->view->quiet;
 	char text[TEXT_UNIT];
 
-	if (one->polling && !to->view->quiet && !one->has_live &&
-	    begin(to, PAINT_NONE, name))
-		buffer_addf(to->out, "being polled%s, begun %s ago\n",
+	if (one->polling && !told && begin(to, PAINT_NONE, name)) {
+		buffer_addf(to->out, "being polled%s, begun %s ago",
 		    s->polled ? "" : " for the first time",
 		    ago(to, s->last_started, text));
-	if (one->interrupted && begin(to, PAINT_WARN, name))
+		if (one->sending > 0)
+			buffer_addf(
+			    to->out, "; %" PRIu64 " being sent", one->sending);
+		buffer_add_text(to->out, "\n");
+	}
+	if (one->interrupted && !(s->stopped && told) &&
+	    begin(to, s->stopped ? PAINT_NONE : PAINT_WARN, name))
 		buffer_addf(to->out,
-		    "the %s poll, begun %s ago, was interrupted; the next "
-		    "fetch goes on\n",
+		    "the %s poll, begun %s ago, was %s; the next fetch goes "
+		    "on\n",
 		    s->polled ? "last" : "first",
-		    ago(to, s->last_started, text));
+		    ago(to, s->last_started, text),
+		    s->stopped ? "stopped" : "interrupted");
 }
 
 /* How often, and since when. */
@@ -256,7 +263,7 @@ tell_destination(struct telling *to, const struct live_destination *d)
 	buffer_addf(to->out, ": %s\n", d->words);
 }
 
-void
+size_t
 status_troubles(
     const struct glances *g, const struct status_view *view, struct buffer *out)
 {
@@ -282,8 +289,6 @@ status_troubles(
 			tell_failure(&to, &g->list[i]);
 		tell_messages(&to, &g->list[i]);
 	}
-	if (to.left_out > 0)
-		buffer_addf(out, "and %zu more like these; --all shows them\n",
-		    to.left_out);
 	free(failing);
+	return to.left_out;
 }

@@ -30,8 +30,6 @@
 #define LINE_END "\033[K\r\n"
 #define REST_OF_SCREEN "\033[K\033[J"
 
-#define INDENT 4
-
 struct watch {
 	struct status_view view;
 	int (*read)(void *arg, struct glances *g, struct error *e);
@@ -59,41 +57,6 @@ put(struct slice out)
 
 /* --- a frame --- */
 
-/* Where to break a line that is too long: behind a word, if there is one. */
-static size_t
-break_at(struct slice line, size_t columns)
-{
-	size_t cut = terminal_cut(line, columns);
-	size_t n = cut;
-
-	if (cut == line.len)
-		return cut;
-	while (n > columns / 2 && line.data[n] != ' ')
-		n--;
-	return n > columns / 2 ? n : cut;
-}
-
-/* One line, as many as it takes. Returns how many, at most `most`. */
-static size_t
-add_wrapped(struct buffer *out, struct slice line, size_t columns, size_t most)
-{
-	size_t indent = 0, lines = 0, n;
-
-	while (line.len > 0 && lines < most) {
-		n = break_at(line, columns - indent);
-		for (size_t i = 0; i < indent; i++)
-			buffer_add_text(out, " ");
-		buffer_add(out, line.data, n);
-		buffer_add_text(out, LINE_END);
-		line = slice_skip(line, n);
-		while (line.len > 0 && line.data[0] == ' ')
-			line = slice_skip(line, 1);
-		indent = columns > 4 * INDENT ? INDENT : 0;
-		lines++;
-	}
-	return lines;
-}
-
 /* As many lines as there is room for above the last one. */
 static void
 add_lines(struct buffer *out, struct slice text, const struct terminal *t)
@@ -108,8 +71,8 @@ add_lines(struct buffer *out, struct slice text, const struct terminal *t)
 		if (n == 0)
 			buffer_add_text(out, LINE_END);
 		left -= n == 0 ? 1
-			       : add_wrapped(out, slice_make(text.data, n),
-				     t->columns, left);
+			       : terminal_wrap(slice_make(text.data, n),
+				     t->columns, left, LINE_END, out);
 		text = slice_skip(text, lf != NULL ? n + 1 : n);
 	}
 }
@@ -123,11 +86,10 @@ draw(struct watch *w, const struct glances *g, const struct error *e)
 	char now[CLOCK_TEXT];
 
 	terminal_look(&w->view.terminal);
-	w->view.lines = t->lines;
 	if (e->kind != ERR_NONE)
 		buffer_addf(&text, "%s\n", e->text);
 	else
-		status_text(g, &w->view, &text);
+		status_frame(g, &w->view, t->lines - 1, &text);
 	buffer_addf(&foot, "%s  q ends", clock_text(clock_wall(), now));
 	buffer_add_text(&out, HOME);
 	add_lines(&out, buffer_slice(&text), t);

@@ -9,6 +9,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+/* Of rows that go on with a line. */
+#define INDENT 4
 /* Of a terminal that does not know its size. */
 #define COLUMNS_USUAL 80
 #define LINES_USUAL 24
@@ -129,4 +131,46 @@ terminal_cut(struct slice line, size_t most)
 		len += n;
 	}
 	return len;
+}
+
+/* Where to break a line that is too long: behind a word, if there is one. */
+static size_t
+break_at(struct slice line, size_t columns)
+{
+	size_t cut = terminal_cut(line, columns);
+	size_t n = cut;
+
+	if (cut == line.len)
+		return cut;
+	while (n > columns / 2 && line.data[n] != ' ')
+		n--;
+	return n > columns / 2 ? n : cut;
+}
+
+static void
+add_row(struct buffer *out, size_t indent, struct slice row, const char *end)
+{
+	for (size_t i = 0; i < indent; i++)
+		buffer_add_text(out, " ");
+	buffer_add_slice(out, row);
+	buffer_add_text(out, end);
+}
+
+size_t
+terminal_wrap(struct slice line, size_t columns, size_t most, const char *end,
+    struct buffer *out)
+{
+	size_t indent = 0, rows = 0, n;
+
+	while (line.len > 0 && rows < most) {
+		n = break_at(line, columns - indent);
+		if (out != NULL)
+			add_row(out, indent, slice_make(line.data, n), end);
+		line = slice_skip(line, n);
+		while (line.len > 0 && line.data[0] == ' ')
+			line = slice_skip(line, 1);
+		indent = columns > 4 * INDENT ? INDENT : 0;
+		rows++;
+	}
+	return rows;
 }

@@ -39,4 +39,12 @@ const char *paint_off(const struct terminal *t, enum paint paint);
 size_t terminal_width(struct slice line);
 size_t terminal_cut(struct slice line, size_t columns);
 
+/*
+ * terminal_wrap - append a line as rows of so many columns at most, broken behind
+ * words where that can be; `end` ends each. Returns how many there are, at most
+ * `most`. out: NULL: only count them.
+ */
+size_t terminal_wrap(struct slice line, size_t columns, size_t most,
+    const char *end, struct buffer *out);
+
 #endif

@@ -459,9 +459,12 @@ const struct setting settings_table[] = {
 		"week and to how long ago the last was, between \"every_min\" "
 		"and \"every_max\". On average it is then the geometric mean "
 		"of these (8 minutes for 1 and 60), and longer where little "
-		"mail comes: not more than 48 polls for a message. Mail that "
-		"comes in bursts waits at most half as long as with as many "
-		"polls at equal intervals. "
+		"mail comes: not more than 48 polls for a message. Beside "
+		"as many polls at equal intervals, mail that comes in bursts "
+		"waits between a third and half as long; in short "
+		"conversations a little more than half; where it comes one by "
+		"one, at working hours only, two thirds; and by pure chance "
+		"just as long. "
 		"The command fetch polls at once, whatever this says.",
 	},
 	{

@@ -512,8 +512,8 @@ say(const struct letter_job *job, const struct way *w)
 		    to, job->count, job->count == 1 ? "" : "s",
 		    job->error.text);
 	else
-		log_event("event=alert_failed to=%s reason=\"%s\"", to,
-		    job->error.text);
+		log_words(
+		    "reason", job->error.text, "event=alert_failed to=%s", to);
 }
 
 static void

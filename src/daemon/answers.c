@@ -77,7 +77,7 @@ tell_account(struct daemon *d, struct control_request *r, struct mailbox *m)
 		.failures = m->failures };
 
 	if (a.state == LIVE_POLLING) {
-		a.since = wall_of(m->poll->began);
+		a.since = m->poll->since;
 		a.total = atomic_load(&m->poll->progress.messages);
 		a.done = atomic_load(&m->poll->progress.messages_done);
 	} else {
@@ -163,14 +163,6 @@ answer_decision(struct daemon *d, struct control_request *r)
 	control_answer(r);
 }
 
-/* Who asks for all accounts does not want any to be locked out. */
-static bool
-rests(const struct mailbox *m)
-{
-	return !m->called && !m->postponed &&
-	    m->schedule.due == SCHEDULE_RESTS && !rounds_has_other_login(m);
-}
-
 static void
 answer_fetch(struct daemon *d, struct control_request *r)
 {
@@ -189,7 +181,7 @@ answer_fetch(struct daemon *d, struct control_request *r)
 	}
 	v = visit_begin(r);
 	for (size_t i = 0; list[i] != NULL; i++) {
-		if (r->request.arg_count == 0 && rests(list[i])) {
+		if (r->request.arg_count == 0 && rounds_rests(list[i])) {
 			control_complain(r,
 			    "%s: its password was refused too often: see to "
 			    "that, then: postrider wake %s",

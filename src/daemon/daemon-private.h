@@ -107,6 +107,8 @@ void rounds_slept(struct daemon *d, int64_t now);
 void rounds_end(struct daemon *d, struct mailbox_poll *poll);
 void rounds_probed(struct daemon *d, struct outlet *o);
 void rounds_now(struct daemon *d, struct mailbox *m);
+void rounds_now_unless_resting(struct daemon *d, struct mailbox *m);
+bool rounds_rests(const struct mailbox *m);
 void rounds_wake(struct daemon *d, struct mailbox *m);
 void rounds_ledger_failed(struct daemon *d, const struct error *e);
 void rounds_resume(struct daemon *d, struct mailbox *m);

@@ -432,7 +432,7 @@ take_signals(struct daemon *d)
 		if (info.ssi_signo == SIGHUP)
 			hang_up(d);
 		else if (info.ssi_signo == SIGUSR1)
-			roster_each(d, rounds_now);
+			roster_each(d, rounds_now_unless_resting);
 		else
 			daemon_stop(d);
 	}
@@ -485,7 +485,7 @@ mind_ledger(struct daemon *d, int64_t now)
 		d->ledger_failed = false;
 		return;
 	}
-	log_event("event=ledger_failed reason=\"%s\"", e.text);
+	log_words("reason", e.text, "event=ledger_failed");
 	daemon_pause_ledger(d, now);
 }
 
@@ -515,13 +515,13 @@ next_time(const struct daemon *d, int64_t now)
 		return d->stop_at;
 	if (d->retired != NULL)
 		when = now + SWEEP_MS;
+	when = sooner(when, alert_due(d));
 	if (d->ledger_failed)
 		return d->called > 0 ? when : sooner(when, d->ledger_at);
 	for (const struct outlet *o = d->outlets; o != NULL; o = o->next)
 		when = sooner(when, o->probe_at);
 	if (due_first(d->due, &turn, &due))
 		when = sooner(when, due);
-	when = sooner(when, alert_due(d));
 	return sooner(when, sooner(keep_due(d), status_due(d)));
 }
 

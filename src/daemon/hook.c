@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/runner.h"
 #include "base/stop.h"
+#include "base/text.h"
 
 #include <pthread.h>
 #include <stdarg.h>
@@ -113,6 +114,7 @@ run_hook(struct hooks *h, const struct hook *hook)
 		.timeout_ms = hook->timeout_ms,
 	};
 	struct runner_result result;
+	char limit[TEXT_UNIT];
 	struct error e = { 0 };
 	int rc = runner_run(&task, h->stop, &result, &e);
 
@@ -122,6 +124,11 @@ run_hook(struct hooks *h, const struct hook *hook)
 	if (rc < 0 && e.kind == ERR_STOPPED)
 		log_warning("%s: %s was ended, since postrider ends",
 		    hook->account, hook->name);
+	else if (rc < 0 && e.kind == ERR_TIMEOUT)
+		log_warning("%s: %s took longer than %s (hook_timeout), and "
+			    "was ended",
+		    hook->account, hook->name,
+		    text_from_duration(hook->timeout_ms / 1000, limit));
 	else if (rc < 0)
 		log_warning("%s: %s: %s", hook->account, hook->name, e.text);
 	else

@@ -16,6 +16,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Has a poll failed as the one before did? */
+enum failure {
+	FAILURE_NONE,
+	FAILURE_NEW,
+	FAILURE_AGAIN
+};
+
 /*
  * A poll that was called for, and how it ended: its thread's, until it is on the
  * daemon's queue. Of thousands of mailboxes few have one at a time.
@@ -27,9 +34,11 @@ struct mailbox_poll {
 	struct poll_report report;
 	int rc;
 	struct error error; /* -1 */
+	enum failure failure; /* as its owner sees it */
 	bool postponed; /* it did not begin, since a destination is down */
 	struct outlet *outlet, *reports; /* used, until the daemon has heard */
 	int64_t due, began; /* clock_boot_ms */
+	int64_t since; /* wall clock, when it began */
 };
 
 struct mailbox {

@@ -16,7 +16,7 @@
 
 /* Room for a sample of an account, but for its name; and for all the rest. */
 #define SAMPLE_ROOM 80
-#define ACCOUNT_SAMPLES 4
+#define ACCOUNT_SAMPLES 5
 #define REST_ROOM ((size_t)16 * 1024)
 
 /* A destination, as far as it is told of here. */
@@ -97,8 +97,10 @@ count_account(struct watched *w, const struct poll_report *r,
     const struct error *e, int64_t now)
 {
 	w->delivered += r->delivered;
-	if (r->listed)
+	if (r->listed) {
 		w->held = r->waiting_held + r->held - r->held_earlier;
+		w->in_doubt = r->waiting_in_doubt;
+	}
 	if (e->kind == ERR_NONE) {
 		w->last_success = now;
 		w->failures = 0;
@@ -344,6 +346,13 @@ held_of(const struct watched *w, int64_t now)
 	return w->held;
 }
 
+static uint64_t
+in_doubt_of(const struct watched *w, int64_t now)
+{
+	(void)now;
+	return w->in_doubt;
+}
+
 static void
 render_accounts(const struct metrics *m, int64_t now, struct buffer *out)
 {
@@ -365,6 +374,10 @@ render_accounts(const struct metrics *m, int64_t now, struct buffer *out)
 		    "Messages of an account that wait for its owner, as of its "
 		    "last poll.",
 		    held_of },
+		{ "postrider_account_in_doubt_messages", "gauge",
+		    "Messages of an account that were sent, and whose answers "
+		    "were lost, as of its last poll.",
+		    in_doubt_of },
 	};
 	const struct watchlist *all = &m->accounts;
 

@@ -2,6 +2,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "daemon/daemon-private.h"
 #include "poll/outcome.h"
 #include "poll/room.h"
@@ -77,6 +78,7 @@ work_begin(struct work *w, struct daemon *d, size_t turn)
 	p->postponed = is_down(p->outlet) || is_down(p->reports) ||
 	    atomic_load(&d->ledger_failed);
 	p->began = clock_boot_ms();
+	p->since = clock_wall();
 	if (!p->postponed) {
 		w->same_mailbox = m->same_mailbox;
 		w->other_mail = m->other_mail;
@@ -109,6 +111,8 @@ run_poll(const struct work *w, struct poll_report *report, struct error *e)
 	if (rc == 0) {
 		job.password = password;
 		rc = poll_run(&job, report, e);
+	} else {
+		rc = poll_not_begun(&job, e);
 	}
 	password_free(&password);
 	return rc;
@@ -265,15 +269,21 @@ say_success(struct mailbox *m, const struct poll_report *r)
 	buffer_free(&line);
 }
 
-/* The same trouble is told once. */
+/* The same trouble is told once; when it is tried again is known by then. */
 static void
-say_failure(struct mailbox *m, const struct error *e)
+say_failure(const struct mailbox *m, const struct mailbox_poll *p)
 {
-	if (m->failures > 0 && m->wrong->kind == e->kind)
-		log_event(
-		    "account=%s event=failed reason=\"%s\"", m->name, e->text);
-	else
-		log_error("%s: %s", m->name, e->text);
+	int64_t left = m->due == INT64_MAX ? 0 : m->due - clock_boot_ms();
+	char in[TEXT_UNIT];
+
+	if (p->failure == FAILURE_AGAIN)
+		log_words("reason", p->error.text, "account=%s event=failed",
+		    m->name);
+	else if (p->failure == FAILURE_NEW && left >= 1000)
+		log_error("%s: %s (next poll in %s)", m->name, p->error.text,
+		    text_ago((left + 500) / 1000, in));
+	else if (p->failure == FAILURE_NEW)
+		log_error("%s: %s", m->name, p->error.text);
 }
 
 static struct outlet *
@@ -312,8 +322,8 @@ rounds_probed(struct daemon *d, struct outlet *o)
 	if (o->retired)
 		return;
 	if (!up) {
-		log_event("destination=%s event=down reason=\"%s\"",
-		    o->to->name, o->words.text);
+		log_words("reason", o->words.text, "destination=%s event=down",
+		    o->to->name);
 		roster_each(d, alert_look_again);
 		return;
 	}
@@ -373,6 +383,21 @@ start_one(struct daemon *d, struct mailbox *m)
 		postpone(d, m);
 	else
 		call(d, m);
+}
+
+/* Who asks for all accounts does not want any to be locked out. */
+bool
+rounds_rests(const struct mailbox *m)
+{
+	return !m->called && !m->postponed &&
+	    m->schedule.due == SCHEDULE_RESTS && !rounds_has_other_login(m);
+}
+
+void
+rounds_now_unless_resting(struct daemon *d, struct mailbox *m)
+{
+	if (!rounds_rests(m))
+		rounds_now(d, m);
 }
 
 /* It rests no more, whatever the reason was. */
@@ -528,13 +553,15 @@ rounds_ledger_failed(struct daemon *d, const struct error *e)
 static void
 note_failure(struct daemon *d, struct mailbox *m)
 {
-	const struct mailbox_poll *p = m->poll;
+	struct mailbox_poll *p = m->poll;
 
 	if (p->error.kind == ERR_LEDGER) {
 		rounds_ledger_failed(d, &p->error);
 		return;
 	}
-	say_failure(m, &p->error);
+	p->failure = m->failures > 0 && m->wrong->kind == p->error.kind
+	    ? FAILURE_AGAIN
+	    : FAILURE_NEW;
 	/* It may be known from before a restart. */
 	if (m->wrong_since == 0)
 		m->wrong_since = clock_wall();
@@ -594,6 +621,7 @@ rounds_end(struct daemon *d, struct mailbox_poll *p)
 	leave_outlet(&p->outlet);
 	leave_outlet(&p->reports);
 	if (m->leaving) {
+		say_failure(m, p);
 		roster_remove(d, m);
 		return;
 	}
@@ -606,6 +634,7 @@ rounds_end(struct daemon *d, struct mailbox_poll *p)
 	else
 		set_due(d, m, next_time(m));
 	m->again = false;
+	say_failure(m, p);
 	alert_look(d, m);
 	m->poll = NULL;
 	free(p);

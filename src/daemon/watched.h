@@ -15,7 +15,7 @@ struct watched {
 	int64_t
 	    last_success; /* wall clock; before the first: since when known */
 	uint64_t delivered; /* messages */
-	uint64_t held; /* messages, at the last poll */
+	uint64_t held, in_doubt; /* messages, at the last poll */
 	uint64_t failures; /* in a row */
 	char name[]; /* as it is written in a label: family_escape() */
 };

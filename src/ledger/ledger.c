@@ -444,8 +444,13 @@ poll_work(struct book *b, struct ledger_job *job)
 		"UPDATE account SET last_started = ?2, last_ended = ?3,"
 		" last_success = iif(?4, ?3, last_success),"
 		" last_listed = iif(?7, ?2, last_listed),"
-		" error_kind = ?5, error_text = ?6,"
-		" failures = iif(?4, 0, failures + 1),"
+		/* Whether what was wrong still is, one that was stopped has
+		 * not found out. */
+		" error_text = iif(?15 AND error_kind NOT IN ('', 'stopped'),"
+		"  error_text, ?6),"
+		" error_kind = iif(?15 AND error_kind NOT IN ('', 'stopped'),"
+		"  error_kind, ?5),"
+		" failures = iif(?4, 0, failures + NOT ?15),"
 		" in_mailbox = iif(?7, ?8, in_mailbox), delivered = ?9,"
 		" octets = ?10, deleted = ?11,"
 		" total_delivered = total_delivered + ?9,"

@@ -180,7 +180,7 @@ struct ledger_poll {
  * ledger_poll - record a poll; if it has listed, messages gone for more than 90
  * days are forgotten. Of the time since the listing before it at most 7 days
  * count, so that a clock that jumps makes us forget nothing early. To have been
- * stopped does not make an account one that fails.
+ * stopped is no failure, and leaves what was wrong before as it is.
  */
 int
 ledger_poll(struct ledger *l, const struct ledger_poll *poll, struct error *e);

@@ -389,6 +389,40 @@ reader_waiting(struct reader *r, const char *account, int64_t message,
 	return rc;
 }
 
+int
+reader_in_doubt(
+    struct reader *r, int64_t account, uint64_t *count, struct error *e)
+{
+	sqlite3_stmt *st = NULL;
+	int rc = 0;
+
+	*count = 0;
+	if (r == NULL)
+		return 0;
+	if (prepare(r,
+		"SELECT count(*) FROM message"
+		" WHERE account = ?1 AND state = 'in_doubt'",
+		&st, e) < 0)
+		return -1;
+	sqlite3_bind_int64(st, 1, account);
+	if (sqlite3_step(st) == SQLITE_ROW)
+		*count = (uint64_t)sqlite3_column_int64(st, 0);
+	else
+		rc = fail(r, e);
+	sqlite3_finalize(st);
+	return rc;
+}
+
+/* To be stopped is no error of an account. */
+static void
+note_stopped(struct standing *out)
+{
+	if (strcmp(out->error_kind, error_name(ERR_STOPPED)) != 0)
+		return;
+	out->stopped = out->last_started <= out->last_ended;
+	out->error_kind[0] = out->error_text[0] = '\0';
+}
+
 static int
 standing_account(struct reader *r, const char *name, struct standing *out,
     int64_t *id, struct error *e)
@@ -422,6 +456,7 @@ standing_account(struct reader *r, const char *name, struct standing *out,
 		    text(st, 10));
 		snprintf(out->error_text, sizeof(out->error_text), "%s",
 		    text(st, 11));
+		note_stopped(out);
 		out->failing_since = sqlite3_column_int64(st, 12);
 		out->due = sqlite3_column_int64(st, 13);
 		out->refusals = (uint32_t)sqlite3_column_int64(st, 14);
@@ -458,39 +493,65 @@ standing_bound(
 	return rc;
 }
 
-int
-reader_standing(struct reader *r, const char *account, struct standing *out,
-    struct error *e)
+static int
+standing_counts(
+    struct reader *r, struct standing *out, int64_t id, struct error *e)
 {
 	sqlite3_stmt *st = NULL;
-	int64_t id = 0;
 	int step;
 
-	*out = (struct standing){ 0 };
-	if (r == NULL)
-		return 0;
-	if (standing_account(r, account, out, &id, e) < 0)
-		return -1;
-	if (!out->known)
-		return 0;
 	if (prepare_kept(r, KEPT_COUNTS,
-		"SELECT state, count(*), sum(deletions = 0)"
+		"SELECT state, count(*), sum(deletions = 0),"
+		" sum(before IS NOT NULL AND since >= ?2)"
 		" FROM message WHERE account = ?1"
 		" GROUP BY state",
 		&st, e) < 0)
 		return -1;
 	sqlite3_bind_int64(st, 1, id);
+	sqlite3_bind_int64(st, 2, out->last_started);
 	while ((step = sqlite3_step(st)) == SQLITE_ROW) {
 		enum state s = state(st, 0);
 
 		out->counts[s] += (uint64_t)sqlite3_column_int64(st, 1);
 		if (s == STATE_DELETE_OWED || s == STATE_DROPPED)
 			out->to_delete += (uint64_t)sqlite3_column_int64(st, 2);
+		if (s == STATE_IN_DOUBT)
+			out->unanswered = (uint64_t)sqlite3_column_int64(st, 3);
 	}
 	sqlite3_reset(st);
-	if (step != SQLITE_DONE)
-		return fail(r, e);
+	return step == SQLITE_DONE ? 0 : fail(r, e);
+}
+
+static int
+standing(struct reader *r, const char *account, struct standing *out,
+    struct error *e)
+{
+	int64_t id = 0;
+
+	if (standing_account(r, account, out, &id, e) < 0)
+		return -1;
+	if (!out->known)
+		return 0;
+	if (standing_counts(r, out, id, e) < 0)
+		return -1;
 	return standing_bound(r, out, id, e);
+}
+
+/* Of one moment: a poll may begin while it is read. */
+int
+reader_standing(struct reader *r, const char *account, struct standing *out,
+    struct error *e)
+{
+	int rc;
+
+	*out = (struct standing){ 0 };
+	if (r == NULL)
+		return 0;
+	if (sqlite3_exec(r->db, "BEGIN", NULL, NULL, NULL) != SQLITE_OK)
+		return fail(r, e);
+	rc = standing(r, account, out, e);
+	sqlite3_exec(r->db, "COMMIT", NULL, NULL, NULL);
+	return rc;
 }
 
 /* Between two beginnings of hours clocks may have been changed by minutes. */

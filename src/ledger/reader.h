@@ -114,13 +114,18 @@ int reader_waiting(struct reader *r, const char *account, int64_t message,
     unsigned states, void (*each)(void *arg, const struct waiting *w),
     void *arg, size_t *found, struct error *e);
 
+/* reader_in_doubt - how many messages of an account are, as of now. */
+int reader_in_doubt(
+    struct reader *r, int64_t account, uint64_t *count, struct error *e);
+
 /* What `status` shows of an account. */
 struct standing {
 	bool known; /* the ledger has the account */
 	bool polled;
 	/* 0: never. Started and not ended: under way, or cut off. */
 	int64_t last_started, last_ended, last_success;
-	char error_kind[24]; /* "" when the last poll succeeded */
+	bool stopped; /* the last one ended since it was asked to */
+	char error_kind[24]; /* "" when the last poll did not fail */
 	char error_text[400];
 	uint64_t failures; /* polls in a row without success */
 	int64_t failing_since; /* 0: it is not */
@@ -132,6 +137,9 @@ struct standing {
 	uint64_t to_delete; /* owed, and no QUIT has followed a DELE yet */
 	uint64_t bound; /* to be deleted with others of their UID, that stay */
 	uint64_t counts[STATES];
+	/* Of those in doubt: sent since the last poll began that has written
+	 * anything. While that one is under way, it waits for their answers. */
+	uint64_t unanswered;
 };
 
 int reader_standing(struct reader *r, const char *account, struct standing *out,

@@ -4,6 +4,8 @@
  * account   a row for each maildrop, by the account's name; what its last poll
  *           did, for `status`. While a poll is under way that writes anything,
  *           or after it was cut off, last_started is later than last_ended.
+ *           error_kind is 'stopped', which is no failure, where it ended since
+ *           it was asked to, and nothing was wrong before.
  *           last_listed is when the last one began that has seen the listing,
  *           to notice that the clock has jumped.
  * message   a row for each message that was ever dealt with:

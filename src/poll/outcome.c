@@ -25,10 +25,13 @@ static void
 tell_delivered(
     const struct account *a, const struct poll_report *r, struct buffer *line)
 {
+	uint64_t others =
+	    r->deferred + r->held + r->in_doubt + r->reported + r->dropped;
 	char octets[TEXT_UNIT];
 
 	if (r->delivered == 0)
-		buffer_add_text(line, "no new mail");
+		buffer_add_text(
+		    line, others > 0 ? "nothing delivered" : "no new mail");
 	else
 		buffer_addf(line,
 		    "%" PRIu64 " message%s (%s) delivered to %s in %.1f s",

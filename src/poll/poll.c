@@ -414,6 +414,21 @@ run_sessions(struct session *s, struct error *e)
 	return rc;
 }
 
+/* With all verdicts there. The error is the first one. */
+static int
+count_in_doubt(struct session *s, struct error *e)
+{
+	struct error another = { 0 };
+
+	if (!s->listed ||
+	    reader_in_doubt(s->reader, s->account, &s->report->waiting_in_doubt,
+		&another) == 0)
+		return 0;
+	if (e->kind == ERR_NONE)
+		*e = another;
+	return -1;
+}
+
 /* What the poll came to is told by e; only if it was well, by the ledger. */
 static int
 record_poll(struct session *s, int rc, struct error *e)
@@ -444,6 +459,22 @@ record_poll(struct session *s, int rc, struct error *e)
 	return -1;
 }
 
+/* Whether the ledger can be written, the next poll tells. */
+int
+poll_not_begun(const struct poll_job *job, const struct error *e)
+{
+	const struct account *a = job->account;
+	int64_t now = clock_wall();
+	struct ledger_poll poll = { .started = now, .ended = now, .error = *e };
+	struct error ignored = { 0 };
+
+	if (e->kind != ERR_STOPPED &&
+	    ledger_account(job->ledger, a->name, a->at.host, a->login.user,
+		job->names, job->moved, &poll.account, &ignored) == 0)
+		ledger_poll(job->ledger, &poll, &ignored);
+	return -1;
+}
+
 int
 poll_run(
     const struct poll_job *job, struct poll_report *report, struct error *e)
@@ -468,6 +499,8 @@ poll_run(
 	    recall_begin(&s, e) < 0)
 		goto out;
 	rc = run_sessions(&s, e);
+	if (count_in_doubt(&s, e) < 0)
+		rc = -1;
 	if (record_poll(&s, rc, e) < 0)
 		rc = -1;
 out:

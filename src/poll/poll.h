@@ -49,6 +49,7 @@ struct poll_report {
 	uint64_t unrecognised; /* listed and unknown at that time */
 	uint64_t waiting_held; /* held before and still there */
 	uint64_t held_earlier; /* of `held`: waiting_held has them, too */
+	uint64_t waiting_in_doubt; /* now, in_doubt included; where listed */
 	uint64_t left_out; /* the server contradicts itself about them */
 	/* It ended since this one took nothing; at most one of them. */
 	bool destination_down, reports_down;
@@ -85,6 +86,12 @@ struct poll_job {
  */
 int poll_run(
     const struct poll_job *job, struct poll_report *report, struct error *e);
+
+/*
+ * poll_not_begun - there was no password to be had: record that as what the poll
+ * has come to. Returns -1; *e stays as it is.
+ */
+int poll_not_begun(const struct poll_job *job, const struct error *e);
 
 /*
  * poll_look - connect, log in, read the listing and plan, and nothing else:

@@ -257,12 +257,12 @@ recall_retreat(struct session *s, const struct error *e)
 	r->suspect = r->careful && s->pipelining;
 	if (!r->unheard)
 		forget(r);
-	log_event("account=%s event=session_lost pipelining=%s reason=\"%s\"",
+	log_words("reason", e->text,
+	    "account=%s event=session_lost pipelining=%s",
 	    s->job->account->name,
 	    !s->pipelining   ? "no"
 		: r->careful ? "given_up"
-			     : "yes",
-	    e->text);
+			     : "yes");
 	return true;
 }
 

@@ -24,11 +24,14 @@ settle_trouble(
     struct session *s, struct slice uid, const char *what, const char *words)
 {
 	struct poll_report *r = s->report;
-	char name[80];
+	char name[80], event[40];
 
 	text_harmless(uid, name, sizeof(name));
-	log_event("account=%s uid=%s event=%s reply=\"%s\"",
-	    s->job->account->name, name, what, words);
+	snprintf(event, sizeof(event), "%s", what);
+	for (char *space = event; (space = strchr(space, ' ')) != NULL;)
+		*space = '_';
+	log_words("reply", words, "account=%s uid=%s event=%s",
+	    s->job->account->name, name, event);
 	if (r->trouble[0] == '\0')
 		snprintf(
 		    r->trouble, sizeof(r->trouble), "%s: %.500s", what, words);
@@ -171,8 +174,8 @@ log_settled(struct session *s, const struct transit *t, const char *event)
 	char uid[80];
 
 	text_harmless(t->uid, uid, sizeof(uid));
-	log_event("account=%s uid=%s event=%s id=%s reply=\"%s\"",
-	    s->job->account->name, uid, event, t->id, t->reply);
+	log_words("reply", t->reply, "account=%s uid=%s event=%s id=%s",
+	    s->job->account->name, uid, event, t->id);
 }
 
 static void
@@ -181,10 +184,10 @@ log_delivered(struct session *s, const struct transit *t)
 	char uid[80];
 
 	text_harmless(t->uid, uid, sizeof(uid));
-	log_event("account=%s uid=%s event=delivered octets=%llu ms=%lld "
-		  "id=%s reply=\"%s\"",
+	log_words("reply", t->reply,
+	    "account=%s uid=%s event=delivered octets=%llu ms=%lld id=%s",
 	    t->account_name, uid, (unsigned long long)t->sent,
-	    (long long)t->took_ms, t->id, t->reply);
+	    (long long)t->took_ms, t->id);
 	s->report->delivered++;
 	s->report->octets += t->sent;
 }
@@ -264,8 +267,8 @@ untried(struct session *s, const struct transit *t)
 	char uid[80];
 
 	text_harmless(t->uid, uid, sizeof(uid));
-	log_event("account=%s uid=%s event=not_sent reason=\"%s\"",
-	    t->account_name, uid, t->error.text);
+	log_words("reason", t->error.text, "account=%s uid=%s event=not_sent",
+	    t->account_name, uid);
 	s->trouble = t->error;
 	count_failure(s, t);
 }

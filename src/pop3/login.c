@@ -1,6 +1,8 @@
 /* login.c - USER and PASS (RFC 1939), AUTH (RFC 5034). */
 #include "pop3/session.h"
 
+#include "base/text.h"
+
 #include <string.h>
 #include <strings.h>
 
@@ -55,12 +57,26 @@ refusal_kind(const struct pop3_reply *reply)
 	return sounds_in_use(reply->text) ? ERR_IN_USE : ERR_AUTH;
 }
 
+static int
+login_too_soon(const struct pop3 *p, const struct login *l, struct error *e)
+{
+	char delay[TEXT_UNIT];
+
+	return error_set(e, ERR_LOGIN_DELAY,
+	    "%s does not let \"%s\" in for now: \"%.160s\"; it asks for %s "
+	    "between two logins, and after that the next poll tries again",
+	    pop3_peer(p), l->user, pop3_words(p),
+	    text_ago(p->capa.login_delay_s, delay));
+}
+
 /* What an -ERR to a login means. */
 static int
 login_refused(const struct pop3 *p, const struct login *l, struct error *e)
 {
 	enum error_kind kind = refusal_kind(&p->last);
 
+	if (kind == ERR_LOGIN_DELAY && p->capa.login_delay_s > 0)
+		return login_too_soon(p, l, e);
 	switch (kind) {
 	case ERR_BUSY:
 	case ERR_IN_USE:

@@ -1,9 +1,12 @@
 """Mail to the owner: when an account needs somebody, once, and once more when it
 is well again."""
+import contextlib
 import email
 import email.policy
 import os
 import signal
+import sqlite3
+import threading
 import time
 
 import mail
@@ -238,6 +241,34 @@ def test_without_alert_nobody_is_told():
     time.sleep(1.5 * tap.SLOWNESS)
     daemon.end()
     equal(scene.sink.connections, 0)
+
+
+def test_it_is_told_of_also_while_the_ledger_cannot_be_written():
+    """One poll hangs, so that nothing else wakes the daemon before it ends."""
+    hangs = threading.Event()
+
+    def answer(session, _argument):
+        if session.user == "u1":
+            hangs.set()
+            return peers.SILENCE
+        assert hangs.wait(20 * tap.SLOWNESS)
+        return REFUSED
+
+    scene = Scene(2, auth="user", timeout="9s")
+    scene.rider.fetch()
+    with contextlib.closing(sqlite3.connect(
+            os.path.join(scene.rider.state, "ledger.db"))) as ledger:
+        ledger.execute(
+            "CREATE TRIGGER broken BEFORE UPDATE OF error_kind ON account "
+            "WHEN new.error_kind <> '' BEGIN "
+            "SELECT RAISE(ABORT, 'it is broken'); END")
+    scene.server.replies = {"PASS": [answer]}
+    daemon = scene.daemon()
+    daemon.hears("nothing is fetched until it can be written again")
+    scene.hears(1)
+    assert "u1: " not in daemon.said(), daemon.said()
+    daemon.signal()
+    daemon.end()
 
 
 if __name__ == "__main__":

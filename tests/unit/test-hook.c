@@ -231,7 +231,9 @@ failures_and_ends_out_of_time_are_logged(void **state)
 	text = read_log();
 	print_message("# %s", text);
 	assert_non_null(strstr(text, "isp: on_mail: exit status 3\n"));
-	assert_non_null(strstr(text, "club: on_mail: took too long\n"));
+	assert_non_null(strstr(text,
+	    "club: on_mail took longer than 1s (hook_timeout), and was "
+	    "ended\n"));
 	assert_false(deadline_passed(until));
 	free(text);
 	forget("out");

@@ -160,6 +160,34 @@ it_fails_since_the_first_poll_after_the_last_success(void **state)
 	world_end(&w);
 }
 
+static void
+to_have_been_stopped_is_no_failure(void **state)
+{
+	struct world w;
+	struct standing s;
+
+	(void)state;
+	world_begin(&w);
+	polled(&w, START + 10, ERR_STOPPED, 0);
+	s = standing_of(&w);
+	assert_true(s.stopped);
+	assert_int_equal(s.failures, 0);
+	assert_string_equal(s.error_kind, "");
+	polled(&w, START + 20, ERR_AUTH, 0);
+	polled(&w, START + 30, ERR_STOPPED, 0);
+	s = standing_of(&w);
+	assert_false(s.stopped);
+	assert_int_equal(s.failures, 1);
+	assert_string_equal(s.error_kind, "auth");
+	assert_int_equal(s.last_ended, START + 30);
+	polled(&w, START + 40, ERR_NONE, 0);
+	polled(&w, START + 50, ERR_STOPPED, 0);
+	s = standing_of(&w);
+	assert_true(s.stopped);
+	assert_int_equal(s.last_success, START + 40);
+	world_end(&w);
+}
+
 /* --- in which hour --- */
 
 static struct hours
@@ -294,6 +322,7 @@ main(void)
 		cmocka_unit_test(without_a_ledger_nothing_is_kept),
 		cmocka_unit_test(
 		    it_fails_since_the_first_poll_after_the_last_success),
+		cmocka_unit_test(to_have_been_stopped_is_no_failure),
 		cmocka_unit_test(each_delivery_counts_in_its_hour),
 		cmocka_unit_test(hours_and_days_begin_when_local_clocks_say_so),
 		cmocka_unit_test(

@@ -192,6 +192,23 @@ what_a_peer_says_stays_one_line(void **state)
 }
 
 static void
+words_in_an_event_are_quoted_so_that_it_can_be_parsed(void **state)
+{
+	struct place *p = *state;
+
+	log_set_level(LOG_INFORMED);
+	log_words("reply", "no", "event=%s", "held");
+	assert_string_equal(content(p, p->console), "");
+	log_set_level(LOG_EVENTS);
+	log_words("reply", "550 \"ann\" \\ no\r\n\"", "account=%s event=%s",
+	    "isp", "held");
+	log_words("reply", "", "event=held");
+	assert_string_equal(content(p, p->console),
+	    "account=isp event=held reply=\"550 \\\"ann\\\" \\\\ no??\\\"\"\n"
+	    "event=held reply=\"\"\n");
+}
+
+static void
 a_file_that_is_there_is_gone_on_with(void **state)
 {
 	struct place *p = *state;
@@ -682,6 +699,8 @@ main(void)
 		WITH_PLACE(
 		    a_file_is_made_private_and_its_lines_have_time_and_name),
 		WITH_PLACE(what_a_peer_says_stays_one_line),
+		WITH_PLACE(
+		    words_in_an_event_are_quoted_so_that_it_can_be_parsed),
 		WITH_PLACE(a_file_that_is_there_is_gone_on_with),
 		WITH_PLACE(
 		    errors_go_to_standard_error_too_until_work_has_begun),

@@ -312,6 +312,23 @@ what_is_held_is_told_once_and_kept_while_nothing_is_listed(void **state)
 }
 
 static void
+what_is_in_doubt_is_kept_while_nothing_is_listed(void **state)
+{
+#define IN_DOUBT(n) "postrider_account_in_doubt_messages{account=\"isp\"} " #n
+	struct metrics *m = *state;
+	struct poll_report r = { .listed = true, .waiting_in_doubt = 3 };
+
+	metrics_poll(m, "isp", &r, &well);
+	assert_true(tells(m, IN_DOUBT(3)));
+	r = (struct poll_report){ 0 };
+	metrics_poll(m, "isp", &r, &refused);
+	assert_true(tells(m, IN_DOUBT(3)));
+	r.listed = true;
+	metrics_poll(m, "isp", &r, &well);
+	assert_true(tells(m, IN_DOUBT(0)));
+}
+
+static void
 names_are_written_so_that_they_cannot_end_their_label(void **state)
 {
 	struct buffer out = { 0 };
@@ -426,6 +443,7 @@ main(void)
 		WITH_METRICS(a_clock_that_was_set_back_makes_no_negative_time),
 		WITH_METRICS(
 		    what_is_held_is_told_once_and_kept_while_nothing_is_listed),
+		WITH_METRICS(what_is_in_doubt_is_kept_while_nothing_is_listed),
 		WITH_METRICS(
 		    names_are_written_so_that_they_cannot_end_their_label),
 		WITH_METRICS(a_destination_is_told_of_until_it_is_forgotten),

@@ -83,19 +83,24 @@ a_table_is_as_wide_as_it_has_to_be(void **state)
 }
 
 static void
-where_it_is_too_wide_names_are_cut_first_and_then_lines(void **state)
+where_it_is_too_wide_names_are_cut_then_columns_left_out_then_lines_cut(
+    void **state)
 {
 	static const struct {
 		size_t width;
+		size_t left_out;
 		const char *out;
 	} rows[] = {
-		{ 22,
+		{ 22, 0,
 		    "a-long-name  " RED "bad" OFF "     7\n"
 		    "b            ok   1000\n" },
-		{ 20,
+		{ 20, 0,
 		    "a-long-n~  " RED "bad" OFF "     7\n"
 		    "b          ok   1000\n" },
-		{ 8,
+		{ 14, 1,
+		    "a-l~  " RED "bad" OFF "\n"
+		    "b     ok\n" },
+		{ 8, 1,
 		    "a-l~  " RED "ba" OFF "\n"
 		    "b     ok\n" },
 	};
@@ -106,9 +111,45 @@ where_it_is_too_wide_names_are_cut_first_and_then_lines(void **state)
 		struct columns c;
 
 		fill(&c);
-		columns_fit(&c, rows[i].width, 4);
+		assert_int_equal(
+		    columns_fit(&c, rows[i].width, 4), rows[i].left_out);
 		columns_write(&c, &out);
 		assert_string_equal(out.data, rows[i].out);
+		buffer_free(&out);
+	}
+}
+
+static void
+a_line_is_wrapped_behind_words(void **state)
+{
+	static const struct {
+		const char *line;
+		size_t columns, most, rows;
+		const char *out;
+	} lines[] = {
+		{ "", 10, 9, 0, "" },
+		{ "one two", 10, 9, 1, "one two|" },
+		{ "one two three", 10, 9, 2, "one two|three|" },
+		{ "one two three", 10, 1, 1, "one two|" },
+		{ "abcdefghijklm", 5, 9, 3, "abcde|fghij|klm|" },
+		{ "ab", 1, 9, 2, "a|b|" },
+		{ "some words that go on and on", 20, 9, 2,
+		    "some words that go|    on and on|" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		struct slice line = slice_of(lines[i].line);
+		struct buffer out = { 0 };
+
+		buffer_clear(&out);
+		assert_int_equal(terminal_wrap(line, lines[i].columns,
+				     lines[i].most, "|", &out),
+		    lines[i].rows);
+		assert_string_equal(out.data, lines[i].out);
+		assert_int_equal(terminal_wrap(line, lines[i].columns,
+				     lines[i].most, "", NULL),
+		    lines[i].rows);
 		buffer_free(&out);
 	}
 }
@@ -145,7 +186,8 @@ main(void)
 		cmocka_unit_test(a_line_is_cut_between_characters),
 		cmocka_unit_test(a_table_is_as_wide_as_it_has_to_be),
 		cmocka_unit_test(
-		    where_it_is_too_wide_names_are_cut_first_and_then_lines),
+		    where_it_is_too_wide_names_are_cut_then_columns_left_out_then_lines_cut),
+		cmocka_unit_test(a_line_is_wrapped_behind_words),
 		cmocka_unit_test(the_least_is_seen_and_the_most_is_full),
 	};
 
