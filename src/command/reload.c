@@ -24,8 +24,10 @@ const struct command command_reload = {
 	.summary = "have the running daemon read its settings again",
 	.help = "They are checked as a whole before anything changes: where "
 		"something is\n"
-		"wrong, it is told, and the old settings stay in force. "
-		"Polls under way\n"
+		"wrong, it is told, here and in the log, and the old settings "
+		"stay in\n"
+		"force. So is what takes effect at the next start only. Polls "
+		"under way\n"
 		"go on.\n",
 	.run = reload_run,
 };

@@ -399,12 +399,17 @@ static bool
 is_comment(const char *text, const char *at)
 {
 	const char *line = at;
+	bool quoted = false;
 
 	while (line > text && line[-1] != '\n')
 		line--;
-	for (; line < at; line++)
-		if (*line == '#' || (line[0] == '/' && line[1] == '/'))
+	for (; line < at; line++) {
+		if (*line == '"')
+			quoted = !quoted;
+		else if (!quoted &&
+		    (*line == '#' || (line[0] == '/' && line[1] == '/')))
 			return true;
+	}
 	return false;
 }
 

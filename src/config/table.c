@@ -102,8 +102,10 @@ const struct setting settings_table[] = {
 	    .more =
 		"\"USER\" or \"USER:GROUP\". That user has to be able to "
 		"read the settings and the passwords, to write the state "
-		"directory, and to make the log. Root's rights are never "
-		"needed; without this setting there is a warning. It is not "
+		"directory, and to make the log. Other commands of root's "
+		"become that user, too, before they log in anywhere. Root's "
+		"rights are never needed; without this setting there is a "
+		"warning. It is not "
 		"needed where the system starts the program as the right "
 		"user, as systemd does.",
 	},

@@ -320,6 +320,9 @@ read_anew(struct daemon *d, struct settings **settings, struct buffer *problems,
 	return -1;
 }
 
+static void tell(struct buffer *told, bool wrong, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
 /* In the log, and for whoever has asked. */
 static void
 tell(struct buffer *told, bool wrong, const char *fmt, ...)

@@ -37,9 +37,10 @@ find_by_name(sqlite3 *db, const char *path, const struct account_key *key,
 			rc = error_set(e, ERR_QUESTION,
 			    "account %s was %s at %s, and is now %s at %s. The "
 			    "same mailbox at a new address: say \"postrider "
-			    "fetch --same-mailbox\" once. Another mailbox: "
+			    "fetch --same-mailbox %s\" once. Another mailbox: "
 			    "give the account a new name",
-			    key->name, user, server, key->user, key->server);
+			    key->name, user, server, key->user, key->server,
+			    key->name);
 	} else if (step != SQLITE_DONE) {
 		rc = schema_error(db, path, e);
 	}
@@ -87,9 +88,9 @@ find_by_maildrop(sqlite3 *db, const char *path, const struct account_key *key,
 			rc = error_set(e, ERR_QUESTION,
 			    "the mailbox of account %s was that of account %s "
 			    "before. If you have renamed it, say \"postrider "
-			    "fetch --same-mailbox\" once; if not, restore its "
-			    "name",
-			    key->name, name);
+			    "fetch --same-mailbox %s\" once; if not, restore "
+			    "its name",
+			    key->name, name, key->name);
 		break;
 	}
 	if (step != SQLITE_ROW && step != SQLITE_DONE)

@@ -265,7 +265,7 @@ def asked(rider, words):
     for out in (rider.run("status", *options).expect(LATER).out
                 for options in ((), ("-q",))):
         line, = about(out)
-        for word in (words, "asks, first ", "--same-mailbox"):
+        for word in (words, "asks, first ", "--same-mailbox u0"):
             contains(line, word)
     found, = rider.run("status", "--json").json()["accounts"]
     equal((found["state"], found["error_kind"]), ("asks", "question"))
@@ -313,7 +313,7 @@ def test_a_question_about_a_new_name_is_shown():
     until_asked(rider, "renamed")
     line, = about(rider.run("status", "-q").expect(LATER).out, "renamed")
     contains(line, "that of account u0 before")
-    contains(line, "--same-mailbox")
+    contains(line, "--same-mailbox renamed")
     contains(rider.run("status").out, "1 account: 1 asks")
     rider.run("fetch", "--same-mailbox").expect(OK)
     equal(rider.run("status", "-q").expect(OK).out, "")

@@ -246,6 +246,10 @@ an_account_that_is_no_longer_the_same_is_asked_about(void **state)
 
 	(void)state;
 	world_begin(&w);
+	/* Of a mailbox that was never seen nothing is asked. */
+	assert_int_equal(
+	    reader_account(w.r, "isp", "h2", "u", NULL, &account, &e), 0);
+	add(&w, w.isp, "u", 0, STATE_HELD);
 	assert_int_equal(
 	    reader_account(w.r, "isp", "h2", "u", NULL, &account, &e), -1);
 	assert_int_equal(e.kind, ERR_QUESTION);

@@ -375,6 +375,53 @@ a_file_cut_anywhere_is_told_or_read(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
+static void
+where_the_state_directory_is_can_be_told_of_wrong_settings(void **state)
+{
+	static const char usual[] = "/state/of/postrider";
+	const struct {
+		const char *text, *want;
+	} table[] = {
+		{ "state = \"/s\"; evry = 1;", "/s" },
+		{ "evry = 1;", usual },
+		{ "state = \"/s\"; what is this", "/s" },
+		{ "state = \"/s\";\n@include \"nowhere\"\n", "/s" },
+		{ "state = \"/s\"; helo = \"open", "/s" },
+		{ "what is this", usual },
+		{ "what is this\n# state = \"/s\";\n//state=", usual },
+		{ "what is this; estate = 5; state-2 = 5; states = 5;", usual },
+		/* It may stand where nothing could be read. */
+		{ "what is this; state = \"/s\";", NULL },
+		{ "what is this; state\n:\"/s\";", NULL },
+		{ "what is \"#\" this; state = \"/s\";", NULL },
+		{ "@include \"nowhere\"\n", NULL },
+		/* It is wrong itself. */
+		{ "state = 5;", NULL },
+		{ "stat = \"/s\";", NULL },
+	};
+	struct folder *f = *state;
+	char *path = xasprintf("%s/main.conf", f->path);
+	char *found;
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		put(f, "main.conf", 0600, table[i].text);
+		found = settings_state(path, NULL);
+		if (table[i].want == NULL)
+			assert_null(found);
+		else
+			assert_string_equal(found, table[i].want);
+		free(found);
+		/* Whatever they say. */
+		found = settings_state(path, "/given");
+		assert_string_equal(found, "/given");
+		free(found);
+	}
+	/* A file that is not there may be any. */
+	assert_int_equal(unlink(path), 0);
+	assert_null(settings_state(path, NULL));
+	free(path);
+}
+
 int
 main(void)
 {
@@ -387,6 +434,8 @@ main(void)
 		TEST(a_password_needs_a_file_of_ones_own),
 		TEST(no_secret_is_ever_told),
 		TEST(where_the_state_is),
+		TEST(
+		    where_the_state_directory_is_can_be_told_of_wrong_settings),
 		TEST(what_is_printed_reads_back_the_same),
 		TEST(the_example_is_valid),
 		TEST(the_defaults_in_the_example_are_the_defaults),
