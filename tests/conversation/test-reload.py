@@ -334,8 +334,7 @@ def test_a_login_that_never_went_well_is_corrected_without_a_question():
     daemon.end()
 
 
-def test_a_failure_that_the_ledger_never_hears_of_is_shown():
-    """A command for the password fails, and no poll begins."""
+def test_a_password_that_cannot_be_had_is_what_is_wrong():
     server, sink = house(), peers.SmtpSink()
     described = without_password(server, 0)
     rider = rider_for([{**described, "password_command": "echo no; exit 3"}],
@@ -343,8 +342,8 @@ def test_a_failure_that_the_ledger_never_hears_of_is_shown():
     daemon = rider.daemon()
     until_state(rider, "backing_off")
     line, = about(rider.run("status", "-q").expect(LATER).out)
+    contains(line, "the last poll failed ")
     contains(line, "password_command")
-    contains(line, "fails, first ")
     found, = rider.run("status", "--json").json()["accounts"]
     equal(found["error_kind"], "secret")
     equal(found["failures"], 1)
