@@ -194,6 +194,29 @@ the_topmost_one_of_that_maildrop_is_meant(void **state)
 		header, "Received: from h by me with POP3S id o74dhmju.aaaa"));
 }
 
+/* Its first line looks like more of our field. */
+static void
+a_message_that_begins_with_a_blank_is_all_below_it(void **state)
+{
+	static const char *const messages[] = { " a\r\n",
+		"\tto: b\r\n\r\nc\r\n", " \r\n", " one +0000\r\n two\r\n" };
+	struct trace t = {
+		.from = "pop-1234", .by = "b-1234", .id = ID, .when = 1795299342
+	};
+
+	(void)state;
+	for (size_t i = 0; i < 2 * sizeof(messages) / sizeof(messages[0]);
+	     i++) {
+		struct buffer out = { 0 };
+
+		t.recipient = i % 2 == 0 ? NULL : "\"a;b\"@c-1234";
+		trace_header(&t, &out);
+		buffer_add_text(&out, messages[i / 2]);
+		finds(out.data, NULL, ID, messages[i / 2]);
+		buffer_free(&out);
+	}
+}
+
 int
 main(void)
 {
@@ -206,6 +229,8 @@ main(void)
 		cmocka_unit_test(what_others_write_is_not_ours),
 		cmocka_unit_test(no_octet_that_is_zero_passes_for_a_letter),
 		cmocka_unit_test(the_topmost_one_of_that_maildrop_is_meant),
+		cmocka_unit_test(
+		    a_message_that_begins_with_a_blank_is_all_below_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
