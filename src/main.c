@@ -31,7 +31,10 @@ enum {
 	OPTION_SAME_MAILBOX,
 	OPTION_OTHER_MAIL,
 	OPTION_WATCH,
-	OPTION_ALL
+	OPTION_ALL,
+	OPTION_DRY_RUN,
+	OPTION_LAST,
+	OPTION_BEFORE
 };
 
 static const struct option options[] = {
@@ -45,6 +48,9 @@ static const struct option options[] = {
 	{ "other-mail", no_argument, NULL, OPTION_OTHER_MAIL },
 	{ "watch", no_argument, NULL, OPTION_WATCH },
 	{ "all", no_argument, NULL, OPTION_ALL },
+	{ "dry-run", no_argument, NULL, OPTION_DRY_RUN },
+	{ "last", required_argument, NULL, OPTION_LAST },
+	{ "before", required_argument, NULL, OPTION_BEFORE },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
 	{ NULL, 0, NULL, 0 },
@@ -138,6 +144,18 @@ option_take(struct command_line *line, int option)
 	case OPTION_ALL:
 		in->all = true;
 		line->options |= COMMAND_ALL;
+		break;
+	case OPTION_DRY_RUN:
+		in->dry_run = true;
+		line->options |= COMMAND_DRY_RUN;
+		break;
+	case OPTION_LAST:
+		in->last = optarg;
+		line->options |= COMMAND_LAST;
+		break;
+	case OPTION_BEFORE:
+		in->before = optarg;
+		line->options |= COMMAND_BEFORE;
 		break;
 	case 'h':
 		line->help = true;
@@ -235,6 +253,9 @@ options_check(const struct command *command, unsigned given)
 		{ COMMAND_OTHER_MAIL, OPTION_OTHER_MAIL },
 		{ COMMAND_WATCH, OPTION_WATCH },
 		{ COMMAND_ALL, OPTION_ALL },
+		{ COMMAND_DRY_RUN, OPTION_DRY_RUN },
+		{ COMMAND_LAST, OPTION_LAST },
+		{ COMMAND_BEFORE, OPTION_BEFORE },
 	};
 	size_t i;
 

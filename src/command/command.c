@@ -12,12 +12,12 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#define COMMANDS 12
+#define COMMANDS 13
 
 const struct command *const commands[] = { &command_run, &command_fetch,
-	&command_check, &command_list, &command_plan, &command_status,
-	&command_held, &command_wake, &command_reload, &command_stop,
-	&command_config, &command_help, NULL };
+	&command_check, &command_list, &command_plan, &command_baseline,
+	&command_status, &command_held, &command_wake, &command_reload,
+	&command_stop, &command_config, &command_help, NULL };
 
 _Static_assert(sizeof(commands) / sizeof(commands[0]) == COMMANDS + 1,
     "COMMANDS counts them");
@@ -139,6 +139,21 @@ command_accounts(const struct invocation *in, const struct settings *s)
 			list[n++] = account;
 	}
 	return list;
+}
+
+int
+command_become_with(const struct invocation *in, struct settings **settings,
+    const struct account ***accounts)
+{
+	int status;
+
+	free(*accounts);
+	*accounts = NULL;
+	status = command_become(in, settings);
+	if (status != EX_OK)
+		return status;
+	*accounts = command_accounts(in, *settings);
+	return *accounts != NULL ? EX_OK : EX_USAGE;
 }
 
 int

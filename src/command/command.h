@@ -22,6 +22,9 @@ struct invocation {
 	bool other_mail; /* --other-mail */
 	bool watch; /* --watch */
 	bool all; /* --all */
+	bool dry_run; /* --dry-run */
+	const char *last; /* --last, or NULL */
+	const char *before; /* --before, or NULL */
 	char **args; /* after the command's name, NULL-terminated */
 	int arg_count;
 };
@@ -33,6 +36,9 @@ struct invocation {
 #define COMMAND_OTHER_MAIL (1u << 3)
 #define COMMAND_WATCH (1u << 4)
 #define COMMAND_ALL (1u << 5)
+#define COMMAND_DRY_RUN (1u << 6)
+#define COMMAND_LAST (1u << 7)
+#define COMMAND_BEFORE (1u << 8)
 
 struct command {
 	const char *name;
@@ -45,8 +51,8 @@ struct command {
 };
 
 extern const struct command command_run, command_fetch, command_check,
-    command_list, command_plan, command_status, command_held, command_wake,
-    command_reload, command_stop, command_config, command_help;
+    command_list, command_plan, command_baseline, command_status, command_held,
+    command_wake, command_reload, command_stop, command_config, command_help;
 
 /* All of them, in the order of the help, NULL at the end. */
 extern const struct command *const commands[];
@@ -78,6 +84,13 @@ int command_become(const struct invocation *in, struct settings **settings);
  */
 const struct account **
 command_accounts(const struct invocation *in, const struct settings *s);
+
+/*
+ * command_become_with - command_become(), of which the accounts, that point into
+ * the settings, are chosen again; *accounts is NULL after a failure.
+ */
+int command_become_with(const struct invocation *in, struct settings **settings,
+    const struct account ***accounts);
 
 /* command_fail - show an error; returns its exit status. */
 int command_fail(const struct error *e);
