@@ -197,6 +197,11 @@ reader_rows(
 	}
 	point_rows(rows);
 	sqlite3_finalize(st);
+	/*
+	 * The rows of an account lie far apart: it took many pages to read
+	 * them, and the poll that has them now may take long.
+	 */
+	sqlite3_db_release_memory(r->db);
 	if (step == SQLITE_DONE)
 		return 0;
 	rows_free(rows);
