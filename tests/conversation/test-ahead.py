@@ -11,11 +11,12 @@ import peers
 import postrider
 import tap
 from peers import DROP, SILENCE, Message
-from postrider import AUTH, LATER, UNAVAILABLE
+from postrider import AUTH, LATER, UNAVAILABLE, wait_until
 from tap import each, equal
 
 OFFERED = ("USER", "TOP", "UIDL", "RESP-CODES", "SASL PLAIN LOGIN", "PIPELINING")
 DAY = 86400
+SHORT = f"{tap.SHORT_S}s"
 
 
 def some(count, start=0):
@@ -245,6 +246,7 @@ def test_while_no_verdict_comes_what_is_asked_for_is_bounded(_, count, size, mos
 
     def slow(session, _):
         if not asked:
+            wait_until(lambda: box.verbs().count("RETR") > 1)
             time.sleep(1)
             asked.append(box.verbs().count("RETR"))
     sink = peers.SmtpSink(replies={"END": slow})
@@ -284,7 +286,7 @@ def test_a_deletion_is_asked_for_while_a_verdict_is_awaited():
     contents = some(3)
 
     def slow(session, _):
-        until = time.monotonic() + 5
+        until = time.monotonic() + tap.PATIENCE
         while sink.accepted and "DELE" not in box.verbs():
             assert time.monotonic() < until
             time.sleep(0.01)
@@ -342,7 +344,7 @@ def test_many_owed_deletions_are_paid_in_few_steps():
 @each(("drops it", Loser), ("hangs up", Hasty), ("refuses it", Refuser))
 def test_a_server_that_breaks_under_it_is_spared_it_from_then_on(_, session):
     contents = some(8)
-    box, sink, rider = scene(contents, session, timeout="1s",
+    box, sink, rider = scene(contents, session, timeout=SHORT,
                              after_delivery="delete")
     rider.fetch()
     all_once(sink, contents)
@@ -399,7 +401,7 @@ def test_a_message_that_must_not_be_sent_is_no_fault_of_the_session():
 
 def test_a_server_that_is_told_to_take_it_and_does_not_is_spared_it_at_once():
     contents = some(8)
-    box, sink, rider = scene(contents, Loser, timeout="1s", pipelining="yes")
+    box, sink, rider = scene(contents, Loser, timeout=SHORT, pipelining="yes")
     rider.fetch()
     all_once(sink, contents)
 
@@ -438,7 +440,7 @@ def test_a_cut_after_the_listing_is_no_reason_to_doubt_what_is_known():
 
 def test_who_insists_on_what_breaks_a_server_is_told_what_to_do():
     contents = some(8)
-    box, sink, rider = scene(contents, Loser, OFFERED[:-1], timeout="1s",
+    box, sink, rider = scene(contents, Loser, OFFERED[:-1], timeout=SHORT,
                              pipelining="yes")
     result = rider.fetch()
     all_once(sink, contents)
@@ -482,7 +484,7 @@ def test_a_message_that_breaks_every_session_keeps_no_other(_, how, times):
     def broken(session, argument):
         seen.append(argument)
         return how if argument == b"4" else None
-    box, sink, rider = scene(contents, replies={"RETR": broken}, timeout="1s",
+    box, sink, rider = scene(contents, replies={"RETR": broken}, timeout=SHORT,
                              after_delivery="delete")
     rider.fetch(status=LATER)
     equal(rider.counts(), {"delete_owed": 9, "deferred": 1})
@@ -892,7 +894,7 @@ def times_told(box):
 def test_a_server_that_lets_nobody_in_is_told_a_password_once_when_it(
         _, answer, polls, capabilities):
     """… instead of refusing it: it may count."""
-    box, sink, rider = scene(some(2), capabilities=capabilities, timeout="1s")
+    box, sink, rider = scene(some(2), capabilities=capabilities, timeout=SHORT)
     for _ in range(polls):
         rider.fetch()
     box.replies["AUTH"] = box.replies["PASS"] = [answer]
@@ -956,7 +958,7 @@ def test_pipelining_that_is_not_offered_any_more_costs_no_poll():
     rider.fetch()
     box.messages += [Message(c) for c in some(6, 10)]
     box.capabilities, box.session = OFFERED[:-1], Loser
-    rider.write([box.account("ann", recipient="ann@kit.test", timeout="1s")],
+    rider.write([box.account("ann", recipient="ann@kit.test", timeout=SHORT)],
                 {"home": sink.destination()})
     rider.fetch()
     equal(len(sink.accepted), 8)
@@ -1012,12 +1014,13 @@ def test_new_settings_are_heeded_with_an_unchanged_listing(before, after):
 
 @each(("nothing was deleted", "keep", 0), ("something was deleted", "delete", 2))
 def test_the_answer_to_quit_is_awaited_only_if(_, after, deleted):
-    box, sink, rider = scene(some(2), replies={"QUIT": SILENCE}, timeout="2s",
-                             after_delivery=after)
+    timeout = tap.SHORT_S if deleted else 10 * tap.PATIENCE
+    box, sink, rider = scene(some(2), replies={"QUIT": SILENCE},
+                             timeout=f"{timeout}s", after_delivery=after)
     before = time.monotonic()
     rider.run("fetch")
     took = time.monotonic() - before
-    equal(took > 1.9, deleted > 0)
+    equal(took > 0.9 * timeout, deleted > 0)
 
 
 # --- messages that are handed over before they are whole --------------------------------
@@ -1143,7 +1146,7 @@ def test_in_order_none_waits_for_ever_when_the_last_ones_are_refused():
     box, sink, rider = scene(contents, sink=sink, ordered=True, replies={
         "RETR": lambda session, number: "-ERR no" if int(number) > 6 else None})
     running = rider.start("fetch")
-    patience = threading.Timer(20, running.signal, (signal.SIGKILL,))
+    patience = threading.Timer(tap.PATIENCE, running.signal, (signal.SIGKILL,))
     patience.start()
     result = running.wait()
     patience.cancel()

@@ -229,7 +229,7 @@ def test_a_silent_destination_of_letters_does_not_keep_the_daemon():
     scene.poll()
     before = time.monotonic()
     daemon.end()
-    assert time.monotonic() - before < 10 * tap.SLOWNESS
+    assert time.monotonic() - before < 40  # and not as long as it is silent
 
 
 def test_without_alert_nobody_is_told():

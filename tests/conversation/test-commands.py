@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import threading
 import time
 
 import mail
@@ -383,13 +384,14 @@ def test_the_first_signal_lets_what_was_delivered_be_deleted():
 
 
 def test_the_first_signal_breaks_a_message_off_and_lets_others_be_deleted():
-    arrived = []
+    arrived, stopped = [], threading.Event()
 
     def slow(session, argument):
         if argument != b"3":
             return None
         session.send(b"+OK\r\nSubject: slow\r\n\r\n")
         arrived.append(argument)
+        stopped.wait(tap.PATIENCE)
         time.sleep(1)
         session.send(b"and the end\r\n.\r\n")
         return True
@@ -403,6 +405,7 @@ def test_the_first_signal_breaks_a_message_off_and_lets_others_be_deleted():
     wait_until(lambda: arrived and len(sink.accepted) == 2,
                what="two messages, and a part of the third")
     running.signal(signal.SIGTERM)
+    stopped.set()
     result = running.wait()
     equal((result.status, len(sink.accepted)), (-signal.SIGTERM, 2))
     contains(result.out, "2 deleted")
@@ -414,10 +417,16 @@ def test_the_first_signal_begins_no_deletion_of_the_plan():
     rider.fetch()
     rider.write([box.account(after_delivery="delete")],
                 {"home": sink.destination()})
-    box.replies["DELE"] = [lambda *_: time.sleep(0.5)]
+    stopped = threading.Event()
+
+    def slow(*_):
+        stopped.wait(tap.PATIENCE)
+        time.sleep(0.5)
+    box.replies["DELE"] = [slow]
     running = rider.start("fetch")
     wait_until(lambda: "DELE" in box.verbs(), what="DELE")
     running.signal(signal.SIGINT)
+    stopped.set()
     equal(running.wait().status, -signal.SIGINT)
     equal((box.verbs().count("DELE"), len(box.messages)), (1, 3))
     equal(rider.query("SELECT count(*) FROM message WHERE deletions = 1"),
@@ -437,7 +446,7 @@ def test_a_mailbox_that_does_not_answer_quit_keeps_us_for_a_moment_only():
     began = time.monotonic()
     result = running.wait()
     equal(result.status, -signal.SIGINT)
-    assert time.monotonic() - began < 5 + 4 * tap.SLOWNESS
+    assert time.monotonic() - began < 40  # and not its timeout
     contains(result.err, "may not have carried out the deletions")
     equal(rider.query("SELECT count(*) FROM message WHERE deletions > 0"),
           [(0,)])
@@ -449,11 +458,11 @@ def test_a_second_signal_ends_every_wait_at_once():
     wait_until(lambda: "DATA" in sink.verbs(), what="DATA")
     time.sleep(0.3)
     running.signal(signal.SIGTERM)
-    time.sleep(0.3)
+    time.sleep(0.5)
     running.signal(signal.SIGTERM)
     before = time.monotonic()
     equal(running.wait().status, -signal.SIGTERM)
-    assert time.monotonic() - before < 3 * tap.SLOWNESS
+    assert time.monotonic() - before < 40  # and not a timeout
     equal(rider.counts()["in_doubt"], 1)
 
 

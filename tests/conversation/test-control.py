@@ -236,10 +236,10 @@ def test_whoever_asks_need_not_have_the_environment_of_the_daemon():
 
 
 def test_a_daemon_that_dies_under_a_request_is_told():
-    boxes, sink, rider = scene()
+    boxes, sink, rider = scene(("endless",))
     standin = rider.stand_in()
-    fetching = rider.start("fetch", "ann")
-    time.sleep(0.1)
+    fetching = rider.start("fetch", "endless", "--same-mailbox")
+    wait_until(lambda: "as the same mailbox" in fetching.shown())
     standin.signal(signal.SIGKILL)
     result = fetching.wait().expect(LATER)
     contains(result.err, "has ended before it has answered")
@@ -299,7 +299,7 @@ def test_what_has_changed_since_it_was_looked_at_is_refused_by_the_daemon():
 def connect(rider):
     peer = socket.socket(socket.AF_UNIX)
     tap.cleanup(peer.close)
-    peer.settimeout(20 * tap.SLOWNESS)
+    peer.settimeout(tap.PATIENCE)
     peer.connect(os.readlink(os.path.join(rider.state, "control")))
     return peer
 
@@ -321,7 +321,8 @@ def test_status_answers_at_once_while_others_are_slow_or_silent():
         peer.sendall(b"postrider/1 sta")
     before = time.monotonic()
     contains(rider.run("status").expect(OK).out, "4711")
-    assert time.monotonic() - before < 2 * tap.SLOWNESS
+    # Each of the others may have five seconds.
+    assert time.monotonic() - before < 20
 
 
 def test_a_daemon_that_has_too_many_callers_says_so():

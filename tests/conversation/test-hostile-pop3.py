@@ -5,6 +5,7 @@ all of it has arrived once the server has come to its senses.
 """
 import collections
 import concurrent.futures
+import threading
 import time
 
 import certificates
@@ -16,8 +17,8 @@ from peers import DROP, SILENCE, Message
 from postrider import AUTH, LATER, OK, PROTOCOL, UNAVAILABLE
 from tap import contains, equal
 
-SHORT = f"{tap.SLOWNESS}s"
-WITHIN = 8 * tap.SLOWNESS
+SHORT = f"{tap.SHORT_S}s"
+WITHIN = 40 * tap.SLOWNESS
 STEPS = ("CONNECT", "CAPA", "AUTH", "STAT", "UIDL", "LIST", "RETR", "DELE",
          "QUIT")
 LARGE = mail.simple(1, b"some words\r\n" * 1000)
@@ -41,7 +42,7 @@ def ordeal(status, words="", moved=0, replies=None, contents=None, waits=False,
 
     def settings(timeout):
         return {"after_delivery": "delete", "timeout": timeout}
-    rider = postrider.between(box, sink, **settings(SHORT if waits else "20s"))
+    rider = postrider.between(box, sink, **settings(SHORT if waits else "60s"))
     rider.memory_limit = memory
     began = time.monotonic()
     result = rider.run("fetch").expect(status)
@@ -58,7 +59,7 @@ def ordeal(status, words="", moved=0, replies=None, contents=None, waits=False,
     equal(wanted - arrived - there, {}, "messages lost")
     # All is well again.
     box.replies, box.drip = {}, False
-    rider.write([box.account(**settings("20s"))], {"home": sink.destination()})
+    rider.write([box.account(**settings("60s"))], {"home": sink.destination()})
     if "held" in rider.counts():
         rider.run("held", "retry", "all").expect(OK)
     rider.run("fetch")
@@ -565,14 +566,18 @@ def test_words_that_nobody_asked_for_are_not_taken_for_an_answer():
 
 def test_words_that_come_while_nobody_listens_are_not_taken_for_an_answer():
     """The destination takes its time; meanwhile the mailbox says something."""
+    said = threading.Event()
+
     def talk_on(session, argument):
         usual(session, "RETR", argument)
         session.server.stopped.wait(0.2)
         session.send(b"-ERR autologout; idle for too long\r\n")
+        said.set()
         return True
 
     def take_time(session, _):
-        session.server.stopped.wait(0.6)
+        said.wait(tap.PATIENCE)
+        session.server.stopped.wait(0.2)
         return None
     ordeal(PROTOCOL, "idle for too long", moved=1,
            contents=[mail.simple(1)], replies={"RETR": talk_on},

@@ -19,7 +19,7 @@ CHUNKING = ("PIPELINING", "8BITMIME", "SIZE", "CHUNKING")
 PIPELINING = ("PIPELINING", "8BITMIME", "SIZE")
 HELD = 8
 COUNT = 1 + HELD  # the first one shows that the server knows BDAT
-SOON, LONG = 0.1, 10
+SOON, LONG = 0.1, tap.PATIENCE
 
 
 def some(count=COUNT):
@@ -86,7 +86,7 @@ class Holding(Session):
             self.answers.append(b"".join(self.kept))
             self.kept = []
             if len(self.answers) == self.server.hold or \
-                    not self.file.waiting(5 * SOON):
+                    not self.file.waiting(20 * SOON):
                 self.holds = False
                 self.server.full(self)
 
@@ -231,10 +231,10 @@ def test_silence_with_many_on_their_way_is_given_up_in_time(which):
         raise peers.Closed
     other = "reply_timeout" if which == "timeout" else "timeout"
     box, sink, rider = scene(fall_silent, destination={
-        which: "1s", other: "50s"})
+        which: f"{tap.SHORT_S}s", other: f"{5 * LONG}s"})
     began = time.monotonic()
     rider.fetch(status=LATER)
-    assert time.monotonic() - began < LONG * tap.SLOWNESS
+    assert time.monotonic() - began < LONG
     equal(rider.counts().get("in_doubt", 0), HELD - 2)
     all_arrive(box, sink, rider, HELD - 2)
 
@@ -245,7 +245,7 @@ def test_asked_to_stop_nothing_more_is_sent_and_what_was_is_answered(how, times)
     def stop(session):
         sent.extend(session.answers)
         session.server.running.signal(signal.SIGTERM)
-        time.sleep(2 * SOON)
+        time.sleep(10 * SOON)
         if times == 2:
             session.server.running.signal(signal.SIGTERM)
             time.sleep(10 * SOON)
@@ -281,7 +281,7 @@ def test_asked_to_stop_no_content_is_sent_that_was_only_announced():
             if len(sink.accepted) == 3:
                 assert self.file.waiting(LONG).startswith(b"MAIL")
                 sink.running.signal(signal.SIGTERM)
-                time.sleep(2 * SOON)
+                time.sleep(10 * SOON)
                 self.kept = b""
             super().verdict(recipient, data)
     box = peers.Pop3Server(some())
@@ -368,7 +368,7 @@ def test_a_server_that_reads_on_only_when_it_is_heard_is_no_deadlock():
                           path=peers.socket_path())
     sink.session = Chatty
     rider = postrider.between(
-        box, sink, {"connections": 1, "timeout": "5s"},
+        box, sink, {"connections": 1, "timeout": f"{tap.PATIENCE // 2}s"},
         after_delivery="delete",
         recipient=[f"r{n}@kit.test" for n in range(50)])
     rider.fetch()
@@ -396,9 +396,10 @@ def test_the_first_chunk_on_each_connection_waits_for_its_verdict():
 
 class Watched(Session):
     """Notes what has come by the time that it would answer the end of data."""
+    wait = 10 * SOON
 
     def verdict(self, recipient, data):
-        self.server.behind.append(self.file.waiting())
+        self.server.behind.append(self.file.waiting(self.wait))
         super().verdict(recipient, data)
 
 
@@ -441,6 +442,7 @@ def test_a_server_without_the_chunking_that_it_offers_still_has_pipelining():
 class Lesser(Watched):
     """Behind one name are several servers. The first one leaves with messages on
     their way, the others offer nothing."""
+    wait = SOON  # for what does not come
 
     def do_ehlo(self, argument):
         if self.server.connections > 1:

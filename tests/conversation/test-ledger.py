@@ -178,7 +178,7 @@ def test_a_ledger_that_another_program_keeps_locked_is_given_up_soon():
     refused(box, sink, rider, "ledger.db", "locked", "sqlite3", "end it")
     result = running.wait()
     took = time.monotonic() - before
-    assert took < 20 * tap.SLOWNESS, f"took {took:.0f} s"
+    assert took < 50 * tap.SLOWNESS, f"took {took:.0f} s"
     holder.execute("ROLLBACK")
     nothing_was_moved_twice(box, sink, rider, COUNT + 2)
 

@@ -88,7 +88,7 @@ def test_the_delivery_latency_begins_when_a_message_is_handed_over():
     served.do("poll")
     m = served.metrics()
     took = m.value("postrider_delivery_duration_seconds_sum")
-    assert SLOW_S - 0.001 <= took < 20 * tap.SLOWNESS, took
+    assert SLOW_S - 0.001 <= took < tap.PATIENCE, took
     assert took <= m.value("postrider_poll_duration_seconds_sum")
     equal(m.value("postrider_delivery_duration_seconds_bucket", le="0.25"), 0)
     equal(m.value("postrider_delivery_duration_seconds_bucket", le="+Inf"), 1)
@@ -162,7 +162,7 @@ def test_every_account_is_told_of_and_a_forgotten_one_is_not():
     m = served.metrics()
     since = m.value("postrider_account_since_success_seconds",
                     account='a\\"b\\\\c')
-    assert 3600 <= since < 3600 + tap.LIMIT * tap.SLOWNESS, since
+    assert 3600 <= since < 3600 + tap.LIMIT * tap.BUSY * tap.SLOWNESS, since
     equal(m.value("postrider_accounts"), 2)
     served.do("forget other")
     equal({labels for name, labels in served.metrics().samples
@@ -173,13 +173,13 @@ def test_every_account_is_told_of_and_a_forgotten_one_is_not():
 def test_fifty_thousand_accounts_are_answered_in_a_moment():
     served = idle()
     served.do("know-many 50000")
-    began = time.monotonic()
+    used = processor_seconds(served.process.pid)
     status, _, text = served.ask("/metrics")
-    took = time.monotonic() - began
-    print(f"# {len(text)} octets in {took:.3f} s")
+    used = processor_seconds(served.process.pid) - used
+    print(f"# {len(text)} octets in {used:.2f} s of processor time")
     equal(status, 200)
     contains(text, 'account="user49999@mail.kit.test"')
-    assert took < 1 * tap.SLOWNESS or os.environ.get("SANITIZERS"), took
+    assert used < 1 or os.environ.get("SANITIZERS"), used
 
 
 # --- names ------------------------------------------------------------------------
@@ -290,7 +290,7 @@ def test_there_is_nothing_else(path):
 
 def connect(served):
     to = socket.create_connection(("127.0.0.1", served.port),
-                                  timeout=20 * tap.SLOWNESS)
+                                  timeout=tap.PATIENCE)
     tap.cleanup(to.close)
     return to
 
@@ -334,7 +334,8 @@ def test_who_comes_when_all_places_are_taken_waits_for_one():
     asking.start()
     assert not answered.wait(0.3), "a ninth connection was answered"
     taken[0].close()
-    assert answered.wait(5 * tap.SLOWNESS), "nobody was let in"
+    # After fifteen seconds the others would be let go.
+    assert answered.wait(12), "nobody was let in"
     asking.join()
 
 
@@ -369,7 +370,7 @@ def is_open(connection):
     except BlockingIOError:
         return True
     finally:
-        connection.settimeout(20 * tap.SLOWNESS)
+        connection.settimeout(tap.PATIENCE)
 
 
 def test_who_is_not_done_after_fifteen_seconds_is_let_go():
@@ -413,7 +414,7 @@ def test_the_end_waits_for_no_client():
     wait_until(lambda: served.metrics().value("process_open_fds") > 0)
     began = time.monotonic()
     served.stop()
-    assert time.monotonic() - began < 5 * tap.SLOWNESS
+    assert time.monotonic() - began < 12  # and not fifteen
 
 
 def test_why_nothing_can_be_served_is_said():
@@ -422,7 +423,7 @@ def test_why_nothing_can_be_served_is_said():
     at = f"127.0.0.1:{taken.getsockname()[1]}"
     rider = without_mail(metrics=at)
     done = subprocess.run([watched.PROGRAM, rider.config], capture_output=True,
-                          text=True, timeout=tap.LIMIT)
+                          text=True, timeout=tap.PATIENCE)
     equal(done.returncode, 1, "exit status")
     if watched.is_built(rider):
         contains(done.stderr, f"cannot listen at {at}")

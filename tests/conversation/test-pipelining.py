@@ -8,7 +8,7 @@ import mail
 import peers
 import postrider
 import tap
-from postrider import LATER, UNAVAILABLE
+from postrider import LATER, UNAVAILABLE, wait_until
 from tap import each, equal
 
 WAYS = {"pipelining": ("PIPELINING", "8BITMIME", "SIZE"),
@@ -213,10 +213,10 @@ def test_a_reply_that_never_comes_is_given_up_in_time(way):
         return peers.SILENCE if len(seen) == 6 else None
     seen = []
     box, sink, rider = scene(way, {"END": silent},
-                             destination={"reply_timeout": "1s"})
+                             destination={"reply_timeout": f"{tap.SHORT_S}s"})
     before = time.monotonic()
     rider.fetch(status=LATER)
-    assert time.monotonic() - before < 10 * tap.SLOWNESS
+    assert time.monotonic() - before < 40 * tap.SLOWNESS
     doubt = rider.counts().get("in_doubt", 0)
     sink.replies = {}
     rider.fetch()
@@ -274,10 +274,18 @@ def test_a_server_that_wants_no_more_connections_loses_nothing_by_it(refusal):
 
 
 def test_a_server_that_is_against_us_holds_two_messages_whatever_connections():
-    """No more are refused for good before it is asked whether it is them."""
+    """No more are refused for good before it is asked whether it is them. It is
+    against us when all that had been allowed to come have been taken: on several
+    connections an earlier answer may be heard after a later one."""
+    lock, allowed = threading.Lock(), []
+
     def refuse(session, _):
-        against = len(session.server.accepted) >= 60
-        return "550 5.1.8 no" if against else None
+        with lock:
+            if len(session.server.accepted) < 60:
+                allowed.append(session)
+                return None
+        wait_until(lambda: len(session.server.accepted) == len(allowed))
+        return "550 5.1.8 no"
     box, sink, rider = slow({"MAIL": refuse}, connections=4)
     result = rider.run("fetch")
     tap.contains(result.err, "takes no mail from here")
@@ -311,7 +319,7 @@ def test_nobody_waits_for_the_answers_to_quit():
     box, sink, rider = slow({"QUIT": peers.SILENCE}, connections=4)
     began = time.monotonic()
     rider.fetch()
-    assert time.monotonic() - began < 20 * tap.SLOWNESS
+    assert time.monotonic() - began < 50  # and not their timeout
     equal(sink.verbs().count("QUIT"), sink.connections)
     assert sink.connections > 2, sink.connections
 

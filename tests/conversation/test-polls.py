@@ -13,7 +13,7 @@ import tap
 from postrider import AUTH, IO_ERROR, LATER, OK, wait_until
 from tap import contains, each, equal
 
-PATIENCE = 20 * tap.SLOWNESS
+PATIENCE = tap.PATIENCE
 CHUNKING = ("PIPELINING", "8BITMIME", "SIZE", "CHUNKING")
 
 
@@ -251,7 +251,7 @@ def test_a_mailbox_that_hangs_keeps_no_other_waiting():
 def test_a_mailbox_that_falls_silent_fails_alone():
     house = House(6, replies={"UIDL": of_user("u3", peers.SILENCE)})
     sink = peers.SmtpSink()
-    rider = settled([house], sink, {"timeout": f"{2 * tap.SLOWNESS}s"})
+    rider = settled([house], sink, {"timeout": f"{tap.SHORT_S}s"})
     result = rider.fetch(status=LATER)
     equal(len(sink.accepted), 5)
     equal(len(result.err.splitlines()), 1)
@@ -307,12 +307,15 @@ def test_the_worst_status_counts(order):
 
 
 def test_mailboxes_of_one_destination_share_its_connections():
-    """All messages come at the same moment, and one connection takes them."""
-    house = House(10, replies={"RETR": gate(10)})
-    sink = peers.SmtpSink(keywords=CHUNKING)
-    settled([house], sink, max_polls_per_server=10).fetch()
-    equal(recipients(sink), everybody(house))
-    equal(sink.connections, 1)
+    """All messages come at the same moment, and so many connections take them as
+    there may be at most: one, or as many as are worth it while mail waits."""
+    for most in (1, 4):
+        house = House(10, replies={"RETR": gate(10)})
+        sink = peers.SmtpSink(keywords=CHUNKING)
+        settled([house], sink, max_polls_per_server=10, destinations={
+            "home": sink.destination(connections=most)}).fetch()
+        equal(recipients(sink), everybody(house))
+        assert 1 <= sink.connections <= most, sink.connections
 
 
 def test_what_many_mailboxes_will_bring_finds_several_connections():
@@ -320,7 +323,7 @@ def test_what_many_mailboxes_will_bring_finds_several_connections():
     count, sink = 60, peers.SmtpSink(keywords=CHUNKING)
 
     def when_two_are_there(_session, _argument):
-        wait_until(lambda: sink.connections >= 2, PATIENCE)
+        wait_until(lambda: sink.connections >= 2)
 
     house = House(count, replies={"UIDL": gate(count),
                                   "RETR": when_two_are_there})
@@ -506,7 +509,7 @@ def test_interrupted_all_that_are_under_way_end_in_order():
     running = rider.start("fetch")
     there.wait(PATIENCE)
     running.signal(signal.SIGINT)
-    time.sleep(0.2)
+    time.sleep(1)
     go.set()
     equal(running.wait().status, -signal.SIGINT)
     equal(house.meter.all, count)
@@ -518,7 +521,6 @@ def test_interrupted_all_that_are_under_way_end_in_order():
     equal(len(sink.accepted), 20)
 
 
-@tap.limit(20)
 def test_interrupted_twice_all_end_at_once():
     count = 8
     there = threading.Barrier(count + 1)
@@ -531,11 +533,11 @@ def test_interrupted_twice_all_end_at_once():
     running = rider.start("fetch")
     there.wait(PATIENCE)
     running.signal(signal.SIGINT)
-    time.sleep(0.1)
+    time.sleep(0.5)
     running.signal(signal.SIGINT)
     before = time.monotonic()
     equal(running.wait().status, -signal.SIGINT)
-    assert time.monotonic() - before < 5 * tap.SLOWNESS
+    assert time.monotonic() - before < 40  # and not a timeout
 
 
 if __name__ == "__main__":

@@ -93,7 +93,7 @@ def test_a_strange_challenge_is_refused_in_time(challenge):
             session.line()
         return DROP
     box, sink, rider = scene(replies={"AUTH": ask}, account={
-        "auth": "login", "timeout": "3s"})
+        "auth": "login", "timeout": "20s"})
     assert rider.run("fetch").status not in (OK, -6, -11)
     equal(sink.accepted, [])
 
@@ -188,7 +188,7 @@ def test_no_session_is_resumed_where_another_authority_is_trusted():
 
 def test_a_handshake_that_never_comes_ends_in_time():
     box, sink, rider = scene(replies={"CONNECT": SILENCE}, account={
-        "timeout": "1s", "tls": "implicit",
+        "timeout": f"{tap.SHORT_S}s", "tls": "implicit",
         "ca_file": certificates.shared().ca})
     rider.fetch(status=LATER)
 
@@ -221,7 +221,7 @@ def test_a_message_that_breaks_the_session_does_not_keep_the_others(_, what):
             return None
         return what or break_off(session, argument)
     box, sink, rider = scene([mail.simple(n) for n in range(5)],
-                             {"timeout": "1s", **DELETE},
+                             {"timeout": f"{tap.SHORT_S}s", **DELETE},
                              replies={"RETR": second})
     for arrived in (4, 5, 6):
         rider.fetch(status=LATER, probe=True)

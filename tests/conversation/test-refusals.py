@@ -54,10 +54,11 @@ ROWS = [
 ]
 
 
-def scene(replies, messages=1, lmtp=False, **account):
+def scene(replies, messages=1, lmtp=False, destination=None, **account):
     box = peers.Pop3Server([mail.simple(n) for n in range(messages)])
     sink = peers.SmtpSink(replies=replies, lmtp=lmtp)
-    return box, sink, postrider.between(box, sink, after_delivery="delete",
+    return box, sink, postrider.between(box, sink, destination,
+                                        after_delivery="delete",
                                         **account)
 
 
@@ -128,7 +129,7 @@ def test_only_the_recipient_that_was_refused_is_tried_again(
     ("MAIL", "535 5.7.8 who are you"), ("MAIL", "538 5.7.11 TLS first"),
     ("RCPT", "530 5.7.0 log in first"), ("DATA", "530 5.7.0 log in first"))])
 def test_what_every_message_would_meet_stops_the_run(_, stage, reply):
-    box, sink, rider = scene({stage: reply}, 5)
+    box, sink, rider = scene({stage: reply}, 5, destination={"connections": 1})
     result = rider.fetch(status=UNAVAILABLE)
     tap.contains(result.err, f"home takes no mail from here: {reply}")
     equal(sink.verbs().count("MAIL"), 1)

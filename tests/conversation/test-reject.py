@@ -5,6 +5,7 @@ import email.policy
 import os
 import signal
 import sqlite3
+import threading
 import time
 
 import mail
@@ -480,11 +481,12 @@ def test_a_report_that_cannot_be_made_for_five_days_leaves_the_message_held():
 
 def test_stopped_in_a_report_the_session_still_ends_in_order():
     """What was delivered before is deleted; the report is still owed."""
-    arrived = []
+    arrived, stopped = [], threading.Event()
 
     def slowly(session, _):
         session.send(b"+OK\r\n" + letter(2))
         arrived.append(True)
+        stopped.wait(tap.PATIENCE)
         time.sleep(1)
         session.send(b"and the end\r\n.\r\n")
         return True
@@ -496,6 +498,7 @@ def test_stopped_in_a_report_the_session_still_ends_in_order():
     running = rider.start("fetch")
     postrider.wait_until(lambda: arrived, what="a part of the message")
     running.signal(signal.SIGTERM)
+    stopped.set()
     equal(running.wait().status, -signal.SIGTERM)
     equal((len(box.messages), box.verbs()[-1]), (1, "QUIT"))
     equal(rider.counts()["report_owed"], 1)

@@ -235,7 +235,7 @@ def test_no_recipient_accepted_and_yet_a_354_sends_nothing():
 @each("CONNECT", "EHLO", "MAIL", "RCPT", "DATA")
 def test_silence_ends_in_time(stage):
     box, sink, rider = scene({stage: SILENCE}, after_delivery="delete",
-                             destination={"timeout": "1s"})
+                             destination={"timeout": f"{tap.SHORT_S}s"})
     rider.fetch(status=LATER)
     equal(rider.counts().get("in_doubt", 0), 0)
     nothing_deleted(box)
@@ -253,7 +253,7 @@ def test_a_server_that_hangs_up_before_the_end_of_data_leaves_no_doubt(stage):
       ("silence", SILENCE))
 def test_a_lost_verdict_leaves_the_message_in_doubt(_, what):
     box, sink, rider = scene({"END": what}, after_delivery="delete",
-                             destination={"reply_timeout": "1s"})
+                             destination={"reply_timeout": f"{tap.SHORT_S}s"})
     rider.fetch(status=LATER)
     equal(rider.counts(), {"in_doubt": 1})
     nothing_deleted(box)
@@ -289,7 +289,8 @@ def test_only_a_clean_250_counts_as_accepted(reply):
             return DROP
         return True
     box, sink, rider = scene({"END": say}, after_delivery="delete",
-                             destination={"timeout": "2s", "reply_timeout": "2s"})
+                             destination={"timeout": f"{tap.SHORT_S}s",
+                                          "reply_timeout": f"{tap.SHORT_S}s"})
     result = rider.run("fetch")
     assert result.status != OK, "taken for accepted"
     equal(rider.counts().get("delivered", 0), 0)

@@ -39,7 +39,7 @@ def promtool(*args, text=None, cwd=CONTRIB):
     need("promtool")
     return subprocess.run(["promtool", *args], input=text, text=True, cwd=cwd,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          timeout=tap.LIMIT)
+                          timeout=tap.PATIENCE)
 
 
 def expect(done, status=0):

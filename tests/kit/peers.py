@@ -304,8 +304,11 @@ class Pop3Session(Session):
         return None
 
     def send_content(self, content):
-        # Only CRLF begins a line; a bare LF is content like any other.
-        content = re.sub(rb"(\A|\r\n)\.", rb"\1..", content)
+        # Only CRLF begins a line; a bare LF is content like any other. Not by
+        # an expression: all other sessions would wait for it.
+        content = content.replace(b"\r\n.", b"\r\n..")
+        if content.startswith(b"."):
+            content = b"." + content
         if content and not content.endswith(b"\r\n"):
             content += b"\r\n"
         self.send(b"+OK\r\n" + content + b".\r\n")

@@ -331,7 +331,8 @@ def drain(terminal, path):
 
 
 def wait_until(true, seconds=20, what="it"):
-    end = time.monotonic() + seconds * tap.SLOWNESS
+    """seconds: of a machine that has time for us."""
+    end = time.monotonic() + seconds * tap.BUSY * tap.SLOWNESS
     while not true():
         if time.monotonic() > end:
             raise AssertionError(f"waited {seconds} s in vain: {what}")

@@ -6,7 +6,8 @@
  *	status		what the file ROWS holds
  *	wake		"woken:" and the names
  *	reload		a complaint where there is a file ROWS.wrong
- *	fetch		a line for each name, after a moment; "bad" fails
+ *	fetch		a line for each name, after a moment; "bad" fails,
+ *			"endless" has none
  *	held		"concerns" and the names of the accounts
  *	stop		ends
  */
@@ -54,6 +55,8 @@ fetch(struct control_request *r)
 		control_say(r, "as the same mailbox");
 	poll(NULL, 0, MOMENT_MS);
 	for (size_t i = 0; i < r->request.arg_count; i++) {
+		if (strcmp(r->request.args[i], "endless") == 0)
+			poll(NULL, 0, -1);
 		snprintf(line, sizeof(line), "%s: 1 message (2 kB) delivered",
 		    r->request.args[i]);
 		control_say(r, line);

@@ -58,7 +58,7 @@ class Served:
             return
         self.process.stdin.close()
         try:
-            self.process.wait(20 * tap.SLOWNESS)
+            self.process.wait(tap.PATIENCE)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
@@ -72,7 +72,7 @@ class Served:
     def ask(self, path, method="GET", body=None, headers=None):
         """(status, header fields, content)."""
         to = http.client.HTTPConnection("127.0.0.1", self.port,
-                                        timeout=20 * tap.SLOWNESS)
+                                        timeout=tap.PATIENCE)
         try:
             to.request(method, path, body, headers or {})
             answer = to.getresponse()
