@@ -94,6 +94,12 @@ import_account_add(struct import *im, const char *file, unsigned line)
 	return a;
 }
 
+void
+import_account_drop(struct import *im)
+{
+	account_free(im->accounts[--im->account_count]);
+}
+
 static bool
 name_is_taken(
     const struct import *im, const struct import_account *but, const char *name)
@@ -134,8 +140,9 @@ import_account_name(
 
 	name_mend(wanted, base, sizeof(base));
 	snprintf(name, sizeof(name), "%s", base);
-	for (unsigned i = 2; name_is_taken(im, a, name); i++)
-		snprintf(name, sizeof(name), "%s-%u", base, i);
+	for (size_t i = 2; name_is_taken(im, a, name); i++)
+		snprintf(name, sizeof(name), "%s-%zu", base,
+		    i < 10 ? i : im->account_count + i);
 	import_replace(&a->name, name);
 }
 

@@ -89,6 +89,7 @@ struct import_files {
 	char **seen; /* NULL-terminated; empty: where the settings say */
 	const char *netrc; /* NULL: ~/.netrc, if it is there */
 	const char *home;
+	const char *user; /* who runs the other program, if it does not say */
 	bool run_commands; /* such as make settings out of their output */
 };
 
@@ -105,6 +106,9 @@ struct import_program {
 
 /* All of them, a NULL name at the end. */
 extern const struct import_program import_programs[];
+
+int import_fetchmail(
+    struct import *im, const struct import_files *files, struct error *e);
 
 /* import_program - by name, or NULL. */
 const struct import_program *import_program(const char *name);
@@ -126,6 +130,9 @@ import_account_add(struct import *im, const char *file, unsigned line);
 void import_account_name(
     struct import *im, struct import_account *a, const char *wanted);
 void import_account_recipient(struct import_account *a, const char *recipient);
+
+/* import_account_drop - the one that was added last is none after all. */
+void import_account_drop(struct import *im);
 
 /*
  * import_account_set - a setting, such as ("fetch_limit", "100"); what it was

@@ -4,6 +4,7 @@
 #include <string.h>
 
 const struct import_program import_programs[] = {
+	{ "fetchmail", import_fetchmail },
 	{ NULL, NULL },
 };
 
