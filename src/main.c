@@ -34,7 +34,12 @@ enum {
 	OPTION_ALL,
 	OPTION_DRY_RUN,
 	OPTION_LAST,
-	OPTION_BEFORE
+	OPTION_BEFORE,
+	OPTION_YES,
+	OPTION_RUN_COMMANDS,
+	OPTION_DESTINATION,
+	OPTION_NETRC,
+	OPTION_SEEN
 };
 
 static const struct option options[] = {
@@ -51,6 +56,11 @@ static const struct option options[] = {
 	{ "dry-run", no_argument, NULL, OPTION_DRY_RUN },
 	{ "last", required_argument, NULL, OPTION_LAST },
 	{ "before", required_argument, NULL, OPTION_BEFORE },
+	{ "yes", no_argument, NULL, OPTION_YES },
+	{ "run-commands", no_argument, NULL, OPTION_RUN_COMMANDS },
+	{ "destination", required_argument, NULL, OPTION_DESTINATION },
+	{ "netrc", required_argument, NULL, OPTION_NETRC },
+	{ "seen", required_argument, NULL, OPTION_SEEN },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
 	{ NULL, 0, NULL, 0 },
@@ -145,9 +155,29 @@ option_take(struct command_line *line, int option)
 		in->all = true;
 		line->options |= COMMAND_ALL;
 		break;
+	case OPTION_YES:
+		in->yes = true;
+		line->options |= COMMAND_YES;
+		break;
 	case OPTION_DRY_RUN:
 		in->dry_run = true;
 		line->options |= COMMAND_DRY_RUN;
+		break;
+	case OPTION_RUN_COMMANDS:
+		in->run_commands = true;
+		line->options |= COMMAND_RUN_COMMANDS;
+		break;
+	case OPTION_DESTINATION:
+		in->destination = optarg;
+		line->options |= COMMAND_DESTINATION;
+		break;
+	case OPTION_NETRC:
+		in->netrc = optarg;
+		line->options |= COMMAND_NETRC;
+		break;
+	case OPTION_SEEN:
+		in->seen[in->seen_count++] = optarg;
+		line->options |= COMMAND_SEEN;
 		break;
 	case OPTION_LAST:
 		in->last = optarg;
@@ -256,6 +286,11 @@ options_check(const struct command *command, unsigned given)
 		{ COMMAND_DRY_RUN, OPTION_DRY_RUN },
 		{ COMMAND_LAST, OPTION_LAST },
 		{ COMMAND_BEFORE, OPTION_BEFORE },
+		{ COMMAND_YES, OPTION_YES },
+		{ COMMAND_RUN_COMMANDS, OPTION_RUN_COMMANDS },
+		{ COMMAND_DESTINATION, OPTION_DESTINATION },
+		{ COMMAND_NETRC, OPTION_NETRC },
+		{ COMMAND_SEEN, OPTION_SEEN },
 	};
 	size_t i;
 
@@ -373,10 +408,12 @@ main(int argc, char **argv)
 	if (process_prepare() < 0)
 		return EX_OSERR;
 	line.in.args = xcalloc((size_t)argc + 1, sizeof(*line.in.args));
+	line.in.seen = xcalloc((size_t)argc + 1, sizeof(*line.in.seen));
 	status = line_parse(&line, argc, argv);
 	if (status == EX_OK)
 		status = line_run(&line);
 	tls_end();
 	free(line.in.args);
+	free(line.in.seen);
 	return output_finish(status);
 }

@@ -12,12 +12,12 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#define COMMANDS 13
+#define COMMANDS 14
 
 const struct command *const commands[] = { &command_run, &command_fetch,
 	&command_check, &command_list, &command_plan, &command_baseline,
 	&command_status, &command_held, &command_wake, &command_reload,
-	&command_stop, &command_config, &command_help, NULL };
+	&command_stop, &command_config, &command_import, &command_help, NULL };
 
 _Static_assert(sizeof(commands) / sizeof(commands[0]) == COMMANDS + 1,
     "COMMANDS counts them");
@@ -51,6 +51,21 @@ command_unknown(const char *name)
 		    "unknown command \"%s\"; \"postrider help\" lists them",
 		    name);
 	return EX_USAGE;
+}
+
+int
+command_problems(const struct buffer *problems, const struct error *e)
+{
+	const char *line = problems->data, *end;
+
+	if (problems->len == 0)
+		log_error("%s", e->text);
+	else
+		for (; *line != '\0'; line = end + (*end != '\0')) {
+			end = strchrnul(line, '\n');
+			log_error("%.*s", (int)(end - line), line);
+		}
+	return error_exit_status(e->kind);
 }
 
 int

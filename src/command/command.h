@@ -25,6 +25,12 @@ struct invocation {
 	bool dry_run; /* --dry-run */
 	const char *last; /* --last, or NULL */
 	const char *before; /* --before, or NULL */
+	bool yes; /* --yes */
+	bool run_commands; /* --run-commands */
+	const char *destination; /* --destination, or NULL */
+	const char *netrc; /* --netrc, or NULL */
+	char **seen; /* --seen, as often as it was given, NULL-terminated */
+	int seen_count;
 	char **args; /* after the command's name, NULL-terminated */
 	int arg_count;
 };
@@ -39,6 +45,11 @@ struct invocation {
 #define COMMAND_DRY_RUN (1u << 6)
 #define COMMAND_LAST (1u << 7)
 #define COMMAND_BEFORE (1u << 8)
+#define COMMAND_YES (1u << 9)
+#define COMMAND_RUN_COMMANDS (1u << 10)
+#define COMMAND_DESTINATION (1u << 11)
+#define COMMAND_NETRC (1u << 12)
+#define COMMAND_SEEN (1u << 13)
 
 struct command {
 	const char *name;
@@ -52,7 +63,8 @@ struct command {
 
 extern const struct command command_run, command_fetch, command_check,
     command_list, command_plan, command_baseline, command_status, command_held,
-    command_wake, command_reload, command_stop, command_config, command_help;
+    command_wake, command_reload, command_stop, command_config, command_import,
+    command_help;
 
 /* All of them, in the order of the help, NULL at the end. */
 extern const struct command *const commands[];
@@ -76,6 +88,12 @@ int command_settings(const struct invocation *in, struct settings **s);
  * that is the case, nothing happens. Returns EX_OK, or a status after telling.
  */
 int command_become(const struct invocation *in, struct settings **settings);
+
+/*
+ * command_problems - show what is wrong with settings; without a problem, the
+ * error. Returns an exit status.
+ */
+int command_problems(const struct buffer *problems, const struct error *e);
 
 /*
  * command_accounts - the accounts that were named, or all of them. Returns a

@@ -30,20 +30,6 @@ ground_free(struct ground *g)
 	*g = (struct ground){ 0 };
 }
 
-static void
-tell_problems(const struct ground *g)
-{
-	const char *line = g->problems.data, *end;
-
-	if (g->problems.len == 0)
-		log_error("%s", g->e.text);
-	else
-		for (; *line != '\0'; line = end + (*end != '\0')) {
-			end = strchrnul(line, '\n');
-			log_error("%.*s", (int)(end - line), line);
-		}
-}
-
 /* Somebody's first steps: say how to begin. */
 static void
 explain_missing_file(const struct invocation *in)
@@ -72,7 +58,7 @@ explain_missing_file(const struct invocation *in)
 void
 ground_warn(const struct ground *g)
 {
-	tell_problems(g);
+	command_problems(&g->problems, &g->e);
 	log_warning(
 	    "these settings are not used; the state directory is %s", g->state);
 }
@@ -80,9 +66,10 @@ ground_warn(const struct ground *g)
 int
 ground_refuse(const struct ground *g)
 {
-	tell_problems(g);
+	int status = command_problems(&g->problems, &g->e);
+
 	explain_missing_file(g->in);
-	return error_exit_status(g->e.kind);
+	return status;
 }
 
 /* One that cannot be read is there, too; why not is told later. */

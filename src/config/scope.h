@@ -54,6 +54,8 @@ struct memory {
 	size_t count, room;
 };
 
+struct settings_draft; /* settings.h */
+
 /* A password stands there, in a file of another user, whom root may trust. */
 struct stranger {
 	struct place at;
@@ -77,6 +79,7 @@ struct settings_memory {
 	size_t stranger_count;
 	uid_t run_as_owner; /* of the file in which run_as is given */
 	bool state_hidden; /* "state" may stand in what could not be read */
+	const struct settings_draft *draft; /* while they are read, or NULL */
 };
 
 /* memory_copy, memory_text - a copy that lives as long as the settings. */
