@@ -31,7 +31,13 @@ enum {
 	OPTION_SAME_MAILBOX,
 	OPTION_OTHER_MAIL,
 	OPTION_WATCH,
-	OPTION_ALL
+	OPTION_ALL,
+	OPTION_YES,
+	OPTION_DRY_RUN,
+	OPTION_RUN_COMMANDS,
+	OPTION_DESTINATION,
+	OPTION_NETRC,
+	OPTION_SEEN
 };
 
 static const struct option options[] = {
@@ -45,6 +51,12 @@ static const struct option options[] = {
 	{ "other-mail", no_argument, NULL, OPTION_OTHER_MAIL },
 	{ "watch", no_argument, NULL, OPTION_WATCH },
 	{ "all", no_argument, NULL, OPTION_ALL },
+	{ "yes", no_argument, NULL, OPTION_YES },
+	{ "dry-run", no_argument, NULL, OPTION_DRY_RUN },
+	{ "run-commands", no_argument, NULL, OPTION_RUN_COMMANDS },
+	{ "destination", required_argument, NULL, OPTION_DESTINATION },
+	{ "netrc", required_argument, NULL, OPTION_NETRC },
+	{ "seen", required_argument, NULL, OPTION_SEEN },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
 	{ NULL, 0, NULL, 0 },
@@ -138,6 +150,30 @@ option_take(struct command_line *line, int option)
 	case OPTION_ALL:
 		in->all = true;
 		line->options |= COMMAND_ALL;
+		break;
+	case OPTION_YES:
+		in->yes = true;
+		line->options |= COMMAND_YES;
+		break;
+	case OPTION_DRY_RUN:
+		in->dry_run = true;
+		line->options |= COMMAND_DRY_RUN;
+		break;
+	case OPTION_RUN_COMMANDS:
+		in->run_commands = true;
+		line->options |= COMMAND_RUN_COMMANDS;
+		break;
+	case OPTION_DESTINATION:
+		in->destination = optarg;
+		line->options |= COMMAND_DESTINATION;
+		break;
+	case OPTION_NETRC:
+		in->netrc = optarg;
+		line->options |= COMMAND_NETRC;
+		break;
+	case OPTION_SEEN:
+		in->seen[in->seen_count++] = optarg;
+		line->options |= COMMAND_SEEN;
 		break;
 	case 'h':
 		line->help = true;
@@ -235,6 +271,12 @@ options_check(const struct command *command, unsigned given)
 		{ COMMAND_OTHER_MAIL, OPTION_OTHER_MAIL },
 		{ COMMAND_WATCH, OPTION_WATCH },
 		{ COMMAND_ALL, OPTION_ALL },
+		{ COMMAND_YES, OPTION_YES },
+		{ COMMAND_DRY_RUN, OPTION_DRY_RUN },
+		{ COMMAND_RUN_COMMANDS, OPTION_RUN_COMMANDS },
+		{ COMMAND_DESTINATION, OPTION_DESTINATION },
+		{ COMMAND_NETRC, OPTION_NETRC },
+		{ COMMAND_SEEN, OPTION_SEEN },
 	};
 	size_t i;
 
@@ -352,10 +394,12 @@ main(int argc, char **argv)
 	if (process_prepare() < 0)
 		return EX_OSERR;
 	line.in.args = xcalloc((size_t)argc + 1, sizeof(*line.in.args));
+	line.in.seen = xcalloc((size_t)argc + 1, sizeof(*line.in.seen));
 	status = line_parse(&line, argc, argv);
 	if (status == EX_OK)
 		status = line_run(&line);
 	tls_end();
 	free(line.in.args);
+	free(line.in.seen);
 	return output_finish(status);
 }

@@ -10,12 +10,12 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#define COMMANDS 12
+#define COMMANDS 13
 
 const struct command *const commands[] = { &command_run, &command_fetch,
 	&command_check, &command_list, &command_plan, &command_status,
 	&command_held, &command_wake, &command_reload, &command_stop,
-	&command_config, &command_help, NULL };
+	&command_config, &command_import, &command_help, NULL };
 
 _Static_assert(sizeof(commands) / sizeof(commands[0]) == COMMANDS + 1,
     "COMMANDS counts them");
@@ -51,15 +51,18 @@ command_unknown(const char *name)
 	return EX_USAGE;
 }
 
-static void
-problems_show(struct buffer *problems)
+int
+command_problems(struct buffer *problems, const struct error *e)
 {
 	char *rest = problems->data;
 	char *line;
 
+	if (problems->len == 0)
+		log_error("%s", e->text);
 	while ((line = strsep(&rest, "\n")) != NULL)
 		if (*line != '\0')
 			log_error("%s", line);
+	return error_exit_status(e->kind);
 }
 
 /* Somebody's first steps: say how to begin. */
@@ -99,13 +102,10 @@ command_settings(const struct invocation *in, struct settings **s)
 		buffer_free(&problems);
 		return EX_OK;
 	}
-	if (problems.len > 0)
-		problems_show(&problems);
-	else
-		log_error("%s", e.text);
+	rc = command_problems(&problems, &e);
 	explain_missing_file(in);
 	buffer_free(&problems);
-	return error_exit_status(e.kind);
+	return rc;
 }
 
 static void

@@ -22,6 +22,13 @@ struct invocation {
 	bool other_mail; /* --other-mail */
 	bool watch; /* --watch */
 	bool all; /* --all */
+	bool yes; /* --yes */
+	bool dry_run; /* --dry-run */
+	bool run_commands; /* --run-commands */
+	const char *destination; /* --destination, or NULL */
+	const char *netrc; /* --netrc, or NULL */
+	char **seen; /* --seen, as often as it was given, NULL-terminated */
+	int seen_count;
 	char **args; /* after the command's name, NULL-terminated */
 	int arg_count;
 };
@@ -33,6 +40,12 @@ struct invocation {
 #define COMMAND_OTHER_MAIL (1u << 3)
 #define COMMAND_WATCH (1u << 4)
 #define COMMAND_ALL (1u << 5)
+#define COMMAND_YES (1u << 6)
+#define COMMAND_DRY_RUN (1u << 7)
+#define COMMAND_RUN_COMMANDS (1u << 8)
+#define COMMAND_DESTINATION (1u << 9)
+#define COMMAND_NETRC (1u << 10)
+#define COMMAND_SEEN (1u << 11)
 
 struct command {
 	const char *name;
@@ -46,7 +59,7 @@ struct command {
 
 extern const struct command command_run, command_fetch, command_check,
     command_list, command_plan, command_status, command_held, command_wake,
-    command_reload, command_stop, command_config, command_help;
+    command_reload, command_stop, command_config, command_import, command_help;
 
 /* All of them, in the order of the help, NULL at the end. */
 extern const struct command *const commands[];
@@ -62,6 +75,12 @@ int command_unknown(const char *name);
  * Returns 0, or an exit status.
  */
 int command_settings(const struct invocation *in, struct settings **s);
+
+/*
+ * command_problems - show what is wrong with settings; without a problem, the
+ * error. Returns an exit status.
+ */
+int command_problems(struct buffer *problems, const struct error *e);
 
 /*
  * command_accounts - the accounts that were named, or all of them. Returns a

@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/text.h"
 #include "config/derive.h"
+#include "config/settings.h"
 #include "config/value.h"
 #include "net/endpoint.h"
 #include "poll/account.h"
@@ -43,6 +44,19 @@ check_required(struct check *c, const struct scope *s)
 			    scope_title(c->memory, s), rows[i].name);
 }
 
+/* Will it be there? */
+static bool
+is_drafted(const struct check *c, const char *path)
+{
+	const struct settings_draft *draft = c->memory->draft;
+	const char *const *file = draft != NULL ? draft->files : NULL;
+
+	for (; file != NULL && *file != NULL; file++)
+		if (strcmp(*file, path) == 0)
+			return true;
+	return false;
+}
+
 static void
 check_files(struct check *c, const struct scope *s)
 {
@@ -56,7 +70,8 @@ check_files(struct check *c, const struct scope *s)
 		if (!(rows[i].flags & SETTING_FILE) || !v->given || v->bad)
 			continue;
 		if (stat(v->text, &st) < 0 &&
-		    (errno == ENOENT || errno == ENOTDIR))
+		    (errno == ENOENT || errno == ENOTDIR) &&
+		    !is_drafted(c, v->text))
 			problem_add(c->problems, v->at, "%s: %s: %s",
 			    rows[i].name, v->text, strerror(errno));
 	}
@@ -384,6 +399,7 @@ static void
 check_global(struct check *c)
 {
 	const struct scope *global = &c->memory->global;
+	const struct settings_draft *draft = c->memory->draft;
 
 	if (c->memory->destination_count == 0 &&
 	    !scope_value(global, "destinations")->bad)
@@ -391,7 +407,7 @@ check_global(struct check *c)
 		    "there are no destinations; one at least is needed: "
 		    "destinations = { home = { lmtp = \"/run/dovecot/lmtp\"; "
 		    "}; };");
-	if (c->memory->account_count == 0 &&
+	if (c->memory->account_count == 0 && (draft == NULL || !draft->empty) &&
 	    !scope_value(global, "accounts")->bad &&
 	    !scope_value(global, "accounts_dir")->bad)
 		problem_add(c->problems,

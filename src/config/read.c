@@ -403,17 +403,37 @@ by_name(const struct dirent **a, const struct dirent **b)
 	return strcmp((*a)->d_name, (*b)->d_name);
 }
 
+/* Those that will be there, too. */
+static void
+read_drafts(struct reader *r, struct value *dir)
+{
+	const struct settings_draft *draft = r->memory->draft;
+
+	for (size_t i = 0; draft != NULL && i < draft->account_count; i++) {
+		const struct settings_text *text = &draft->accounts[i];
+		const char *file = memory_text(r->memory, text->file);
+
+		if (parse(r,
+			source_text(
+			    &r->source, file, text, r->memory, r->problems),
+			read_account_file) < 0)
+			dir->bad = true;
+	}
+}
+
 static void
 read_accounts_dir(struct reader *r)
 {
 	struct value *dir =
 	    scope_change(r->memory, &r->memory->global, "accounts_dir");
-	struct dirent **entries;
+	struct dirent **entries = NULL;
 	int count;
 
 	if (dir->text == NULL)
 		return;
 	count = scandir(dir->text, &entries, is_account_file, by_name);
+	if (count < 0 && errno == ENOENT && r->memory->draft != NULL)
+		count = 0;
 	if (count < 0) {
 		dir->bad = true;
 		problem_add(r->problems, dir->at,
@@ -432,6 +452,7 @@ read_accounts_dir(struct reader *r)
 			dir->bad = true;
 		free(entries[i]);
 	}
+	read_drafts(r, dir);
 	r->memory->at_accounts = false;
 	free(entries);
 }

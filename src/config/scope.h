@@ -53,6 +53,8 @@ struct memory {
 	size_t count, room;
 };
 
+struct settings_draft; /* settings.h */
+
 /* Everything that a struct settings points to. */
 struct settings_memory {
 	/* What only accounts point to lies apart: it may go before the rest. */
@@ -66,6 +68,7 @@ struct settings_memory {
 	const struct value **initial[SECTIONS], **derived[SECTIONS]; /* owned */
 	const char **folders; /* owned; of the files that were read */
 	size_t folder_count;
+	const struct settings_draft *draft; /* while they are read, or NULL */
 };
 
 /* memory_copy, memory_text - a copy that lives as long as the settings. */

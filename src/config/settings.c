@@ -125,6 +125,7 @@ fill_settings(struct settings *s)
 	s->state = text_of(&m->global, "state");
 	s->log = text_of(&m->global, "log");
 	s->run_as = text_of(&m->global, "run_as");
+	s->accounts_dir = text_of(&m->global, "accounts_dir");
 	s->metrics = text_of(&m->global, "metrics");
 	s->confine = number_of(&m->global, "confine") != 0;
 	s->folders = m->folders;
@@ -229,6 +230,32 @@ settings_read_text(struct settings **out, const struct settings_text *text,
 	s->file = memory_text(s->memory, text->file);
 	rc = read_settings_text(s->memory, s->file, text, &found);
 	return finish(out, s, rc, state, &found, problems, e);
+}
+
+int
+settings_read_draft(struct settings **out, const char *file, const char *state,
+    const struct settings_draft *draft, struct buffer *problems,
+    struct error *e)
+{
+	struct settings *s = settings_new();
+	struct problems found = { 0 };
+	struct settings_text text = { 0 };
+	int rc;
+
+	s->memory->draft = draft;
+	s->file = absolute_file(s->memory, file);
+	if (draft->main != NULL) {
+		text.text = *draft->main;
+		text.file = s->file;
+		text.owner = geteuid();
+		rc = read_settings_text(s->memory, s->file, &text, &found);
+	} else {
+		rc = read_settings(s->memory, s->file, &found);
+	}
+	rc = finish(out, s, rc, state, &found, problems, e);
+	if (rc == 0)
+		s->memory->draft = NULL;
+	return rc;
 }
 
 void

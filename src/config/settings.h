@@ -21,6 +21,7 @@ struct settings {
 	const char *state; /* absolute path of the state directory */
 	const char *log; /* for log_open() */
 	const char *run_as; /* for privileges_become(), or NULL */
+	const char *accounts_dir; /* absolute, or NULL */
 	struct account *accounts;
 	size_t account_count;
 	struct destination *destinations;
@@ -65,6 +66,25 @@ struct settings_text {
 /* settings_read_text - as settings_read(). All of *text is borrowed. */
 int settings_read_text(struct settings **s, const struct settings_text *text,
     const char *state, struct buffer *problems, struct error *e);
+
+/* Settings as they will be. All of it is borrowed. */
+struct settings_draft {
+	const struct slice *main; /* the main file; NULL: as it is */
+	/* More accounts for accounts_dir, which need not be there yet. */
+	const struct settings_text *accounts;
+	size_t account_count;
+	/* These (absolute, NULL at the end) count as being there; or NULL. */
+	const char *const *files;
+	bool empty; /* there need not be an account yet */
+};
+
+/*
+ * settings_read_draft - as settings_read(), but as if what the draft says were
+ * there.
+ */
+int settings_read_draft(struct settings **s, const char *file,
+    const char *state, const struct settings_draft *draft,
+    struct buffer *problems, struct error *e);
 void settings_free(struct settings **s); /* wipes passwords */
 
 /*
