@@ -378,7 +378,7 @@ add_command(struct fdm_value *out, const char *command)
 {
 	out->commands++;
 	import_replace(&out->command, command);
-	buffer_addf(&out->shell, "\"$(%s\n)\"", command);
+	buffer_addf(&out->shell, "\"$(%s)\"", command);
 }
 
 static int
