@@ -123,12 +123,11 @@ static void
 map_disposal(
     struct reading *r, const struct fdm_account *f, struct import_account *a)
 {
-	if (f->keep)
+	bool keep = f->keep || r->conf.keeps;
+
+	import_account_set_text(a, "after_delivery", keep ? "keep" : "delete");
+	if (!keep || f->keep)
 		return;
-	if (!r->conf.keeps) {
-		import_account_set_text(a, "after_delivery", "delete");
-		return;
-	}
 	import_note(r->im, f->file, f->line,
 	    "%s keeps its mail, since some rule or action says \"keep\"; see "
 	    "\"after_delivery\" in postrider.conf(5)",

@@ -395,9 +395,8 @@ rule_read(struct parser *p, struct error *e)
 	struct fdm_lexer *l = p->l;
 
 	note(p, l->token.file, l->token.line,
-	    "the rule \"match\" is not imported: all mail of an account goes "
-	    "to "
-	    "its recipients");
+	    "this rule is not imported: all mail of an account goes to its "
+	    "recipients");
 	if (fdm_next(l, e) < 0)
 		return -1;
 	while (!fdm_is_word(l, "action") && !fdm_is_word(l, "actions")) {

@@ -53,53 +53,62 @@ static const struct {
  * What has no counterpart
  */
 
+/* quiet: what it says where it makes no difference, or NULL. */
 static const struct {
-	const char *section, *key, *text;
+	const char *section, *key, *quiet, *text;
 } unlike[] = {
-	{ RETRIEVER, "keyfile",
+	{ RETRIEVER, "keyfile", NULL,
 	    "there are no certificates of clients; log in by password" },
-	{ RETRIEVER, "certfile",
+	{ RETRIEVER, "certfile", NULL,
 	    "there are no certificates of clients; log in by password" },
-	{ RETRIEVER, "ssl_fingerprints",
+	{ RETRIEVER, "ssl_fingerprints", NULL,
 	    "certificates are verified by who signed them; if the server's is "
 	    "its own, name it in ca_file" },
-	{ RETRIEVER, "ssl_version", "TLS 1.2 at least is spoken" },
-	{ RETRIEVER, "ssl_ciphers", "the TLS library chooses" },
-	{ RETRIEVER, "ssl_cert_hostname",
+	{ RETRIEVER, "ssl_version", NULL, "TLS 1.2 at least is spoken" },
+	{ RETRIEVER, "ssl_ciphers", NULL, "the TLS library chooses" },
+	{ RETRIEVER, "ssl_cert_hostname", NULL,
 	    "the certificate has to have the name of the server" },
-	{ RETRIEVER, "use_apop", "postrider logs in by USER, PLAIN or LOGIN" },
-	{ RETRIEVER, "delete_dup_msgids",
+	{ RETRIEVER, "use_apop", "false",
+	    "postrider logs in by USER, PLAIN or LOGIN" },
+	{ RETRIEVER, "delete_dup_msgids", "false",
 	    "messages with the same unique id are told apart, and none is "
 	    "deleted before it is delivered" },
-	{ OPTIONS, "delete_bigger_than",
+	{ OPTIONS, "delete_bigger_than", "0",
 	    "no message is deleted before it is delivered; see \"max_size\" in "
 	    "postrider.conf(5)" },
-	{ OPTIONS, "max_bytes_per_session",
+	{ OPTIONS, "max_bytes_per_session", "0",
 	    "fetch_limit, which counts messages, comes near it" },
-	{ OPTIONS, "message_log",
+	{ OPTIONS, "message_log", NULL,
 	    "see \"log\" in postrider.conf(5) for where the log goes" },
-	{ OPTIONS, "message_log_verbose", "say -v" },
-	{ OPTIONS, "message_log_syslog",
+	{ OPTIONS, "message_log_verbose", "false", "say -v" },
+	{ OPTIONS, "message_log_syslog", "false",
 	    "log = \"syslog\" in postrider.conf would do the same" },
-	{ OPTIONS, "verbose", "say -v or -q" },
-	{ OPTIONS, "delivered_to", "no Delivered-To is added" },
-	{ OPTIONS, "received", "there always is a Received line" },
-	{ OPTIONS, "to_oldmail_on_each_mail", "that is always so" },
-	{ OPTIONS, "only_oldmail_file", "\"postrider baseline\" does that" },
-	{ OPTIONS, "skip_imap_fetch_size", "is for IMAP" },
-	{ OPTIONS, "mark_read", "is for IMAP" },
-	{ OPTIONS, "fingerprint", "\"postrider check\" tells what it is" },
+	{ OPTIONS, "verbose", "1", "say -v or -q" },
+	{ OPTIONS, "delivered_to", "false", "no Delivered-To is added" },
+	{ OPTIONS, "received", "true", "there always is a Received line" },
+	{ OPTIONS, "to_oldmail_on_each_mail", "true", "that is always so" },
+	{ OPTIONS, "only_oldmail_file", "false",
+	    "\"postrider baseline\" does that" },
+	{ OPTIONS, "skip_imap_fetch_size", "false", "is for IMAP" },
+	{ OPTIONS, "mark_read", "false", "is for IMAP" },
+	{ OPTIONS, "fingerprint", "false",
+	    "\"postrider check\" tells what it is" },
 };
 
 static void
 note_value(struct reading *r, const struct getmail_value *v)
 {
-	const char *text = "there is no such thing";
+	const char *text = "there is no such setting";
 
-	for (size_t i = 0; i < sizeof(unlike) / sizeof(unlike[0]); i++)
-		if (strcmp(unlike[i].section, v->section) == 0 &&
-		    strcmp(unlike[i].key, v->key) == 0)
-			text = unlike[i].text;
+	for (size_t i = 0; i < sizeof(unlike) / sizeof(unlike[0]); i++) {
+		if (strcmp(unlike[i].section, v->section) != 0 ||
+		    strcmp(unlike[i].key, v->key) != 0)
+			continue;
+		if (unlike[i].quiet != NULL &&
+		    strcasecmp(unlike[i].quiet, v->text) == 0)
+			return;
+		text = unlike[i].text;
+	}
 	import_note(r->im, r->file, v->line, "%s: %s", v->key, text);
 }
 
@@ -308,13 +317,10 @@ map_disposal(struct reading *r, struct import_account *a, struct error *e)
 	    getmail_number(&r->rc, OPTIONS, "delete_after", 36500, &days, e) <
 		0)
 		return -1;
-	if (delete) {
-		import_account_set_text(a, "after_delivery", "delete");
-	} else if (days > 0) {
-		keep = xasprintf("keep %llud", (unsigned long long)days);
-		import_account_set_text(a, "after_delivery", keep);
-		free(keep);
-	}
+	keep = xasprintf("keep %llud", (unsigned long long)days);
+	import_account_set_text(a, "after_delivery",
+	    delete ? "delete" : days > 0 ? keep : "keep");
+	free(keep);
 	/* What it has fetched before, getmail deletes, too. */
 	if (delete || days > 0)
 		import_account_set(a, "delete_seen", "true");

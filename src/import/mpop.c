@@ -266,6 +266,7 @@ map_keep(struct reading *r, const struct mpop_account *m,
 	const struct mpop_value *v = &m->values[MPOP_KEEP];
 	char unit[TEXT_UNIT];
 	int64_t seconds;
+	uint64_t number;
 	bool keep;
 	char *text;
 
@@ -278,12 +279,20 @@ map_keep(struct reading *r, const struct mpop_account *m,
 		free(text);
 		return 0;
 	}
+	if (v->text != NULL &&
+	    text_u64(slice_of(v->text), UINT64_MAX, &number) == 0) {
+		import_account_set_text(a, "after_delivery", "keep");
+		import_note(r->im, r->rc.file, v->line,
+		    "keep %s: in which unit is not said, so %s keeps all; see "
+		    "\"after_delivery\" in postrider.conf(5)",
+		    v->text, a->name);
+		return 0;
+	}
 	if (flag_of(r, m, MPOP_KEEP, false, &keep, e) < 0)
 		return -1;
-	if (!keep) {
-		import_account_set_text(a, "after_delivery", "delete");
+	import_account_set_text(a, "after_delivery", keep ? "keep" : "delete");
+	if (!keep)
 		import_account_set(a, "delete_seen", "true");
-	}
 	return 0;
 }
 
@@ -422,7 +431,8 @@ uidls_read(struct reading *r, const char *file, struct error *e)
 		    file, buffer_slice(&text), whose_uids, r, &others, e);
 	if (rc == 0 && others > 0)
 		import_note(r->im, file, 0,
-		    "%zu unique ids of other mailboxes are left out", others);
+		    "%zu unique id%s left out, of other mailboxes", others,
+		    others > 1 ? "s are" : " is");
 	buffer_free(&text);
 	return rc;
 }

@@ -71,8 +71,8 @@ uid_take(struct block *b, const char *file, unsigned number, struct slice line,
 
 	if (line.len == 0 || line.data[0] == ' ')
 		return import_error(e, file, number,
-		    "a unique id should stand here: line %u says that there "
-		    "are %llu more",
+		    "a unique id should stand here; of those that line %u "
+		    "counts, %llu are missing",
 		    b->line, (unsigned long long)b->left);
 	b->left--;
 	uid_split(line, &uid, &since);
@@ -117,7 +117,7 @@ mpop_uidls(const char *file, struct slice text, mpop_whose *whose, void *arg,
 	if (b.left == 0)
 		return 0;
 	return import_error(e, file, number,
-	    "the file ends here, and line %u says that there are %llu more "
-	    "unique ids",
+	    "the file ends here; of the unique ids that line %u counts, %llu "
+	    "are missing",
 	    b.line, (unsigned long long)b.left);
 }
