@@ -32,8 +32,10 @@ enum {
 	OPTION_OTHER_MAIL,
 	OPTION_WATCH,
 	OPTION_ALL,
-	OPTION_YES,
 	OPTION_DRY_RUN,
+	OPTION_LAST,
+	OPTION_BEFORE,
+	OPTION_YES,
 	OPTION_RUN_COMMANDS,
 	OPTION_DESTINATION,
 	OPTION_NETRC,
@@ -51,8 +53,10 @@ static const struct option options[] = {
 	{ "other-mail", no_argument, NULL, OPTION_OTHER_MAIL },
 	{ "watch", no_argument, NULL, OPTION_WATCH },
 	{ "all", no_argument, NULL, OPTION_ALL },
-	{ "yes", no_argument, NULL, OPTION_YES },
 	{ "dry-run", no_argument, NULL, OPTION_DRY_RUN },
+	{ "last", required_argument, NULL, OPTION_LAST },
+	{ "before", required_argument, NULL, OPTION_BEFORE },
+	{ "yes", no_argument, NULL, OPTION_YES },
 	{ "run-commands", no_argument, NULL, OPTION_RUN_COMMANDS },
 	{ "destination", required_argument, NULL, OPTION_DESTINATION },
 	{ "netrc", required_argument, NULL, OPTION_NETRC },
@@ -175,6 +179,14 @@ option_take(struct command_line *line, int option)
 		in->seen[in->seen_count++] = optarg;
 		line->options |= COMMAND_SEEN;
 		break;
+	case OPTION_LAST:
+		in->last = optarg;
+		line->options |= COMMAND_LAST;
+		break;
+	case OPTION_BEFORE:
+		in->before = optarg;
+		line->options |= COMMAND_BEFORE;
+		break;
 	case 'h':
 		line->help = true;
 		break;
@@ -271,8 +283,10 @@ options_check(const struct command *command, unsigned given)
 		{ COMMAND_OTHER_MAIL, OPTION_OTHER_MAIL },
 		{ COMMAND_WATCH, OPTION_WATCH },
 		{ COMMAND_ALL, OPTION_ALL },
-		{ COMMAND_YES, OPTION_YES },
 		{ COMMAND_DRY_RUN, OPTION_DRY_RUN },
+		{ COMMAND_LAST, OPTION_LAST },
+		{ COMMAND_BEFORE, OPTION_BEFORE },
+		{ COMMAND_YES, OPTION_YES },
 		{ COMMAND_RUN_COMMANDS, OPTION_RUN_COMMANDS },
 		{ COMMAND_DESTINATION, OPTION_DESTINATION },
 		{ COMMAND_NETRC, OPTION_NETRC },

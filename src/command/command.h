@@ -22,8 +22,10 @@ struct invocation {
 	bool other_mail; /* --other-mail */
 	bool watch; /* --watch */
 	bool all; /* --all */
-	bool yes; /* --yes */
 	bool dry_run; /* --dry-run */
+	const char *last; /* --last, or NULL */
+	const char *before; /* --before, or NULL */
+	bool yes; /* --yes */
 	bool run_commands; /* --run-commands */
 	const char *destination; /* --destination, or NULL */
 	const char *netrc; /* --netrc, or NULL */
@@ -40,12 +42,14 @@ struct invocation {
 #define COMMAND_OTHER_MAIL (1u << 3)
 #define COMMAND_WATCH (1u << 4)
 #define COMMAND_ALL (1u << 5)
-#define COMMAND_YES (1u << 6)
-#define COMMAND_DRY_RUN (1u << 7)
-#define COMMAND_RUN_COMMANDS (1u << 8)
-#define COMMAND_DESTINATION (1u << 9)
-#define COMMAND_NETRC (1u << 10)
-#define COMMAND_SEEN (1u << 11)
+#define COMMAND_DRY_RUN (1u << 6)
+#define COMMAND_LAST (1u << 7)
+#define COMMAND_BEFORE (1u << 8)
+#define COMMAND_YES (1u << 9)
+#define COMMAND_RUN_COMMANDS (1u << 10)
+#define COMMAND_DESTINATION (1u << 11)
+#define COMMAND_NETRC (1u << 12)
+#define COMMAND_SEEN (1u << 13)
 
 struct command {
 	const char *name;
@@ -58,8 +62,9 @@ struct command {
 };
 
 extern const struct command command_run, command_fetch, command_check,
-    command_list, command_plan, command_status, command_held, command_wake,
-    command_reload, command_stop, command_config, command_import, command_help;
+    command_list, command_plan, command_baseline, command_status, command_held,
+    command_wake, command_reload, command_stop, command_config, command_import,
+    command_help;
 
 /* All of them, in the order of the help, NULL at the end. */
 extern const struct command *const commands[];

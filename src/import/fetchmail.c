@@ -291,12 +291,12 @@ static void
 map_timeout(
     struct reading *r, const struct fetchmail_user *u, struct import_account *a)
 {
-	int64_t timeout = fetchmail_number(&r->rc, u, FM_TIMEOUT, -1);
+	int64_t timeout = fetchmail_number(&r->rc, u, FM_TIMEOUT, 0);
 	char text[TEXT_UNIT];
 
-	if (timeout < 0)
+	if (timeout <= 0)
 		return;
-	if (timeout == 0 || timeout > TIMEOUT_MAX) {
+	if (timeout > TIMEOUT_MAX) {
 		import_note(r->im, r->rc.file, line_of(r, u, FM_TIMEOUT),
 		    "timeout %lld: one hour is the longest there is",
 		    (long long)timeout);
@@ -450,15 +450,12 @@ domain_of(const struct reading *r, const struct fetchmail_user *u,
 {
 	const char *domain = text_of(r, u, FM_SMTPADDRESS);
 	const char *host = a->destination.host;
-	struct in_addr v4;
 	struct in6_addr v6;
 
 	if (domain != NULL)
 		return xstrdup(domain);
 	if (host == NULL || host[0] == '/')
 		return xstrdup("localhost");
-	if (inet_pton(AF_INET, host, &v4) == 1)
-		return xasprintf("[%s]", host);
 	if (inet_pton(AF_INET6, host, &v6) == 1)
 		return xasprintf("[IPv6:%s]", host);
 	return xstrdup(host);
@@ -708,7 +705,8 @@ ids_read(struct reading *r, const char *file, struct error *e)
 		    r->key_count, &others, e);
 	if (rc == 0 && others > 0)
 		import_note(r->im, file, 0,
-		    "%zu unique ids of other mailboxes are left out", others);
+		    "%zu unique id%s of other mailboxes: left out", others,
+		    others == 1 ? "" : "s");
 	buffer_free(&text);
 	for (size_t i = 0; i < r->key_count; i++)
 		import_replace(&r->keys[i].account->seen.file, file);

@@ -193,18 +193,34 @@ fetchmail_rc_free(struct fetchmail_rc *rc)
 	*rc = (struct fetchmail_rc){ 0 };
 }
 
-/* What `defaults` says of these is not passed on, or not over a 0. */
+/* What `defaults` says of it is not passed on. */
 static bool
 is_own(enum fetchmail_option option)
 {
 	return option == FM_AKA;
 }
 
+/* Has it been said, so that `defaults` has no say any more? */
 static bool
-zero_is_nothing(enum fetchmail_option option)
+is_said(const struct fetchmail_value *v)
 {
-	return option == FM_TIMEOUT || option == FM_INTERVAL ||
-	    option == FM_ENVSKIP;
+	if (v == NULL)
+		return false;
+	switch (v->option) {
+	case FM_TIMEOUT:
+	case FM_INTERVAL:
+	case FM_ENVSKIP:
+	case FM_WILDCARD:
+		return v->number != 0;
+	case FM_LOCALNAMES:
+		return v->count > 0;
+	case FM_AUTH:
+		return strcmp(v->list[0].text, "any") != 0;
+	case FM_BADHEADER:
+		return v->number != 0;
+	default:
+		return true;
+	}
 }
 
 const struct fetchmail_value *
@@ -219,12 +235,13 @@ fetchmail_value(const struct fetchmail_rc *rc,
 	v = value_find(
 	    of_server ? &rc->servers[user->server].values : &user->values,
 	    option);
-	if (v != NULL && !(zero_is_nothing(option) && v->number == 0))
+	if (is_said(v))
 		return v;
 	if (is_own(option))
 		return NULL;
-	return value_find(
+	v = value_find(
 	    of_server ? &rc->defaults.values : &rc->default_user, option);
+	return is_said(v) ? v : NULL;
 }
 
 const char *
@@ -669,6 +686,15 @@ parse_is(struct parser *p, bool may_be_there)
 	return kind(p) == TOKEN_HERE ? next(p) : 0;
 }
 
+static unsigned
+last_name_line(const struct parser *p)
+{
+	const struct fetchmail_value *names =
+	    value_find(p->user, FM_LOCALNAMES);
+
+	return names != NULL ? names->line : p->lexer.token.line;
+}
+
 /* "user": the remote name, or with "here" behind them local ones. */
 static int
 parse_user_name(struct parser *p)
@@ -685,7 +711,9 @@ parse_user_name(struct parser *p)
 		return next(p);
 	count = names_count(p) + stars_count(p);
 	if (count != 1 || last_is_mapped(p))
-		return syntax_error(p, "\"here\" behind names of local users");
+		return import_error(p->e, p->rc->file, last_name_line(p),
+		    "here stands no option; or \"here\" is missing behind "
+		    "names of local users");
 	names_become_remote(p, 0, line);
 	return kind(p) == TOKEN_THERE ? next(p) : 0;
 }

@@ -15,6 +15,8 @@
 
 /* Sessions that one poll may use up on messages nobody wants. */
 #define SESSIONS_MAX 8
+/* Messages that were imported, to be recorded together. */
+#define FOUND_BATCH ((size_t)8192)
 /* By so much the two clocks disagree because one counts whole seconds. */
 #define CLOCK_COARSE_S 2
 
@@ -43,25 +45,25 @@ read_arrival(struct top *top, const struct listing_entry *listed,
 	return 0;
 }
 
-/* When each message came, for `first_poll = "since …"`. */
+/* When each message came that the ledger does not know. */
 static int
-read_arrivals(
-    struct pop3 *pop3, const struct listing *l, int64_t **out, struct error *e)
+read_arrivals(struct pop3 *pop3, const struct listing *l,
+    const struct rows *rows, int64_t **out, struct error *e)
 {
 	int64_t *arrivals = xcalloc(l->count, sizeof(*arrivals));
 	struct top top = { .pop3 = pop3 };
 	struct buffer header = { 0 };
 	int rc = 0;
 
-	for (size_t i = 0; !l->by_header && i < l->count; i++)
-		top_expect(&top, l->list[i].number);
-	for (size_t i = 0; rc == 0 && i < l->count; i++) {
-		if (l->by_header)
-			arrivals[i] = l->list[i].arrival;
-		else
+	for (size_t i = 0; i < l->count; i++) {
+		arrivals[i] = l->by_header ? l->list[i].arrival : -1;
+		if (!l->by_header && !plan_knows(rows, &l->list[i]))
+			top_expect(&top, l->list[i].number);
+	}
+	for (size_t i = 0; rc == 0 && i < l->count; i++)
+		if (!l->by_header && !plan_knows(rows, &l->list[i]))
 			rc = read_arrival(
 			    &top, &l->list[i], &header, &arrivals[i], e);
-	}
 	buffer_free(&header);
 	top_free(&top);
 	if (rc == 0)
@@ -69,6 +71,14 @@ read_arrivals(
 	else
 		free(arrivals);
 	return rc;
+}
+
+static bool
+depends_on_arrivals(const struct plan_input *in)
+{
+	if (in->baseline != NULL)
+		return in->baseline->before > 0;
+	return in->first && in->account->first == FIRST_SINCE;
 }
 
 /* The listing is there: make up our mind. */
@@ -83,8 +93,8 @@ make_plan(struct pop3 *pop3, struct reader *reader, struct plan_input *in,
 		return -1;
 	in->first = polled->first;
 	in->last_poll = polled->last_listed;
-	if (in->first && in->account->first == FIRST_SINCE &&
-	    read_arrivals(pop3, listing, &arrivals, e) < 0)
+	if (depends_on_arrivals(in) &&
+	    read_arrivals(pop3, listing, rows, &arrivals, e) < 0)
 		return -1;
 	in->listing = listing;
 	in->rows = rows;
@@ -97,13 +107,15 @@ make_plan(struct pop3 *pop3, struct reader *reader, struct plan_input *in,
 
 int
 poll_look(const struct account *account, const char *password,
-    const char *const *names, const char *state_dir, const struct stop *stop,
+    const char *const *names, const char *state_dir,
+    const struct baseline *baseline, const struct stop *stop,
     struct listing *listing, struct rows *rows, struct plan *plan,
     struct error *e)
 {
 	struct plan_input in = { .account = account,
 		.now = clock_wall(),
 		.run_started = INT64_MAX,
+		.baseline = baseline,
 		.impatient = true };
 	struct reader *reader = NULL;
 	struct pop3 *pop3 = NULL;
@@ -123,8 +135,8 @@ poll_look(const struct account *account, const char *password,
 	    reader_polled(reader, id, &polled, e) == 0)
 		rc = make_plan(
 		    pop3, reader, &in, id, &polled, listing, rows, plan, e);
-	if (rc == 0)
-		rc = recognise_look(pop3, plan, rows, in.now, e);
+	if (rc == 0 && baseline == NULL)
+		rc = recognise_look(pop3, account->name, plan, rows, in.now, e);
 	if (rc == 0 || e->kind == ERR_QUESTION)
 		pop3_leave(pop3);
 out:
@@ -154,13 +166,66 @@ add(struct ledger_change *changes, size_t *n, enum change_kind kind,
 		c->state = STATE_HELD;
 }
 
+/* Nobody else has the key that it gets. */
+static enum change_kind
+change_of_found(const struct plan_entry *entry)
+{
+	return slice_equal(entry->row->uid, entry->listed->uid) ? CHANGE_LISTED
+								: CHANGE_REKEY;
+}
+
+/*
+ * After an import these are as many as the mailbox holds, and none depends on
+ * another, so they are not all in memory at once.
+ */
+static int
+record_found(struct session *s, struct error *e)
+{
+	struct ledger_change *changes = NULL;
+	const struct plan *plan = &s->plan;
+	size_t n = 0;
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < plan->count; i++) {
+		const struct plan_entry *entry = &plan->list[i];
+
+		if (entry->found && changes == NULL)
+			changes = xcalloc(FOUND_BATCH, sizeof(*changes));
+		if (entry->found)
+			add(changes, &n, change_of_found(entry), entry);
+		if (n == FOUND_BATCH || i + 1 == plan->count) {
+			rc = ledger_change(
+			    s->job->ledger, s->account, changes, n, e);
+			n = 0;
+		}
+	}
+	free(changes);
+	return rc;
+}
+
+/* At most; of many messages few change. */
+static size_t
+changes_needed(const struct plan *plan)
+{
+	size_t n = plan->gone_count + 2;
+
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct plan_entry *entry = &plan->list[i];
+
+		n += entry->returned;
+		n += entry->action == PLAN_SEEN || entry->action == PLAN_HOLD ||
+		    entry->action == PLAN_DELETE;
+	}
+	return n;
+}
+
 /* All that the plan decides, in one transaction, before the first RETR. */
 static int
 record_plan(struct session *s, struct error *e)
 {
 	const struct plan *plan = &s->plan;
 	struct ledger_change *changes =
-	    xcalloc(2 * plan->count + plan->gone_count + 2, sizeof(*changes));
+	    xcalloc(changes_needed(plan), sizeof(*changes));
 	size_t n = 0;
 	int rc;
 
@@ -218,13 +283,31 @@ count_new(const struct plan *plan)
 }
 
 static void
+report_baseline(struct session *s)
+{
+	struct poll_report *r = s->report;
+
+	r->baseline = true;
+	for (size_t i = 0; i < s->plan.count; i++) {
+		const struct plan_entry *entry = &s->plan.list[i];
+
+		if (entry->row != NULL && !entry->fresh)
+			r->known++;
+		else if (entry->action == PLAN_LEAVE)
+			r->left_new++;
+	}
+}
+
+static void
 report_plan(struct session *s)
 {
 	const struct plan *plan = &s->plan;
 	struct poll_progress *progress = s->job->progress;
 	const char *name = s->job->account->name;
 
-	if (!s->listed && !s->polled.first)
+	if (!s->listed && s->job->baseline != NULL)
+		report_baseline(s);
+	else if (!s->listed && !s->polled.first)
 		s->report->arrived = count_new(plan);
 	s->listed = s->report->listed = true;
 	s->report->in_mailbox = s->listing.count;
@@ -274,7 +357,8 @@ run_started(const struct session *s, int64_t now)
 static int
 recognise(struct session *s, struct plan_input *in, struct error *e)
 {
-	int rc = s->listed ? 0 : recognise_answered(s, in->now, e);
+	bool settled = s->listed || in->baseline != NULL;
+	int rc = settled ? 0 : recognise_answered(s, in->now, e);
 
 	if (rc <= 0)
 		return rc;
@@ -327,6 +411,7 @@ look(struct session *s, struct error *e)
 	const struct poll_job *job = s->job;
 	struct plan_input in = { .account = job->account,
 		.now = clock_wall(),
+		.baseline = job->baseline,
 		.impatient = job->impatient };
 
 	in.run_started = run_started(s, in.now);
@@ -348,7 +433,8 @@ look(struct session *s, struct error *e)
 	if (listing_sizes(&s->listing, s->pop3, e) < 0 ||
 	    make_plan(s->pop3, s->reader, &in, s->account, &s->polled,
 		&s->listing, &s->rows, &s->plan, e) < 0 ||
-	    recognise(s, &in, e) < 0 || record_plan(s, e) < 0)
+	    recognise(s, &in, e) < 0 || record_found(s, e) < 0 ||
+	    record_plan(s, e) < 0)
 		return -1;
 	recall_plan(s);
 	report_plan(s);
