@@ -161,14 +161,14 @@ string_read(const char *s, struct buffer *out, const char **why)
 	bool raw = false;
 	size_t n;
 
-	for (; *s != '\0' && *s != '"' && *s != '\''; s++) {
+	for (; *s != '"' && *s != '\''; s++) {
 		raw = raw || *s == 'r' || *s == 'R';
-		if (strchr("rRuU", *s) == NULL) {
+		if (*s == '\0' || strchr("rRuU", *s) == NULL) {
 			*why = "there is something other than strings in it";
 			return NULL;
 		}
 	}
-	n = *s != '\0' && s[1] == *s && s[2] == *s ? 3 : 1;
+	n = s[1] == *s && s[2] == *s ? 3 : 1;
 	memset(mark, *s, n);
 	for (s += n; strncmp(s, mark, n) != 0;) {
 		if (*s == '\0' || (*s == '\n' && n == 1)) {

@@ -354,6 +354,9 @@ what_is_wrong_is_told_with_its_line(void **state)
 		{ SIMPLE "password_command = (x,)\n",
 		    "~/rc:6: password_command: there is something other than "
 		    "strings in it" },
+		{ SIMPLE "password_command = ('x', r\n",
+		    "~/rc:6: password_command: there is something other than "
+		    "strings in it" },
 		{ SIMPLE "password_command = ('\\x0', )\n",
 		    "~/rc:6: password_command: what follows a backslash is not "
 		    "understood" },
