@@ -109,6 +109,12 @@ extern const struct import_program import_programs[];
 
 int import_fetchmail(
     struct import *im, const struct import_files *files, struct error *e);
+int import_getmail(
+    struct import *im, const struct import_files *files, struct error *e);
+int import_mpop(
+    struct import *im, const struct import_files *files, struct error *e);
+int import_fdm(
+    struct import *im, const struct import_files *files, struct error *e);
 
 /* import_program - by name, or NULL. */
 const struct import_program *import_program(const char *name);

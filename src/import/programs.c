@@ -5,6 +5,9 @@
 
 const struct import_program import_programs[] = {
 	{ "fetchmail", import_fetchmail },
+	{ "getmail", import_getmail },
+	{ "mpop", import_mpop },
+	{ "fdm", import_fdm },
 	{ NULL, NULL },
 };
 
