@@ -6,9 +6,9 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
+#include "base/json.h"
 #include "base/stop.h"
 #include "command/command.h"
-#include "command/json.h"
 #include "config/settings.h"
 #include "ledger/reader.h"
 #include "poll/peep.h"
