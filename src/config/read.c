@@ -349,29 +349,34 @@ syntax_problem(struct reader *r, const config_t *config)
 		problem_add(r->problems, at, "%s", text);
 }
 
-/* Parse one file and hand its top level to `use`. Returns 0 or -1. */
+/* Parse what was read (rc) and hand its top level to `use`. Returns 0 or -1. */
 static int
-read_file(struct reader *r, const char *path, struct place from,
+parse(struct reader *r, int rc,
     void (*use)(struct reader *r, const config_setting_t *root))
 {
 	config_t config;
-	int rc = -1;
 
 	config_init(&config);
-	if (source_read(&r->source, path, from, r->memory, r->problems) < 0)
-		goto out;
-	if (!config_read_string(&config, r->source.text.data)) {
+	if (rc == 0 && !config_read_string(&config, r->source.text.data)) {
 		syntax_problem(r, &config);
-		goto out;
+		rc = -1;
 	}
-	use(r, config_root_setting(&config));
-	rc = 0;
-out:
+	if (rc == 0)
+		use(r, config_root_setting(&config));
 	if (config_root_setting(&config) != NULL)
 		wipe(config_root_setting(&config));
 	config_destroy(&config);
 	source_free(&r->source);
 	return rc;
+}
+
+static int
+read_file(struct reader *r, const char *path, struct place from,
+    void (*use)(struct reader *r, const config_setting_t *root))
+{
+	int rc = source_read(&r->source, path, from, r->memory, r->problems);
+
+	return parse(r, rc, use);
 }
 
 static void
@@ -431,15 +436,34 @@ read_accounts_dir(struct reader *r)
 	free(entries);
 }
 
-int
-read_settings(struct settings_memory *m, const char *file, struct problems *p)
+static struct reader
+begin(struct settings_memory *m, const char *file, struct problems *p)
 {
-	struct reader r = { .memory = m, .problems = p };
 	struct place at = { file, 0 };
 
 	scope_begin(&m->global, SECTION_GLOBAL, at);
 	scope_begin(&m->defaults, SECTION_ACCOUNT, at);
-	if (read_file(&r, file, at, read_top) < 0)
+	return (struct reader){ .memory = m, .problems = p };
+}
+
+int
+read_settings(struct settings_memory *m, const char *file, struct problems *p)
+{
+	struct reader r = begin(m, file, p);
+
+	if (read_file(&r, file, (struct place){ file, 0 }, read_top) < 0)
+		return -1;
+	read_accounts_dir(&r);
+	return 0;
+}
+
+int
+read_settings_text(struct settings_memory *m, const char *file,
+    const struct settings_text *text, struct problems *p)
+{
+	struct reader r = begin(m, file, p);
+
+	if (parse(&r, source_text(&r.source, file, text, m, p), read_top) < 0)
 		return -1;
 	read_accounts_dir(&r);
 	return 0;

@@ -6,6 +6,7 @@
 
 #include "config/problem.h"
 #include "config/scope.h"
+#include "config/settings.h"
 
 /*
  * read_settings - the main file (absolute path, in the memory), its includes
@@ -15,5 +16,9 @@
  */
 int
 read_settings(struct settings_memory *m, const char *file, struct problems *p);
+
+/* read_settings_text - the same; file: text->file, in the memory. */
+int read_settings_text(struct settings_memory *m, const char *file,
+    const struct settings_text *text, struct problems *p);
 
 #endif

@@ -175,32 +175,60 @@ sum_up(const struct settings *s, struct problems *found,
 	    s->file, found->count);
 }
 
+static struct settings *
+settings_new(void)
+{
+	struct settings *s = xcalloc(1, sizeof *s);
+
+	s->memory = xcalloc(1, sizeof *s->memory);
+	return s;
+}
+
+/* They have been read: rc. Derive and check, and hand them out. */
+static int
+finish(struct settings **out, struct settings *s, int rc, const char *state,
+    struct problems *found, struct buffer *problems, struct error *e)
+{
+	*out = NULL;
+	if (rc == 0) {
+		derive_all(s->memory, state);
+		check_all(s->memory, found);
+	}
+	if (found->count > 0) {
+		sum_up(s, found, problems, e);
+		settings_free(&s);
+	} else {
+		fill_settings(s);
+		*out = s;
+	}
+	problems_free(found);
+	return *out != NULL ? 0 : -1;
+}
+
 int
 settings_read(struct settings **out, const char *file, const char *state,
     struct buffer *problems, struct error *e)
 {
-	struct settings *s = xcalloc(1, sizeof *s);
+	struct settings *s = settings_new();
 	struct problems found = { 0 };
-	int rc = -1;
+	int rc;
 
-	*out = NULL;
-	s->memory = xcalloc(1, sizeof *s->memory);
 	s->file = absolute_file(s->memory, file);
-	if (read_settings(s->memory, s->file, &found) == 0) {
-		derive_all(s->memory, state);
-		check_all(s->memory, &found);
-	}
-	if (found.count > 0) {
-		sum_up(s, &found, problems, e);
-		settings_free(&s);
-		goto out;
-	}
-	fill_settings(s);
-	*out = s;
-	rc = 0;
-out:
-	problems_free(&found);
-	return rc;
+	rc = read_settings(s->memory, s->file, &found);
+	return finish(out, s, rc, state, &found, problems, e);
+}
+
+int
+settings_read_text(struct settings **out, const struct settings_text *text,
+    const char *state, struct buffer *problems, struct error *e)
+{
+	struct settings *s = settings_new();
+	struct problems found = { 0 };
+	int rc;
+
+	s->file = memory_text(s->memory, text->file);
+	rc = read_settings_text(s->memory, s->file, text, &found);
+	return finish(out, s, rc, state, &found, problems, e);
 }
 
 void

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /* Everything in it is owned by it and lives until settings_free(). */
 struct settings {
@@ -44,6 +45,26 @@ struct settings {
  */
 int settings_read(struct settings **s, const char *file, const char *state,
     struct buffer *problems, struct error *e);
+
+/* Settings that are in memory, made of what stands in another file. */
+struct settings_text {
+	struct slice text;
+	/*
+	 * That file: what is wrong is told to stand there, and what is relative
+	 * is beside it. An absolute path; or words, where nothing is relative.
+	 */
+	const char *file;
+	/* Of each line of the text: where it stands there; 0: nowhere. NULL: on
+	 * the same line. */
+	const unsigned *lines;
+	size_t line_count;
+	mode_t mode; /* who may open it, should a password stand there */
+	uid_t owner;
+};
+
+/* settings_read_text - as settings_read(). All of *text is borrowed. */
+int settings_read_text(struct settings **s, const struct settings_text *text,
+    const char *state, struct buffer *problems, struct error *e);
 void settings_free(struct settings **s); /* wipes passwords */
 
 /*

@@ -28,8 +28,10 @@ struct scan {
 	struct problems *problems;
 	const char *path;
 	int depth;
+	const struct settings_text *made; /* what tells the lines, or NULL */
 	enum inside inside;
-	unsigned line; /* the one being read */
+	size_t line_count; /* with the one being read */
+	unsigned line; /* where that stands */
 	unsigned opened; /* line where the string or comment began */
 };
 
@@ -276,6 +278,18 @@ include(struct scan *scan, struct slice line)
 	return rc;
 }
 
+static void
+next_line(struct scan *scan)
+{
+	const struct settings_text *made = scan->made;
+	size_t i = scan->line_count++;
+
+	if (made == NULL || made->lines == NULL)
+		scan->line++;
+	else
+		scan->line = i < made->line_count ? made->lines[i] : 0;
+}
+
 static int
 scan_text(struct scan *scan, const char *data, size_t len)
 {
@@ -287,7 +301,7 @@ scan_text(struct scan *scan, const char *data, size_t len)
 		size_t n = (size_t)((stop != NULL ? stop : end) - data);
 		struct slice line = slice_make(data, n);
 
-		scan->line++;
+		next_line(scan);
 		if (scan->inside == IN_SETTINGS && is_include(line)) {
 			if (include(scan, line) < 0)
 				rc = -1;
@@ -323,6 +337,22 @@ note_folders(struct settings_memory *m, const char *path)
 }
 
 static int
+add_text(struct source *s, struct scan *scan, struct slice text,
+    const struct source_file *file)
+{
+	s->files = xrealloc(s->files, s->file_count + 1, sizeof *s->files);
+	s->files[s->file_count++] = *file;
+	if (text.len > 0 && memchr(text.data, '\0', text.len) != NULL) {
+		problem_add(scan->problems, (struct place){ scan->path, 0 },
+		    "is no text file: it holds a NUL octet");
+		return -1;
+	}
+	if (text.len >= 3 && memcmp(text.data, "\xef\xbb\xbf", 3) == 0)
+		text = slice_skip(text, 3);
+	return scan_text(scan, text.data, text.len);
+}
+
+static int
 add_file(struct source *s, const char *path, struct place from,
     const struct scan *outer, struct settings_memory *m, struct problems *p)
 {
@@ -333,7 +363,6 @@ add_file(struct source *s, const char *path, struct place from,
 		.path = path,
 		.depth = outer != NULL ? outer->depth + 1 : 0 };
 	struct buffer content = { 0 };
-	struct slice text;
 	struct source_file file;
 	int rc = -1;
 
@@ -346,31 +375,45 @@ add_file(struct source *s, const char *path, struct place from,
 			    strerror(errno));
 		goto out;
 	}
-	s->files = xrealloc(s->files, s->file_count + 1, sizeof *s->files);
-	s->files[s->file_count++] = file;
 	note_folders(m, path);
-	text = buffer_slice(&content);
-	if (text.len > 0 && memchr(text.data, '\0', text.len) != NULL) {
-		problem_add(p, (struct place){ path, 0 },
-		    "is no text file: it holds a NUL octet");
-		goto out;
-	}
-	if (text.len >= 3 && memcmp(text.data, "\xef\xbb\xbf", 3) == 0)
-		text = slice_skip(text, 3);
-	rc = scan_text(&scan, text.data, text.len);
+	rc = add_text(s, &scan, buffer_slice(&content), &file);
 out:
 	buffer_wipe(&content);
 	return rc;
+}
+
+static void
+begin(struct source *s)
+{
+	*s = (struct source){ 0 };
+	buffer_reserve(&s->text, 1);
+	s->text.data[0] = '\0';
 }
 
 int
 source_read(struct source *s, const char *path, struct place from,
     struct settings_memory *m, struct problems *p)
 {
-	*s = (struct source){ 0 };
-	buffer_reserve(&s->text, 1);
-	s->text.data[0] = '\0';
+	begin(s);
 	return add_file(s, path, from, NULL, m, p);
+}
+
+int
+source_text(struct source *s, const char *file,
+    const struct settings_text *text, struct settings_memory *m,
+    struct problems *p)
+{
+	struct scan scan = { .source = s,
+		.memory = m,
+		.problems = p,
+		.path = file,
+		.made = text };
+	struct source_file of = {
+		.path = file, .mode = text->mode, .owner = text->owner
+	};
+
+	begin(s);
+	return add_text(s, &scan, text->text, &of);
 }
 
 void

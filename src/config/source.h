@@ -12,6 +12,7 @@
 #include "base/buffer.h"
 #include "config/problem.h"
 #include "config/scope.h"
+#include "config/settings.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -44,6 +45,11 @@ struct source {
 int source_read(struct source *s, const char *path, struct place from,
     struct settings_memory *m, struct problems *p);
 void source_free(struct source *s);
+
+/* source_text - the same, of a text; file: text->file, in the memory. */
+int source_text(struct source *s, const char *file,
+    const struct settings_text *text, struct settings_memory *m,
+    struct problems *p);
 
 /* source_place - where a line of the text stands. */
 struct place source_place(const struct source *s, unsigned line);
