@@ -337,6 +337,8 @@ struct ledger_change
 transit_change(
     struct transit *t, enum change_kind kind, const char *destination)
 {
+	bool proven = !t->report && transit_ended(t) && t->has_proof;
+
 	return (struct ledger_change){
 		.kind = kind,
 		.message = t->message,
@@ -345,6 +347,9 @@ transit_change(
 		.octets = t->octets,
 		.header = slice_make(
 		    t->header, t->has_header ? sizeof(t->header) : 0),
+		.trace = t->report ? NULL : t->id,
+		.digest = slice_make(t->digest, proven ? sizeof(t->digest) : 0),
+		.content = proven ? t->content : 0,
 		.fresh = t->fresh,
 		.destination = destination,
 		.outcomes = t->outcomes,

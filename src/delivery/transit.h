@@ -61,7 +61,8 @@ struct transit {
 	struct queue_item item; /* on the delivery's queue */
 
 	/*
-	 * Who: set by the poll before it submits. The delivery notes the row
+	 * Who: set by the poll before it submits, and the proof before it
+	 * calls it complete. The delivery notes the row
 	 * that the ledger made (message, fresh), and reads the rest only.
 	 */
 	const char *account_name; /* borrowed */
@@ -82,6 +83,9 @@ struct transit {
 	bool sender_utf8;
 	bool has_header; /* what the header's digest is, is known */
 	unsigned char header[DIGEST_OCTETS];
+	bool has_proof; /* it is complete, and this is known: proof.h */
+	unsigned char digest[DIGEST_OCTETS];
+	uint64_t content;
 	struct transit_recipient *recipients; /* owned */
 	size_t recipient_count;
 	struct queue *answer; /* where the poll gets it back */

@@ -8,6 +8,11 @@
 
 #include <stdlib.h>
 
+/* What is known already stays where the change does not know it. */
+#define PROOF                                                         \
+	", trace = ifnull(?11, trace), digest = ifnull(?12, digest)," \
+	" content = iif(?12 IS NULL, content, ?13)"
+
 /* Parameters: ?1 message or account, ?2 now; then as named in each. */
 static const char *const sql[BOOK_STATEMENTS] = {
 	[BOOK_BEGIN] = "BEGIN IMMEDIATE",
@@ -31,22 +36,29 @@ static const char *const sql[BOOK_STATEMENTS] = {
 		     "  reply = iif(?6, '', reply),"
 		     "  intent = iif(?6, NULL, intent),"
 		     "  rejected = iif(?6, 0, rejected),"
-		     "  header = iif(?6, NULL, header)"
+		     "  header = iif(?6, NULL, header),"
+		     "  trace = iif(?6, NULL, trace),"
+		     "  digest = iif(?6, NULL, digest),"
+		     "  content = iif(?6, 0, content),"
+		     "  verified = iif(?6, NULL, verified),"
+		     "  verdict = iif(?6, 0, verdict),"
+		     "  imported = iif(?6, 0, imported)"
 		     " RETURNING id",
 	[BOOK_FORGET_OUTCOMES] = "DELETE FROM outcome WHERE message = ?1",
-	/* ?3 intent, ?4 octets: of what is sent, for what is deleted later */
+	/* ?3 intent, ?4 octets: of what is sent, for what is deleted later,
+	 * ?11 trace, ?12 digest, ?13 content */
 	[BOOK_INTENT] =
 	    "UPDATE message SET before = iif(state = 'gone', before, state),"
 	    " doubts = doubts + (state = 'in_doubt'),"
 	    " state = 'in_doubt', since = ?2, intent = ?3,"
-	    " octets = iif(?4 > 0, ?4, octets) WHERE id = ?1",
+	    " octets = iif(?4 > 0, ?4, octets)" PROOF " WHERE id = ?1",
 	[BOOK_WITHDRAW] =
 	    "UPDATE message SET state = before, since = ?2,"
 	    " doubts = doubts - (before = 'in_doubt'),"
 	    " intent = iif(before = 'in_doubt', intent, NULL), before = NULL"
 	    " WHERE id = ?1 AND state = 'in_doubt' AND before IS NOT NULL",
 	/* ?3 state, ?4 reply, ?5 next_try, ?6 rejected by this verdict,
-	 * ?7 refused_anew */
+	 * ?7 refused_anew, ?11 trace, ?12 digest, ?13 content */
 	[BOOK_VERDICT] =
 	    "UPDATE message SET state = ?3, before = NULL, since = ?2,"
 	    " reply = ?4, next_try = ?5,"
@@ -58,7 +70,7 @@ static const char *const sql[BOOK_STATEMENTS] = {
 	    " doubts = iif(?6, 0, doubts), rejected = rejected OR ?6,"
 	    " delivered = iif(?3 IN ('delivered', 'rejected', 'delete_owed'),"
 	    "  ?2, delivered),"
-	    " intent = iif(?3 = 'in_doubt', intent, NULL)"
+	    " intent = iif(?3 = 'in_doubt', intent, NULL)" PROOF
 	    " WHERE id = ?1",
 	/* ?3 destination, ?4 recipient, ?5 state, ?6 reply */
 	[BOOK_OUTCOME] =
@@ -99,12 +111,28 @@ static const char *const sql[BOOK_STATEMENTS] = {
 			  " WHERE account = ?1 AND uid = ?3 AND copy = ?4",
 	/* ?3 uid, ?4 copy, ?5 octets. No DELE has named it by that UID. */
 	[BOOK_REKEY] = "UPDATE message SET uid = ?3, copy = ?4,"
-		       " octets = iif(?5 > 0, ?5, octets), deletions = 0"
-		       " WHERE id = ?1",
+		       " octets = iif(?5 > 0, ?5, octets), deletions = 0,"
+		       " imported = 0 WHERE id = ?1",
+	/* ?5 octets */
+	[BOOK_LISTED] = "UPDATE message SET octets = ?5, imported = 0"
+			" WHERE id = ?1 AND imported > 0",
+	/* ?3 verdict */
+	[BOOK_VERIFIED] = "UPDATE message SET verified = ?2, verdict = ?3"
+			  " WHERE id = ?1",
 	[BOOK_APART] = "UPDATE message SET header = x'' WHERE id = ?1",
 	/* ?3 digest */
 	[BOOK_HEADER] = "UPDATE message SET header = ?3 WHERE id = ?1",
 	[BOOK_FIRST] = "UPDATE account SET first_poll = ?2 WHERE id = ?1",
+	/* ?2 since when, ?3 uid, ?4 reply, ?5 imported */
+	[BOOK_IMPORT] = "INSERT INTO message (account, uid, copy, octets,"
+			"  state, first_seen, since, reply, imported)"
+			" VALUES (?1, ?3, 0, 0, 'seen', ?2, ?2, ?4, ?5)"
+			" ON CONFLICT DO NOTHING",
+	/* No poll has begun yet. */
+	[BOOK_IMPORTED] = "UPDATE account SET quiet = NULL,"
+			  " first_poll = ifnull(first_poll, ?2),"
+			  " last_started = iif(last_ended IS NULL, NULL,"
+			  "  last_started) WHERE id = ?1",
 	/* ?2 its beginning, ?3 delivered, ?4 octets */
 	[BOOK_HOUR] = "INSERT INTO hour (account, hour, delivered, octets)"
 		      " VALUES (?1, ?2, ?3, ?4)"
@@ -289,6 +317,17 @@ intent_text(const struct ledger_change *c)
 	return text.data;
 }
 
+static void
+bind_proof(sqlite3_stmt *st, const struct ledger_change *c)
+{
+	if (c->trace != NULL)
+		sqlite3_bind_text(st, 11, c->trace, -1, SQLITE_STATIC);
+	if (c->digest.len > 0)
+		sqlite3_bind_blob64(
+		    st, 12, c->digest.data, c->digest.len, SQLITE_STATIC);
+	sqlite3_bind_int64(st, 13, (int64_t)c->content);
+}
+
 static const enum book_statement statement_of[] = {
 	[CHANGE_INTENT] = BOOK_INTENT,
 	[CHANGE_WITHDRAW] = BOOK_WITHDRAW,
@@ -303,6 +342,8 @@ static const enum book_statement statement_of[] = {
 	[CHANGE_BEGUN] = BOOK_BEGUN,
 	[CHANGE_UNKEY] = BOOK_UNKEY,
 	[CHANGE_REKEY] = BOOK_REKEY,
+	[CHANGE_LISTED] = BOOK_LISTED,
+	[CHANGE_VERIFIED] = BOOK_VERIFIED,
 	[CHANGE_APART] = BOOK_APART,
 	[CHANGE_FIRST] = BOOK_FIRST,
 };
@@ -331,6 +372,7 @@ book_change(
 		intent = intent_text(c);
 		bind_text(st, 3, intent);
 		sqlite3_bind_int64(st, 4, (int64_t)c->octets);
+		bind_proof(st, c);
 		break;
 	case CHANGE_VERDICT:
 		bind_text(st, 3, state_name(c->state));
@@ -338,6 +380,7 @@ book_change(
 		sqlite3_bind_int64(st, 5, c->next_try);
 		sqlite3_bind_int(st, 6, c->rejected);
 		sqlite3_bind_int(st, 7, c->refused_anew);
+		bind_proof(st, c);
 		break;
 	case CHANGE_SEEN:
 		bind_text(st, 3, c->reply);
@@ -345,6 +388,12 @@ book_change(
 	case CHANGE_REKEY:
 		bind_key(st, c);
 		sqlite3_bind_int64(st, 5, (int64_t)c->octets);
+		break;
+	case CHANGE_LISTED:
+		sqlite3_bind_int64(st, 5, (int64_t)c->octets);
+		break;
+	case CHANGE_VERIFIED:
+		sqlite3_bind_int64(st, 3, c->verdict);
 		break;
 	default:
 		break;

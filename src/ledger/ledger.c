@@ -6,6 +6,7 @@
 #include "base/crash.h"
 #include "ledger/account.h"
 #include "ledger/book.h"
+#include "ledger/imported.h"
 #include "ledger/lock.h"
 #include "ledger/marker.h"
 #include "ledger/schema.h"
@@ -239,7 +240,7 @@ ledger_reopen(struct ledger *l, struct error *e)
 	return run(l, &job, e);
 }
 
-/* --- accounts and polls --- */
+/* --- accounts --- */
 
 struct account_job {
 	struct ledger_job job;
@@ -320,6 +321,40 @@ ledger_account(struct ledger *l, const char *name, const char *server,
 
 	return run(l, &a.job, e);
 }
+
+/* --- what another program has fetched --- */
+
+struct seen_job {
+	struct ledger_job job;
+	struct imported imported;
+};
+
+static int
+seen_work(struct book *b, struct ledger_job *job)
+{
+	struct seen_job *s = (struct seen_job *)job;
+
+	return imported_write(b, &s->imported, &job->error);
+}
+
+int
+ledger_seen(struct ledger *l, int64_t account, const struct ledger_seen *list,
+    size_t count, bool loose, const char *reason, size_t *added,
+    struct error *e)
+{
+	struct seen_job s = { .job.work = seen_work,
+		.imported = { .account = account,
+		    .list = list,
+		    .count = count,
+		    .loose = loose,
+		    .reason = reason } };
+	int rc = run(l, &s.job, e);
+
+	*added = s.imported.added;
+	return rc;
+}
+
+/* --- polls --- */
 
 struct poll_job_record {
 	struct ledger_job job;

@@ -54,7 +54,7 @@ enum change_kind {
 	/*
 	 * End of data is about to be sent to `destination` for `outcomes`
 	 * (recipients only). Makes the row if need be, fills in `message`, and
-	 * notes `octets` as the size of what is sent.
+	 * notes `octets` as the size of what is sent, and the proof.
 	 */
 	CHANGE_INTENT,
 	/*
@@ -64,7 +64,8 @@ enum change_kind {
 	/*
 	 * The verdict: `state`, `reply`, `next_try`, and the outcomes, kept
 	 * while they differ. A temporary refusal (of the message, or of its
-	 * report) counts as an attempt.
+	 * report) counts as an attempt. Notes the proof, too: of a message that
+	 * is sent while it comes it is not known before.
 	 */
 	CHANGE_VERDICT,
 	CHANGE_SEEN, /* counts as seen, with `reply` saying why */
@@ -82,10 +83,22 @@ enum change_kind {
 	 */
 	CHANGE_UNKEY,
 	CHANGE_REKEY,
+	CHANGE_LISTED, /* an imported one: `octets` are known now */
+	CHANGE_VERIFIED, /* it was looked for, and came to `verdict` */
 	CHANGE_APART, /* its owner says: what is listed now is other mail */
 	/* Of the account, not of a message. */
 	CHANGE_BEGUN, /* a poll is under way */
 	CHANGE_FIRST /* the first poll has been planned */
+};
+
+/* Bits: what a verification came to. */
+enum ledger_verified {
+	VERIFIED_SOURCE = 1, /* the same at the source */
+	VERIFIED_THERE = 2, /* the same at the destination */
+	VERIFIED_SOURCE_GONE = 4,
+	VERIFIED_SOURCE_CHANGED = 8,
+	VERIFIED_MISSING = 16, /* not found at the destination */
+	VERIFIED_CHANGED = 32 /* another content at the destination */
 };
 
 struct ledger_change {
@@ -95,12 +108,17 @@ struct ledger_change {
 	uint32_t copy;
 	uint64_t octets; /* as listed */
 	struct slice header; /* its digest, see schema.h; empty: not known */
+	/* The proof, see schema.h; NULL, empty: the row keeps what it has. */
+	const char *trace;
+	struct slice digest; /* 32 octets */
+	uint64_t content;
 	bool fresh; /* another message than the row of that UID */
 	enum state state;
 	const char *reply; /* last words of the server, or the reason */
 	int64_t next_try;
 	bool rejected; /* refused for good: what follows is its report, for
 			* which all counting begins anew */
+	unsigned verdict; /* enum ledger_verified */
 	bool refused_anew; /* its refusals are counted from now on */
 	const char *destination;
 	const struct ledger_outcome *outcomes;
@@ -140,6 +158,24 @@ int ledger_change(struct ledger *l, int64_t account,
 int ledger_account(struct ledger *l, const char *name, const char *server,
     const char *user, const char *const *names, bool moved, int64_t *account,
     struct error *e);
+
+/* A message that another program has fetched. */
+struct ledger_seen {
+	struct slice uid; /* borrowed */
+	int64_t since; /* wall clock, 0: now */
+};
+
+/*
+ * ledger_seen - these count as seen from now on, whatever their sizes, and what
+ * else the mailbox lists counts as new, not as what a first poll finds: all in
+ * one transaction.
+ * loose: their UIDs are written with '-' for each '/'.
+ * reason: what `list` shows. added: how many the account did not know yet; the
+ * others stay as they are.
+ */
+int ledger_seen(struct ledger *l, int64_t account,
+    const struct ledger_seen *list, size_t count, bool loose,
+    const char *reason, size_t *added, struct error *e);
 
 /* ledger_commits - transactions that have become durable so far. Any thread. */
 uint64_t ledger_commits(const struct ledger *l);

@@ -143,6 +143,8 @@ read_row(sqlite3_stmt *st)
 		.doubts = (uint32_t)sqlite3_column_int64(st, 13),
 		.rejected = sqlite3_column_int(st, 14) != 0,
 		.header.len = blob(st, 15).len,
+		.imported = sqlite3_column_int(st, 16) != 0,
+		.loose = sqlite3_column_int(st, 16) == IMPORTED_LOOSE,
 	};
 
 	row.apart =
@@ -178,7 +180,7 @@ reader_rows(
 	if (prepare(r,
 		"SELECT id, uid, copy, state, before, attempts, deletions,"
 		" octets, first_seen, since, delivered, next_try,"
-		" first_refused, doubts, rejected, header"
+		" first_refused, doubts, rejected, header, imported"
 		" FROM message WHERE account = ?1 ORDER BY uid, copy",
 		&st, e) < 0)
 		return -1;
@@ -230,6 +232,66 @@ reader_outcomes(struct reader *r, int64_t message, enum state state,
 		each(arg, text(st, 0), text(st, 1));
 	sqlite3_finalize(st);
 	return step == SQLITE_DONE ? 0 : fail(r, e);
+}
+
+static struct proof
+read_proof(sqlite3_stmt *st)
+{
+	struct slice digest = blob(st, 7);
+	struct proof p = {
+		.message = sqlite3_column_int64(st, 0),
+		.uid = blob(st, 1),
+		.copy = (uint32_t)sqlite3_column_int64(st, 2),
+		.octets = (uint64_t)sqlite3_column_int64(st, 3),
+		.state = state(st, 4),
+		.before = state(st, 5),
+		.trace = text(st, 6),
+		.has_digest = digest.len == sizeof(p.digest),
+		.content = (uint64_t)sqlite3_column_int64(st, 8),
+		.first_seen = sqlite3_column_int64(st, 9),
+		.since = sqlite3_column_int64(st, 10),
+		.delivered = sqlite3_column_int64(st, 11),
+		.verified = sqlite3_column_int64(st, 12),
+		.verdict = (unsigned)sqlite3_column_int64(st, 13),
+		.attempts = (uint32_t)sqlite3_column_int64(st, 14),
+		.doubts = (uint32_t)sqlite3_column_int64(st, 15),
+		.reply = text(st, 16),
+	};
+
+	if (p.has_digest)
+		memcpy(p.digest, digest.data, digest.len);
+	return p;
+}
+
+int
+reader_proofs(struct reader *r, int64_t account,
+    int (*each)(void *arg, const struct proof *p, struct error *e), void *arg,
+    struct error *e)
+{
+	sqlite3_stmt *st = NULL;
+	int step, rc = 0;
+
+	if (r == NULL)
+		return 0;
+	if (prepare(r,
+		"SELECT id, uid, copy, octets, state, before, trace, digest,"
+		" content, first_seen, since, delivered, verified, verdict,"
+		" attempts, doubts, reply"
+		" FROM message WHERE account = ?1 ORDER BY id",
+		&st, e) < 0)
+		return -1;
+	sqlite3_bind_int64(st, 1, account);
+	while ((step = sqlite3_step(st)) == SQLITE_ROW) {
+		struct proof p = read_proof(st);
+
+		rc = each(arg, &p, e);
+		if (rc < 0)
+			break;
+	}
+	if (rc == 0 && step != SQLITE_DONE)
+		rc = fail(r, e);
+	sqlite3_finalize(st);
+	return rc;
 }
 
 int

@@ -49,6 +49,8 @@ struct row {
 	int64_t next_try;
 	int64_t first_refused; /* 0: never */
 	struct slice header; /* its digest, empty: not known; lives as uid */
+	bool imported; /* seen elsewhere, and not listed here yet */
+	bool loose; /* and its UID is written with '-' for each '/' */
 	bool apart; /* its owner says: what is listed now is other mail */
 };
 
@@ -70,6 +72,34 @@ void rows_free(struct rows *rows);
 int reader_outcomes(struct reader *r, int64_t message, enum state state,
     void (*each)(void *arg, const char *recipient, const char *reply),
     void *arg, struct error *e);
+
+/* What proves that a message has arrived. All borrowed; times: wall clock. */
+struct proof {
+	int64_t message;
+	struct slice uid;
+	uint32_t copy;
+	uint64_t octets; /* as listed */
+	enum state state, before; /* as in struct row */
+	const char *trace; /* the id in our Received field, or "" */
+	bool has_digest; /* digest and content are known: schema.h */
+	unsigned char digest[32];
+	uint64_t content;
+	int64_t first_seen, since;
+	int64_t delivered; /* 0: never */
+	int64_t verified; /* 0: never */
+	unsigned verdict; /* enum ledger_verified */
+	uint32_t attempts, doubts;
+	const char *reply;
+};
+
+/*
+ * reader_proofs - hand each message of an account to `each`, in the order in
+ * which they became known. Returns 0, or -1: ERR_LEDGER, or what `each`
+ * returned -1 with.
+ */
+int reader_proofs(struct reader *r, int64_t account,
+    int (*each)(void *arg, const struct proof *p, struct error *e), void *arg,
+    struct error *e);
 
 /* What a poll wants to know of those before it. */
 struct polled {

@@ -144,6 +144,13 @@ static const char *const migrations[] = {
 	" octets INTEGER NOT NULL,"
 	" PRIMARY KEY (account, hour)"
 	") STRICT, WITHOUT ROWID;",
+
+	"ALTER TABLE message ADD COLUMN trace TEXT;"
+	"ALTER TABLE message ADD COLUMN digest BLOB;"
+	"ALTER TABLE message ADD COLUMN content INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE message ADD COLUMN verified INTEGER;"
+	"ALTER TABLE message ADD COLUMN verdict INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE message ADD COLUMN imported INTEGER NOT NULL DEFAULT 0;",
 };
 #define VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))
 

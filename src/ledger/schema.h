@@ -31,6 +31,17 @@
  *                                was never read (or it has none); empty: its
  *                                owner has said that what is listed now is
  *                                other mail
+ *             trace, digest, content
+ *                                the id in our Received field; SHA-256 of what
+ *                                was sent below that field (message/proof.h),
+ *                                and its octets; NULL: never sent, or by an
+ *                                older version
+ *             verified, verdict  when it was last looked for, and bits: what
+ *                                came of it (ledger.h)
+ *             imported           another program has fetched it, and it has
+ *                                not been listed here yet, so that its octets
+ *                                are not known (0): 1; and its UID is written
+ *                                with '-' for each '/': 2
  * outcome   what became of a message for each recipient, while these differ,
  *           and while a report of it is owed.
  *
@@ -64,6 +75,10 @@
 #include <sqlite3.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+/* message.imported */
+#define IMPORTED_EXACTLY 1
+#define IMPORTED_LOOSE 2
 
 /*
  * schema_open_writer - open ledger.db in `dir`, check all of it, make or

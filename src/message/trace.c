@@ -20,10 +20,11 @@
 /* No word of ours can bring a line near the 998 octets that are allowed. */
 #define WORD_MAX 300
 
+static const char digits[] = "abcdefghijklmnopqrstuvwxyz234567";
+
 static void
 base32(const unsigned char *octets, size_t characters, char *out)
 {
-	static const char digits[] = "abcdefghijklmnopqrstuvwxyz234567";
 	unsigned window = 0;
 	unsigned bits = 0;
 	size_t i;
@@ -215,6 +216,79 @@ is_ours(struct slice received, const char *id)
 		snprintf(mark, sizeof(mark), "%c%.*s", *space, (int)tag, id);
 		if (memmem(received.data, received.len, mark, tag + 1) != NULL)
 			return true;
+	}
+	return false;
+}
+
+/* The next word of a folded field, less what may follow it at once. */
+static struct slice
+next_word(struct slice *rest)
+{
+	static const char blanks[] = " \t\r\n";
+	struct slice word;
+	size_t n = 0;
+
+	while (rest->len > 0 && memchr(blanks, rest->data[0], 4) != NULL)
+		*rest = slice_skip(*rest, 1);
+	while (n < rest->len && memchr(blanks, rest->data[n], 4) == NULL)
+		n++;
+	word = slice_make(rest->data, n);
+	*rest = slice_skip(*rest, n);
+	if (word.len > 0 && word.data[word.len - 1] == ';')
+		word.len--;
+	return word;
+}
+
+static bool
+is_id(struct slice word, const char *maildrop)
+{
+	if (word.len != ACCOUNT_TAG + 1 + MESSAGE_TAG ||
+	    word.data[ACCOUNT_TAG] != '.')
+		return false;
+	for (size_t i = 0; i < word.len; i++)
+		if (i != ACCOUNT_TAG &&
+		    memchr(digits, word.data[i], 32) == NULL)
+			return false;
+	return maildrop == NULL ||
+	    memcmp(word.data, maildrop, ACCOUNT_TAG) == 0;
+}
+
+/* The id of a field that we wrote, or an empty slice. */
+static struct slice
+id_of(struct slice received, const char *maildrop)
+{
+	struct slice word;
+	bool with = false, pop3 = false, id = false;
+
+	while ((word = next_word(&received)).len > 0) {
+		if (id && is_id(word, maildrop))
+			return word;
+		id = pop3 && slice_is_nocase(word, "id");
+		pop3 = with &&
+		    (slice_is_nocase(word, "POP3") ||
+			slice_is_nocase(word, "POP3S"));
+		with = slice_is_nocase(word, "with");
+	}
+	return slice_make(NULL, 0);
+}
+
+bool
+trace_find(struct slice header, const char *maildrop, char id[TRACE_ID],
+    struct slice *below)
+{
+	struct header_field field;
+	struct slice found;
+
+	*below = header;
+	while (header_next(below, &field)) {
+		if (!slice_is_nocase(field.name, "Received"))
+			continue;
+		found = id_of(field.value, maildrop);
+		if (found.len == 0)
+			continue;
+		memcpy(id, found.data, found.len);
+		id[found.len] = '\0';
+		return true;
 	}
 	return false;
 }

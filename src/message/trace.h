@@ -44,4 +44,14 @@ struct trace {
 /* trace_header - append the Received field, folded, with its CRLF. */
 void trace_header(const struct trace *t, struct buffer *out);
 
+/*
+ * trace_find - the topmost Received field that is ours, by its words "with POP3
+ * id" or "with POP3S id" and the shape of the id, however a relay has folded
+ * it. maildrop: the first eight characters of the ids of that maildrop, or
+ * NULL: any. id: filled in. below: what follows the field, up to the end of
+ * `header`, which may be a header or all of a message.
+ */
+bool trace_find(struct slice header, const char *maildrop, char id[TRACE_ID],
+    struct slice *below);
+
 #endif

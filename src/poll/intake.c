@@ -35,6 +35,14 @@ out_of_step(const struct intake *m, struct slice head, struct error *e)
 	return true;
 }
 
+/* What is to be found again at the destination, below our trace header. */
+static int
+pass_proven(struct intake *m, struct slice content, struct error *e)
+{
+	proof_add(&m->proof, content);
+	return handover_pass(&m->out, content, e);
+}
+
 /* Our trace header, and the message's header without its Return-Path. */
 static int
 pass_head(struct intake *m, struct error *e)
@@ -81,14 +89,25 @@ pass_head(struct intake *m, struct error *e)
 		after = slice_skip(head, before.len + path.whole.len);
 	}
 	m->has_head = true;
+	proof_begin(&m->proof);
 	rc = handover_pass(&m->out, buffer_slice(&trace), e);
 	if (rc == 0)
-		rc = handover_pass(&m->out, before, e);
+		rc = pass_proven(m, before, e);
 	if (rc == 0)
-		rc = handover_pass(&m->out, after, e);
+		rc = pass_proven(m, after, e);
 	buffer_free(&trace);
 	buffer_free(&m->head);
 	return rc;
+}
+
+static void
+note_proof(struct intake *m)
+{
+	struct transit *t = m->out.t;
+
+	t->content = m->proof.octets;
+	proof_end(&m->proof, t->digest);
+	t->has_proof = true;
 }
 
 static int
@@ -97,7 +116,7 @@ pass_content(struct intake *m, struct slice content, struct error *e)
 	bool complete;
 
 	if (m->has_head)
-		return handover_pass(&m->out, content, e);
+		return pass_proven(m, content, e);
 	buffer_add_slice(&m->head, content);
 	header_length(buffer_slice(&m->head), &complete);
 	if (complete || m->head.len >= HEADER_MAX)
@@ -132,6 +151,7 @@ pass_end(struct intake *m, struct error *e)
 		return -1;
 	if (!m->has_head && pass_head(m, e) < 0)
 		return -1;
+	note_proof(m);
 	handover_end(&m->out);
 	if (m->canon.bare_cr + m->canon.bare_lf > 0)
 		log_event(
@@ -186,6 +206,7 @@ void
 intake_free(struct intake **m)
 {
 	buffer_free(&(*m)->head);
+	proof_free(&(*m)->proof);
 	free(*m);
 	*m = NULL;
 }

@@ -6,6 +6,7 @@
 #define POLL_INTAKE_H
 
 #include "message/canon.h"
+#include "message/proof.h"
 #include "poll/handover.h"
 
 struct intake {
@@ -20,6 +21,7 @@ struct intake {
 	/* Private. */
 	uint64_t read; /* octets from the mailbox so far */
 	struct canon canon;
+	struct proof_digest proof;
 	struct buffer head; /* the header, while it is being gathered */
 	bool has_head; /* it has been passed on */
 };

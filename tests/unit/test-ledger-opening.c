@@ -47,7 +47,7 @@ it_is_written_ahead_and_in_its_version(void **state)
 	(void)state;
 	world_begin(&w);
 	assert_string_equal(ask(&w, "PRAGMA journal_mode", text), "wal");
-	assert_string_equal(ask(&w, "PRAGMA user_version", text), "4");
+	assert_string_equal(ask(&w, "PRAGMA user_version", text), "5");
 	assert_string_equal(ask(&w, "PRAGMA integrity_check", text), "ok");
 	assert_string_equal(
 	    ask(&w,
@@ -271,7 +271,7 @@ a_failed_opening_gives_the_lock_back(void **state)
 	ledger_close(&w.l);
 	ask(&w, "PRAGMA user_version = 1000", text);
 	expect_open_fails(&w, ERR_LEDGER, "newer");
-	ask(&w, "PRAGMA user_version = 4", text);
+	ask(&w, "PRAGMA user_version = 5", text);
 	world_open(&w);
 	world_end(&w);
 }

@@ -90,40 +90,68 @@ static const char version_2[] =
     " VALUES (42, 7, x'62', 0, 8, 'held', 12, 22, 1, x'0102', 'no');"
     "PRAGMA application_id = 0x70726964; PRAGMA user_version = 2;";
 
+/* As versions 3 and 4 have them. */
+#define TABLES_3                                                               \
+	ACCOUNT                                                                \
+	"CREATE TABLE message (id INTEGER PRIMARY KEY,"                        \
+	" account INTEGER NOT NULL REFERENCES account (id), uid BLOB NOT "     \
+	"NULL,"                                                                \
+	" copy INTEGER NOT NULL, octets INTEGER NOT NULL,"                     \
+	" state TEXT NOT NULL CHECK (state IN ('new', 'seen', 'in_doubt',"     \
+	"  'deferred', 'held', 'dropped', 'delivered', 'report_owed',"         \
+	"  'rejected', 'delete_owed', 'gone')),"                               \
+	" before TEXT, first_seen INTEGER NOT NULL, since INTEGER NOT NULL,"   \
+	" delivered INTEGER, attempts INTEGER NOT NULL DEFAULT 0,"             \
+	" first_refused INTEGER, next_try INTEGER NOT NULL DEFAULT 0,"         \
+	" doubts INTEGER NOT NULL DEFAULT 0,"                                  \
+	" deletions INTEGER NOT NULL DEFAULT 0, reply TEXT NOT NULL DEFAULT "  \
+	"'',"                                                                  \
+	" intent TEXT, rejected INTEGER NOT NULL DEFAULT 0, header BLOB,"      \
+	" UNIQUE (account, uid, copy)) STRICT;"                                \
+	"CREATE INDEX message_gone ON message (account, since)"                \
+	" WHERE state = 'gone';" OUTCOME CONTENT                               \
+	"ALTER TABLE account ADD COLUMN quiet BLOB;"                           \
+	"ALTER TABLE account ADD COLUMN quiet_until INTEGER NOT NULL DEFAULT " \
+	"0;"                                                                   \
+	"ALTER TABLE account ADD COLUMN quiet_held INTEGER NOT NULL DEFAULT "  \
+	"0;"                                                                   \
+	"CREATE TABLE server (name TEXT PRIMARY KEY, capa TEXT NOT NULL,"      \
+	" learned INTEGER NOT NULL, pipelining TEXT NOT NULL"                  \
+	"  CHECK (pipelining IN ('', 'proven', 'broken')),"                    \
+	" since INTEGER NOT NULL) STRICT, WITHOUT ROWID;"                      \
+	"CREATE TRIGGER message_decided AFTER UPDATE OF state ON message"      \
+	" WHEN old.state IN ('held', 'dropped') BEGIN"                         \
+	" UPDATE account SET quiet = NULL WHERE id = new.account; END;"
+
 /* And version 3. */
 static const char version_3[] =
-    "PRAGMA journal_mode = WAL;" ACCOUNT
-    "CREATE TABLE message (id INTEGER PRIMARY KEY,"
-    " account INTEGER NOT NULL REFERENCES account (id), uid BLOB NOT NULL,"
-    " copy INTEGER NOT NULL, octets INTEGER NOT NULL,"
-    " state TEXT NOT NULL CHECK (state IN ('new', 'seen', 'in_doubt',"
-    "  'deferred', 'held', 'dropped', 'delivered', 'report_owed',"
-    "  'rejected', 'delete_owed', 'gone')),"
-    " before TEXT, first_seen INTEGER NOT NULL, since INTEGER NOT NULL,"
-    " delivered INTEGER, attempts INTEGER NOT NULL DEFAULT 0,"
-    " first_refused INTEGER, next_try INTEGER NOT NULL DEFAULT 0,"
-    " doubts INTEGER NOT NULL DEFAULT 0,"
-    " deletions INTEGER NOT NULL DEFAULT 0, reply TEXT NOT NULL DEFAULT '',"
-    " intent TEXT, rejected INTEGER NOT NULL DEFAULT 0, header BLOB,"
-    " UNIQUE (account, uid, copy)) STRICT;"
-    "CREATE INDEX message_gone ON message (account, since)"
-    " WHERE state = 'gone';" OUTCOME CONTENT
-    "ALTER TABLE account ADD COLUMN quiet BLOB;"
-    "ALTER TABLE account ADD COLUMN quiet_until INTEGER NOT NULL DEFAULT 0;"
-    "ALTER TABLE account ADD COLUMN quiet_held INTEGER NOT NULL DEFAULT 0;"
-    "CREATE TABLE server (name TEXT PRIMARY KEY, capa TEXT NOT NULL,"
-    " learned INTEGER NOT NULL, pipelining TEXT NOT NULL"
-    "  CHECK (pipelining IN ('', 'proven', 'broken')),"
-    " since INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
-    "CREATE TRIGGER message_decided AFTER UPDATE OF state ON message"
-    " WHEN old.state IN ('held', 'dropped') BEGIN"
-    " UPDATE account SET quiet = NULL WHERE id = new.account; END;"
+    "PRAGMA journal_mode = WAL;" TABLES_3
     "INSERT INTO server VALUES ('h:995 implicit', 'TOP', 26, 'broken', 27);"
     "UPDATE account SET quiet = zeroblob(32), quiet_until = 28;"
     "INSERT INTO account (id, name, server, user, last_ended, error_kind)"
     " VALUES (8, 'fails', 'h', 'v', 29, 'io'),"
     "  (9, 'stopped', 'h', 'w', 29, 'stopped');"
     "PRAGMA application_id = 0x70726964; PRAGMA user_version = 3;";
+
+/* And version 4. */
+static const char version_4[] =
+    "PRAGMA journal_mode = WAL;" TABLES_3
+    "ALTER TABLE account ADD COLUMN failing_since INTEGER;"
+    "ALTER TABLE account ADD COLUMN due INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE account ADD COLUMN setback TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE account ADD COLUMN setbacks INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE account ADD COLUMN refusals INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE account ADD COLUMN refused BLOB;"
+    "ALTER TABLE account ADD COLUMN alerted INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE account ADD COLUMN rhythm BLOB;"
+    "CREATE INDEX account_user ON account (user);"
+    "CREATE TABLE hour (account INTEGER NOT NULL REFERENCES account (id),"
+    " hour INTEGER NOT NULL, delivered INTEGER NOT NULL,"
+    " octets INTEGER NOT NULL, PRIMARY KEY (account, hour)"
+    ") STRICT, WITHOUT ROWID;"
+    "UPDATE account SET due = 31, setback = 'io', refused = x'05';"
+    "INSERT INTO hour VALUES (7, 3600, 4, 500);"
+    "PRAGMA application_id = 0x70726964; PRAGMA user_version = 4;";
 
 struct world {
 	char dir[64];
@@ -302,6 +330,61 @@ a_ledger_of_version_3_is_brought_up_to_date_with_all_it_knew(void **state)
 	world_end(&w);
 }
 
+static void
+it_is_kept(void *arg, const struct ledger_schedule *s)
+{
+	assert_int_equal(s->due, 31);
+	assert_string_equal(s->setback, "io");
+	assert_true(slice_is(s->refused, "\5"));
+	(*(int *)arg)++;
+}
+
+/* Nothing was proven then, verified, or imported. */
+static int
+nothing_is_proven(void *arg, const struct proof *p, struct error *e)
+{
+	(void)e;
+	assert_string_equal(p->trace, "");
+	assert_false(p->has_digest);
+	assert_int_equal(p->content + p->verdict, 0);
+	assert_int_equal(p->verified, 0);
+	(*(int *)arg)++;
+	return 0;
+}
+
+static void
+a_ledger_of_version_4_is_brought_up_to_date_with_all_it_knew(void **state)
+{
+	struct world w;
+	struct ledger *l = NULL;
+	struct reader *r = NULL;
+	struct rows rows;
+	struct hours hours;
+	struct error e = { 0 };
+	int accounts = 0, proofs = 0;
+
+	(void)state;
+	world_begin(&w, version_4);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(ledger_open(&l, w.dir, false, &e), 0);
+		ledger_close(&l);
+		check_contents(&w, 0);
+	}
+	assert_int_equal(reader_open(&r, w.dir, &e), 0);
+	assert_int_equal(reader_schedules(r, it_is_kept, &accounts, &e), 0);
+	assert_int_equal(accounts, 1);
+	assert_int_equal(reader_hours(r, "isp", 3600, &hours, &e), 0);
+	assert_int_equal(hours.octets[READER_HOURS - 1], 500);
+	assert_int_equal(
+	    reader_proofs(r, 7, nothing_is_proven, &proofs, &e), 0);
+	assert_int_equal(proofs, 2);
+	assert_int_equal(reader_rows(r, 7, &rows, &e), 0);
+	assert_false(rows.list[0].imported || rows.list[1].imported);
+	rows_free(&rows);
+	reader_free(&r);
+	world_end(&w);
+}
+
 /* Each column, index and trigger, in lines. Owned. */
 static char *
 shape(const struct world *w)
@@ -349,19 +432,36 @@ static void
 wherever_it_comes_from_a_ledger_is_like_a_new_one(void **state)
 {
 	char *new = shape_of(""), *one = shape_of(version_1),
-	     *two = shape_of(version_2), *three = shape_of(version_3);
+	     *two = shape_of(version_2), *three = shape_of(version_3),
+	     *four = shape_of(version_4);
 
 	(void)state;
 	assert_non_null(strstr(new, "trigger message_decided message"));
 	assert_non_null(strstr(new, "table server server capa TEXT"));
 	assert_non_null(strstr(new, "table hour hour delivered INTEGER"));
+	assert_non_null(strstr(new, "table message message digest BLOB"));
 	assert_string_equal(one, new);
 	assert_string_equal(two, new);
 	assert_string_equal(three, new);
+	assert_string_equal(four, new);
 	free(new);
 	free(one);
 	free(two);
 	free(three);
+	free(four);
+}
+
+static int
+expect_proof(void *arg, const struct proof *p, struct error *e)
+{
+	(void)arg;
+	(void)e;
+	if (p->message == 40) {
+		assert_string_equal(p->trace, "trace");
+		assert_memory_equal(
+		    p->digest, "0123456789abcdef0123456789abcdef", 32);
+	}
+	return 0;
 }
 
 static void
@@ -375,6 +475,8 @@ expect_what_is_new(const char *sql)
 	struct ledger_change held = { .kind = CHANGE_VERDICT,
 		.message = 40,
 		.state = STATE_HELD,
+		.trace = "trace",
+		.digest = slice_of("0123456789abcdef0123456789abcdef"),
 		.reply = "550 no" };
 	struct ledger_change dropped = { .kind = CHANGE_DROP, .message = 40 };
 	struct ledger_quiet quiet = { .digest = { 1, 2, 3 }, .until = 99 };
@@ -400,6 +502,7 @@ expect_what_is_new(const char *sql)
 	assert_int_equal(reader_open(&r, w.dir, &e), 0);
 	assert_int_equal(reader_polled(r, 7, &polled, &e), 0);
 	assert_true(polled.has_quiet);
+	assert_int_equal(reader_proofs(r, 7, expect_proof, NULL, &e), 0);
 	assert_int_equal(reader_server(r, server.name, &got, &e), 0);
 	assert_string_equal(got.capa, "TOP\n");
 	assert_int_equal(ledger_change(l, 7, &dropped, 1, &e), 0);
@@ -422,19 +525,20 @@ what_is_new_works_in_a_ledger_that_was_brought_up_to_date(void **state)
 	expect_what_is_new(version_1);
 	expect_what_is_new(version_2);
 	expect_what_is_new(version_3);
+	expect_what_is_new(version_4);
 }
 
 static void
 a_reader_waits_for_the_writer_to_bring_it_up_to_date(void **state)
 {
-	static const char *const versions[] = { version_1, version_2,
-		version_3 };
+	static const char *const versions[] = { version_1, version_2, version_3,
+		version_4 };
 	struct world w;
 	struct reader *r = NULL;
 	struct error e = { 0 };
 
 	(void)state;
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < 4; i++) {
 		world_begin(&w, versions[i]);
 		assert_int_equal(reader_open(&r, w.dir, &e), -1);
 		assert_int_equal(e.kind, ERR_LEDGER);
@@ -453,6 +557,8 @@ main(void)
 		    a_ledger_of_version_2_is_brought_up_to_date_with_all_it_knew),
 		cmocka_unit_test(
 		    a_ledger_of_version_3_is_brought_up_to_date_with_all_it_knew),
+		cmocka_unit_test(
+		    a_ledger_of_version_4_is_brought_up_to_date_with_all_it_knew),
 		cmocka_unit_test(
 		    wherever_it_comes_from_a_ledger_is_like_a_new_one),
 		cmocka_unit_test(
