@@ -86,6 +86,7 @@ struct verify_result {
 	uint64_t source_messages, source_octets; /* that were read */
 	uint64_t there_messages, there_octets;
 	/* Of the delivered ones: */
+	uint64_t verified; /* found the same, and nothing speaks against it */
 	uint64_t same_source, same_there;
 	uint64_t gone_source; /* not at the source any more */
 	uint64_t deleted_source; /* of these: we deleted them */
@@ -97,6 +98,7 @@ struct verify_result {
 	uint64_t added; /* it put header fields of its own inside */
 	char added_names[200]; /* of such fields: "X-Spam-Flag, X-Scanned" */
 	uint64_t others; /* at the destination, and not from this mailbox */
+	uint64_t not_moved; /* at the source, and not delivered (yet) */
 
 	struct verify_finding *findings; /* owned; in the ledger's order */
 	size_t finding_count;
@@ -123,8 +125,8 @@ int verify_run(const struct verify_job *job, struct verify_result *result,
 void verify_result_free(struct verify_result *result);
 
 /*
- * verify_is_well - both sides that there are were read to the end, and no
- * message is missing, changed or unproven.
+ * verify_is_well - both sides that there are were read to the end, no message
+ * is missing, changed or unproven, and none waits to be moved.
  */
 bool verify_is_well(const struct verify_result *result);
 
