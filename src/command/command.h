@@ -67,9 +67,8 @@ struct command {
 };
 
 extern const struct command command_run, command_fetch, command_check,
-    command_list, command_plan, command_status, command_held,
-    command_migrate, command_wake,
-    command_reload, command_stop, command_config, command_help;
+    command_list, command_plan, command_status, command_held, command_migrate,
+    command_wake, command_reload, command_stop, command_config, command_help;
 
 /* All of them, in the order of the help, NULL at the end. */
 extern const struct command *const commands[];

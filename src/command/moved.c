@@ -50,8 +50,8 @@ add_time(struct buffer *out, int64_t ms)
 	else if (s < 3600)
 		buffer_addf(out, "%" PRId64 ":%02d min", s / 60, (int)(s % 60));
 	else
-		buffer_addf(out, "%" PRId64 ":%02d h", s / 3600,
-		    (int)(s / 60 % 60));
+		buffer_addf(
+		    out, "%" PRId64 ":%02d h", s / 3600, (int)(s / 60 % 60));
 }
 
 static void
@@ -59,8 +59,8 @@ add_moved(struct buffer *out, uint64_t messages, uint64_t octets, int64_t ms)
 {
 	char size[TEXT_UNIT];
 
-	buffer_addf(out, "%" PRIu64 " message%s", messages,
-	    messages == 1 ? "" : "s");
+	buffer_addf(
+	    out, "%" PRIu64 " message%s", messages, messages == 1 ? "" : "s");
 	if (messages > 0)
 		buffer_addf(out, " (%s)", text_octets(octets, size));
 	buffer_add_text(out, " moved in ");
@@ -173,8 +173,8 @@ json_box(struct json *j, const struct moved_box *b)
 	json_number(j, "polls", b->polls);
 	json_open(j, "counts", '{');
 	for (int i = 0; i < STATES; i++)
-		json_number(j, state_name((enum state)i),
-		    (int64_t)s->counts[i]);
+		json_number(
+		    j, state_name((enum state)i), (int64_t)s->counts[i]);
 	json_close(j, '}');
 	json_error(j, "", &b->error);
 	json_verified(j, b);

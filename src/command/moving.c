@@ -167,8 +167,8 @@ retry_held(struct moving *m, struct reader *reader, size_t i, struct error *e)
 		rc = reader_waiting(reader, a->name, 0, 1u << STATE_HELD,
 		    note_held, &h, &found, e);
 	if (rc == 0 && h.count > 0)
-		rc = ledger_change(
-		    m->polls.ledger, account, h.list, h.count, e);
+		rc =
+		    ledger_change(m->polls.ledger, account, h.list, h.count, e);
 	free(h.list);
 	return rc;
 }

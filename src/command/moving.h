@@ -13,7 +13,8 @@
 
 /* A mailbox, and what has become of it in this run. */
 struct moved_box {
-	struct account account; /* as it is moved: what it points to is borrowed */
+	struct account
+	    account; /* as it is moved: what it points to is borrowed */
 	char *from, *to; /* owned; for people */
 	const char *at; /* the same, borrowed, or NULL */
 

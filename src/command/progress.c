@@ -223,8 +223,8 @@ add_left(struct buffer *out, const struct sum *sum, uint64_t rate)
 		buffer_addf(out, ", %" PRIu64 ":%02u:%02u left", s / 3600,
 		    (unsigned)(s / 60 % 60), (unsigned)(s % 60));
 	else
-		buffer_addf(out, ", %" PRIu64 ":%02u left", s / 60,
-		    (unsigned)(s % 60));
+		buffer_addf(
+		    out, ", %" PRIu64 ":%02u left", s / 60, (unsigned)(s % 60));
 }
 
 static void
@@ -447,8 +447,8 @@ describe(struct buffer *out, struct progress *list, size_t count, int64_t now)
 	look_at_terminal(&width, &lines);
 	if (the.several) {
 		/* What was said before is to be seen, too. */
-		progress_describe_lines(out, width,
-		    lines > 3 ? lines - 2 : 1, list, count, now, the.since_ms);
+		progress_describe_lines(out, width, lines > 3 ? lines - 2 : 1,
+		    list, count, now, the.since_ms);
 		return;
 	}
 	progress_describe(

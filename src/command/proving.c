@@ -249,8 +249,8 @@ end_deletion(void *arg, size_t i, const struct poll_end *end)
 	int status = outcome_status(r, end->rc, end->error);
 
 	b->deleted = r->deleted;
-	buffer_addf(&line, "%s: %" PRIu64 " message%s deleted",
-	    b->account.name, r->deleted, r->deleted == 1 ? "" : "s");
+	buffer_addf(&line, "%s: %" PRIu64 " message%s deleted", b->account.name,
+	    r->deleted, r->deleted == 1 ? "" : "s");
 	if (!m->in->quiet && !m->in->json)
 		progress_print(line.data);
 	buffer_free(&line);

@@ -27,6 +27,9 @@
 /* As the settings have it. */
 #define NAME_MAX_OCTETS 64
 
+#define DIGITS "0123456789"
+#define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
 /* --- settings as text --- */
 
 void
@@ -77,8 +80,8 @@ boxes_path(const char *file, const char *path)
 }
 
 static void
-add_path(struct buffer *out, const char *key, const char *file,
-    const char *path)
+add_path(
+    struct buffer *out, const char *key, const char *file, const char *path)
 {
 	char *absolute = path != NULL ? boxes_path(file, path) : NULL;
 
@@ -118,7 +121,7 @@ add_value(struct buffer *out, const struct setting *row, const char *file,
 {
 	bool bare = strcmp(value, "true") == 0 || strcmp(value, "false") == 0 ||
 	    (value[0] != '\0' && strlen(value) < 10 &&
-		strspn(value, "0123456789") == strlen(value));
+		strspn(value, DIGITS) == strlen(value));
 
 	if (row->type == TYPE_PATH)
 		add_path(out, row->name, file, value);
@@ -293,8 +296,8 @@ add_peer(struct buffer *out, const struct url *u, struct buffer *why)
 	bool path = u->path != NULL && strcmp(u->path, "/") != 0;
 
 	if (!lmtp && !implicit && strcmp(u->scheme, "smtp") != 0)
-		return wrong(why,
-		    "begins with none of smtps://, smtp:// and lmtp://");
+		return wrong(
+		    why, "begins with none of smtps://, smtp:// and lmtp://");
 	if (implicit && has_option(u, "tls"))
 		return wrong(
 		    why, "has \"tls\" behind its \"?\", which is for smtp://");
@@ -338,41 +341,43 @@ add_destination(struct buffer *out, const struct url *u,
 	return add_options(out, u, SECTION_DESTINATION, names, file, why);
 }
 
+static bool
+is_name(const struct boxes *b, const char *name)
+{
+	for (size_t i = 0; i < b->destination_count; i++)
+		if (strcmp(b->names[i], name) == 0)
+			return true;
+	return false;
+}
+
 /* The name of a group: a letter, then letters, digits and "-". */
 static char *
 destination_name(const struct boxes *b, const struct url *u)
 {
-	struct buffer name = { 0 };
 	const char *host = u->host != NULL ? u->host : u->path;
-	size_t len, same;
-	unsigned n = 1;
+	struct buffer name = { 0 };
+	bool dash;
+	size_t len;
 	char *out;
 
-	if (u->host == NULL || strspn(host, "0123456789.:") == strlen(host))
+	if (strspn(host, LETTERS) == 0)
 		buffer_add_text(&name, u->scheme);
+	dash = name.len > 0;
 	for (const char *c = host; *c != '\0'; c++) {
-		bool fits = (*c >= 'a' && *c <= 'z') ||
-		    (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9');
-
-		if (fits && name.len == 0 && *c >= '0' && *c <= '9')
-			buffer_addf(&name, "%s-", u->scheme);
-		if (fits && c == host && name.len > 0)
+		if (strchr(LETTERS DIGITS, *c) == NULL) {
+			dash = name.len > 0;
+			continue;
+		}
+		if (dash)
 			buffer_add_text(&name, "-");
-		if (fits || (name.len > 0 && name.data[name.len - 1] != '-'))
-			buffer_add(&name, fits ? c : "-", 1);
+		dash = false;
+		buffer_add(&name, c, 1);
 	}
-	if (name.len == 0)
-		buffer_add_text(&name, u->scheme);
 	len = name.len;
-	do {
-		for (same = 0; same < b->destination_count; same++)
-			if (strcmp(b->names[same], name.data) == 0)
-				break;
-		if (same == b->destination_count)
-			break;
+	for (unsigned n = 2; is_name(b, name.data); n++) {
 		name.len = len;
-		buffer_addf(&name, "-%u", ++n);
-	} while (true);
+		buffer_addf(&name, "-%u", n);
+	}
 	out = xstrdup(name.data);
 	buffer_free(&name);
 	return out;
@@ -485,7 +490,8 @@ add_box(struct boxes *b, const struct said *s, struct problems *p)
 		complain(b, p, s->line, "source", &why);
 		goto out;
 	}
-	to = destination_for(b, s->destination, s->line, &s->target_secret, &why);
+	to = destination_for(
+	    b, s->destination, s->line, &s->target_secret, &why);
 	if (to == NULL) {
 		complain(b, p, s->line, "destination", &why);
 		goto out;
@@ -493,8 +499,8 @@ add_box(struct boxes *b, const struct said *s, struct problems *p)
 	if (b->count > 0)
 		buffer_add_text(&b->accounts.text, ", ");
 	buffer_add_text(&b->accounts.text, "{");
-	boxes_quoted(&b->accounts.text, "name",
-	    s->name != NULL ? s->name : usual_name);
+	boxes_quoted(
+	    &b->accounts.text, "name", s->name != NULL ? s->name : usual_name);
 	buffer_add_slice(&b->accounts.text, buffer_slice(&body));
 	boxes_quoted(&b->accounts.text, "destination", to);
 	add_recipients(&b->accounts.text, s->recipients);
@@ -605,8 +611,8 @@ read_column(struct list *l, size_t field)
 		    "columns, like source,password_file,recipient",
 		    word);
 	} else if (l->field_of[k] != 0) {
-		problem_add(l->problems, at,
-		    "there are two columns \"%s\"", columns[k]);
+		problem_add(l->problems, at, "there are two columns \"%s\"",
+		    columns[k]);
 	} else {
 		l->field_of[k] = field + 1;
 		rc = 0;
@@ -625,7 +631,8 @@ read_header(struct list *l)
 		return complain(l->boxes, l->problems, l->csv.line,
 		    "is not in the form of such a list:", &why);
 	if (found == 0) {
-		list_problem(l, 0, "is empty: its first line names the columns");
+		list_problem(
+		    l, 0, "is empty: its first line names the columns");
 		return -1;
 	}
 	l->field_count = l->record.count;
@@ -668,10 +675,10 @@ secret_of(const struct list *l, enum column text, enum column file,
 		command != COLUMNS ? field(l, command) : NULL };
 
 	return s.text == NULL && s.file == NULL && s.command == NULL ? *usual
-								      : s;
+								     : s;
 }
 
-/* A URL that has its own password needs no usual one. */
+/* A URL that has its own password needs no usual one; nor does one without user. */
 static void
 forget_usual(struct boxes_secret *secret, const struct boxes_secret *usual,
     const char *url)
@@ -680,7 +687,7 @@ forget_usual(struct boxes_secret *secret, const struct boxes_secret *usual,
 	struct url u;
 
 	if (url != NULL && url_parse(&u, url, &ignored) == 0 &&
-	    u.password != NULL && secret->text == NULL &&
+	    (u.password != NULL || u.user == NULL) && secret->text == NULL &&
 	    secret->file == usual->file && secret->command == usual->command)
 		*secret = (struct boxes_secret){ NULL, NULL, NULL };
 	if (url != NULL)
@@ -713,6 +720,7 @@ read_record(struct list *l)
 		.destination = field(l, COLUMN_DESTINATION),
 		.at = field(l, COLUMN_AT),
 	};
+	const char **recipients;
 	char *text;
 	int rc;
 
@@ -733,16 +741,15 @@ read_record(struct list *l)
 		problem_add(l->problems,
 		    (struct place){ l->boxes->file, s.line },
 		    "\"%s\" is missing",
-		    s.source == NULL ? "source"
-			: s.destination == NULL
-			? "destination"
-			: "recipient");
+		    s.source == NULL            ? "source"
+			: s.destination == NULL ? "destination"
+						: "recipient");
 		return -1;
 	}
 	text = xstrdup(field(l, COLUMN_RECIPIENT));
-	s.recipients = split_recipients(text);
+	s.recipients = recipients = split_recipients(text);
 	rc = add_box(l->boxes, &s, l->problems);
-	free(s.recipients);
+	free(recipients);
 	free(text);
 	return rc;
 }

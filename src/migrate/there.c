@@ -106,8 +106,8 @@ expand(const char *pattern, const struct account *a, struct buffer *out,
 			    "has a % that stands for nothing: there are %n, "
 			    "%r, %l, %d and %%");
 		if (s.len == 0)
-			return wrong(why,
-			    "has %d, and the recipient has no domain");
+			return wrong(
+			    why, "has %d, and the recipient has no domain");
 		if (url)
 			add_encoded(out, s);
 		else if (add_name(out, s, c[1], why) < 0)
@@ -162,8 +162,7 @@ read_settings(struct there *t, const struct there_wish *w, const char *text,
 		return NULL;
 	t->settings = xrealloc(t->settings, n + 1, sizeof(*t->settings));
 	t->texts = xrealloc(t->texts, n + 1, sizeof(*t->texts));
-	t->passwords =
-	    xrealloc(t->passwords, n + 1, sizeof(*t->passwords));
+	t->passwords = xrealloc(t->passwords, n + 1, sizeof(*t->passwords));
 	t->settings[n] = s;
 	t->texts[n] = xstrdup(text);
 	t->passwords[n] = NULL;
@@ -240,9 +239,8 @@ there_make(struct there *t, const struct account *const *accounts,
 			continue;
 		rc = -1;
 		if (why.len > 0)
-			problem_add(&noted,
-			    (struct place){ w->file, w->line }, "at %s",
-			    why.data);
+			problem_add(&noted, (struct place){ w->file, w->line },
+			    "at %s", why.data);
 		buffer_free(&why);
 	}
 	problems_write(&noted, problems);

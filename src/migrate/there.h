@@ -49,7 +49,6 @@ void there_free(struct there *t); /* wipes passwords */
  * there_passwords - get those of the POP3 mailboxes, each once. Returns 0, or -1
  * with the errors of password_get().
  */
-int there_passwords(
-    struct there *t, const struct stop *stop, struct error *e);
+int there_passwords(struct there *t, const struct stop *stop, struct error *e);
 
 #endif
