@@ -269,10 +269,10 @@ def test_the_rate_is_kept_by_all_mailboxes_together():
     path = mover.list(["source,recipient,password", *(
         f"{url(s)},ann@kit.test,secret" for s in sources)])
     began = time.monotonic()
-    mover.migrate("--list", path, url(sink), "--rate", "100K")
+    mover.migrate("--list", path, url(sink), "--rate", "200K")
     took = time.monotonic() - began
     # The last message need not be waited for, and a second may be had at once.
-    least = (7 * octets - 100 * 1024) / (100 * 1024)
+    least = (7 * octets - 200 * 1024) / (200 * 1024)
     assert took > least, (took, least)
     equal(len(sink.accepted), 8)
 
@@ -290,7 +290,7 @@ def test_a_low_rate_loses_no_session_and_no_message():
 
 
 def test_who_waits_for_the_rate_is_heard_of_and_can_be_stopped():
-    messages = letters(3, 0, 60_000)
+    messages = letters(3, 0, 6_000)
     source, sink = peers.Pop3Server(messages), peers.SmtpSink()
     mover = Mover()
     running = mover.start("migrate", "--password-file", mover.password,
