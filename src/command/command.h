@@ -10,6 +10,24 @@
 
 #include <stdbool.h>
 
+/* What only migrate is told; NULL: it is not. */
+#define REPORTS_MAX 8
+struct migrate_options {
+	const char *list; /* --list */
+	const char *rate; /* --rate */
+	const char *patience; /* --patience */
+	const char *at; /* --at */
+	const char *password_file, *password_command;
+	const char *destination_password_file, *destination_password_command;
+	const char *at_password_file, *at_password_command;
+	const char *reports[REPORTS_MAX]; /* --report */
+	size_t report_count;
+	bool ordered; /* --ordered */
+	bool retry_held; /* --retry-held */
+	bool verify; /* --verify */
+	bool delete_source; /* --delete-source */
+};
+
 /* The command line, parsed. */
 struct invocation {
 	const char *config; /* --config, or NULL */
@@ -22,6 +40,8 @@ struct invocation {
 	bool other_mail; /* --other-mail */
 	bool watch; /* --watch */
 	bool all; /* --all */
+	bool yes; /* --yes */
+	struct migrate_options migrate;
 	char **args; /* after the command's name, NULL-terminated */
 	int arg_count;
 };
@@ -33,6 +53,8 @@ struct invocation {
 #define COMMAND_OTHER_MAIL (1u << 3)
 #define COMMAND_WATCH (1u << 4)
 #define COMMAND_ALL (1u << 5)
+#define COMMAND_YES (1u << 6)
+#define COMMAND_MIGRATE (1u << 7)
 
 struct command {
 	const char *name;
@@ -45,8 +67,8 @@ struct command {
 };
 
 extern const struct command command_run, command_fetch, command_check,
-    command_list, command_plan, command_status, command_held, command_wake,
-    command_reload, command_stop, command_config, command_help;
+    command_list, command_plan, command_status, command_held, command_migrate,
+    command_wake, command_reload, command_stop, command_config, command_help;
 
 /* All of them, in the order of the help, NULL at the end. */
 extern const struct command *const commands[];

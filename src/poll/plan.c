@@ -204,7 +204,10 @@ plan_entry_make(struct plan *plan, struct plan_entry *entry,
 {
 	switch (state_of(entry)) {
 	case STATE_SEEN:
-		set(entry, PLAN_LEAVE, "counts as seen");
+		if (in->seen_too)
+			plan_new(entry, in, i);
+		else
+			set(entry, PLAN_LEAVE, "counts as seen");
 		break;
 	case STATE_IN_DOUBT:
 		plan_in_doubt(entry, in, i);
@@ -243,6 +246,18 @@ plan_entry_make(struct plan *plan, struct plan_entry *entry,
 	default:
 		plan_new(entry, in, i);
 		break;
+	}
+}
+
+/* Whatever else there is to do waits for another poll. */
+static void
+leave_all_but_owed(struct plan *plan)
+{
+	for (size_t i = 0; i < plan->count; i++) {
+		struct plan_entry *entry = &plan->list[i];
+
+		if (entry->action != PLAN_LEAVE && entry->action != PLAN_DELETE)
+			set(entry, PLAN_LEAVE, "only deletions are wanted");
 	}
 }
 
@@ -447,7 +462,8 @@ quiet_until(const struct plan *plan, const struct plan_input *in)
 {
 	int64_t until = in->now + QUIET_S;
 
-	if (in->first || plan->gone_count > 0 || plan->clock_jumped ||
+	if (in->first || in->seen_too || in->only_owed ||
+	    plan->gone_count > 0 || plan->clock_jumped ||
 	    in->listing->left_out > 0)
 		return 0;
 	for (size_t i = 0; i < plan->count; i++) {
@@ -481,6 +497,8 @@ plan_make(struct plan *plan, const struct plan_input *in)
 	}
 	hold_survivors(plan, rows, listed);
 	spare_copies(plan);
+	if (in->only_owed)
+		leave_all_but_owed(plan);
 	order_takes(plan, in);
 	for (size_t i = 0; i < plan->count; i++)
 		plan->delete_count += plan->list[i].action == PLAN_DELETE;

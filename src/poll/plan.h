@@ -60,6 +60,8 @@ struct plan_input {
 	int64_t last_poll; /* 0: never */
 	bool first; /* the account has had no first poll */
 	bool impatient; /* deferred ones are due now: a person asked */
+	bool seen_too; /* take what counts as seen as if it were new */
+	bool only_owed; /* pay deletions that are owed, and nothing else */
 	/* FIRST_SINCE: arrival of listing->list[i], -1 unknown; else NULL. */
 	const int64_t *arrivals;
 };
