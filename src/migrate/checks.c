@@ -402,19 +402,19 @@ static void
 changed_words(const struct check *one, struct buffer *out)
 {
 	uint64_t there = one->there->sum.octets;
+	char now[TEXT_UNIT], then[TEXT_UNIT];
 
 	buffer_add_text(out, "changed at the destination: ");
 	if (one->compared)
 		buffer_addf(out, "%s, ", difference_words(one));
+	text_count(there, now);
 	if (one->has_digest && there == one->content)
-		buffer_addf(out, "as long as what was sent, %llu octets",
-		    (unsigned long long)there);
+		buffer_addf(out, "as long as what was sent, %s octets", now);
 	else if (one->has_digest)
-		buffer_addf(out, "%llu octets, and %llu were sent",
-		    (unsigned long long)there,
-		    (unsigned long long)one->content);
+		buffer_addf(out, "%s octets, and %s were sent", now,
+		    text_count(one->content, then));
 	else
-		buffer_addf(out, "%llu octets", (unsigned long long)there);
+		buffer_addf(out, "%s octets", now);
 }
 
 static void

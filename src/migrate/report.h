@@ -76,6 +76,14 @@ struct report_moment {
 	uint64_t messages, octets;
 };
 
+/* While mail was moved, with no pause of REPORT_PAUSE_S or longer. */
+#define REPORT_PAUSE_S ((int64_t)600)
+struct report_run {
+	int64_t first, last; /* wall clock */
+	uint64_t messages, octets;
+	size_t from, count; /* which of the moments */
+};
+
 struct report {
 	int64_t made; /* wall clock */
 	struct report_mailbox *list; /* owned; in the order of the sources */
@@ -83,6 +91,9 @@ struct report {
 	struct report_mailbox all; /* sums, first, last; no lists */
 	struct report_moment *moments; /* owned; by time, each second once */
 	size_t moment_count;
+	struct report_run *runs; /* owned; by time */
+	size_t run_count;
+	int64_t took_s; /* all runs together */
 };
 
 /*
@@ -92,6 +103,17 @@ struct report {
 int report_read(struct report *r, const char *state_dir,
     const struct report_source *list, size_t count, struct error *e);
 void report_free(struct report *r);
+
+/* report_is_troubled - is there anything of a mailbox that somebody has to see? */
+bool report_is_troubled(const struct report_mailbox *m);
+
+/*
+ * For people, in a sentence without its full stop. report_headline: "19,998 of
+ * 20,000 messages moved and verified; 2 held". report_when: "21 Nov 2026,
+ * 22:15 to 22:41, in 26 min: 13 messages, 812 kB a second".
+ */
+void report_headline(const struct report *r, struct buffer *out);
+void report_when(const struct report *r, struct buffer *out);
 
 /*
  * Each appends the whole document, UTF-8, with a line end. The JSON is described
