@@ -20,6 +20,13 @@
 /* However few they are, one has to see them. */
 #define LEAST_SHARE 1.5
 
+/* What is the same for all mailboxes, and said once. */
+struct page {
+	const struct report *r; /* borrowed, as is the rest */
+	const char *from, *to; /* hosts; NULL: not the same */
+	uint64_t largest; /* messages in a mailbox */
+};
+
 /* --- text --- */
 
 static void
@@ -171,22 +178,52 @@ add_eyebrow(const struct report *r, struct buffer *out)
 	    words_day(r->made, day));
 }
 
-/* Where a mailbox was, less its name if that is said already. */
+/* "ann@old.example at pop.old.example": the words before, and behind. */
+static const char *
+behind_at(const char *place)
+{
+	const char *at = NULL, *next = place;
+
+	while ((next = strstr(next, " at ")) != NULL)
+		at = next, next += 4;
+	return at != NULL ? at + 4 : place;
+}
+
+static struct slice
+before_at(const char *place)
+{
+	const char *host = behind_at(place);
+
+	return host == place ? slice_of(place)
+			     : slice_make(place, (size_t)(host - place) - 4);
+}
+
 static const char *
 origin(const struct report_mailbox *m)
 {
-	size_t len = strlen(m->name);
-
-	if (strncmp(m->from, m->name, len) == 0 &&
-	    strncmp(m->from + len, " at ", 4) == 0)
-		return m->from + len + 4;
-	return m->from;
+	return behind_at(m->from);
 }
 
 static const char *
 target(const struct report_mailbox *m)
 {
-	return m->to;
+	return behind_at(m->to);
+}
+
+/*
+ * Its name; "ann@old.example" where that is but the user and the host together,
+ * as it is for mailboxes that are in no settings.
+ */
+static struct slice
+title(const struct report_mailbox *m)
+{
+	struct slice user = before_at(m->from), name = slice_of(m->name);
+
+	if (name.len > user.len && user.len > 0 &&
+	    memcmp(name.data, user.data, user.len) == 0 &&
+	    name.data[user.len] == '@')
+		return user;
+	return name;
 }
 
 /* The same for all mailboxes: then it is said once, at the top. Or NULL. */
@@ -213,19 +250,22 @@ add_place(struct buffer *out, const char *before, const char *place)
 }
 
 static void
-add_lede(const struct report *r, struct buffer *out)
+add_lede(const struct page *page, struct buffer *out)
 {
+	const struct report *r = page->r;
 	struct buffer when = { 0 };
 
 	buffer_add_text(out, "<p class=\"lede\">");
 	if (r->count == 1) {
-		add_place(out, "The mailbox ", r->list[0].name);
+		buffer_add_text(out, "The mailbox <bdi>");
+		add_octets(out, title(&r->list[0]));
+		buffer_add_text(out, "</bdi>");
 	} else {
 		add_count(out, r->count);
 		buffer_add_text(out, " mailboxes");
 	}
-	add_place(out, " from ", common(r, origin));
-	add_place(out, " to ", common(r, target));
+	add_place(out, " from ", page->from);
+	add_place(out, " to ", page->to);
 	if (r->run_count > 0) {
 		words_span(r->all.first, r->all.last, &when);
 		buffer_addf(out, ", %s", when.data);
@@ -423,25 +463,45 @@ add_verdict(const struct report_mailbox *m, struct buffer *out)
 }
 
 static void
-add_way(
-    const struct report *r, const struct report_mailbox *m, struct buffer *out)
+add_end(struct buffer *out, const char *arrow, const char *place, bool host)
 {
-	if (common(r, origin) != NULL && common(r, target) != NULL)
+	buffer_addf(out, "%s<bdi>", arrow);
+	if (host)
+		add_text(out, place);
+	else
+		add_octets(out, before_at(place));
+	buffer_add_text(out, "</bdi>");
+}
+
+/* What neither its name nor the top of the page tells. */
+static void
+add_way(
+    const struct page *page, const struct report_mailbox *m, struct buffer *out)
+{
+	bool from_host = page->from == NULL, to_host = page->to == NULL;
+	struct slice from = before_at(m->from), to = before_at(m->to);
+	bool tell_from = from_host || !slice_equal(from, title(m));
+	bool tell_to = to_host || !slice_equal(to, from);
+
+	if (m->from[0] == '\0' || (!tell_from && !tell_to))
 		return;
 	buffer_add_text(out, "<small>");
-	add_place(out, "from ", origin(m));
-	add_place(out, " to ", common(r, target) == NULL ? m->to : NULL);
+	if (tell_from)
+		add_end(out, "", m->from, from_host);
+	if (tell_to && m->to[0] != '\0')
+		add_end(
+		    out, tell_from ? " &rarr; " : "&rarr; ", m->to, to_host);
 	buffer_add_text(out, "</small>");
 }
 
 static void
-add_mailbox(const struct report *r, const struct report_mailbox *m,
-    uint64_t largest, struct buffer *out)
+add_mailbox(
+    const struct page *page, const struct report_mailbox *m, struct buffer *out)
 {
 	buffer_add_text(out, "<tr><td><b><bdi>");
-	add_text(out, m->name);
+	add_octets(out, title(m));
 	buffer_add_text(out, "</bdi></b>");
-	add_way(r, m, out);
+	add_way(page, m, out);
 	if (m->trouble[0] != '\0') {
 		buffer_add_text(out, "<small class=\"t\">Not finished: ");
 		add_text(out, m->trouble);
@@ -454,7 +514,7 @@ add_mailbox(const struct report *r, const struct report_mailbox *m,
 		    out, " left alone: seen before the move</small>");
 	}
 	buffer_add_text(out, "</td>");
-	add_bar(m, largest, out);
+	add_bar(m, page->largest, out);
 	add_cell(out, m->moved, "moved", "");
 	add_mail(m, out);
 	add_cell(out, m->held + m->rejected, "held", " class=\"h\"");
@@ -475,9 +535,9 @@ largest_of(const struct report *r)
 }
 
 static void
-add_table(const struct report *r, bool troubled, bool well, struct buffer *out)
+add_table(const struct page *page, bool troubled, bool well, struct buffer *out)
 {
-	uint64_t largest = largest_of(r);
+	const struct report *r = page->r;
 
 	buffer_add_text(out,
 	    "<table class=\"box\"><thead><tr><th>Mailbox</th>"
@@ -487,17 +547,18 @@ add_table(const struct report *r, bool troubled, bool well, struct buffer *out)
 	    "</tr></thead><tbody>\n");
 	for (size_t i = 0; troubled && i < r->count; i++)
 		if (report_is_troubled(&r->list[i]))
-			add_mailbox(r, &r->list[i], largest, out);
+			add_mailbox(page, &r->list[i], out);
 	for (size_t i = 0; well && i < r->count; i++)
 		if (!report_is_troubled(&r->list[i]))
-			add_mailbox(r, &r->list[i], largest, out);
+			add_mailbox(page, &r->list[i], out);
 	buffer_add_text(out, "</tbody></table>\n");
 }
 
 /* What needs a look comes first; what does not is not in the way. */
 static void
-add_mailboxes(const struct report *r, struct buffer *out)
+add_mailboxes(const struct page *page, struct buffer *out)
 {
+	const struct report *r = page->r;
 	size_t troubled = 0;
 
 	for (size_t i = 0; i < r->count; i++)
@@ -505,7 +566,7 @@ add_mailboxes(const struct report *r, struct buffer *out)
 	buffer_add_text(out, "<h2>Mailboxes</h2>\n");
 	if (r->count <= OPEN_MAX) {
 		buffer_add_text(out, "<div class=\"card\">");
-		add_table(r, true, true, out);
+		add_table(page, true, true, out);
 		buffer_add_text(out, "</div>\n");
 		return;
 	}
@@ -513,14 +574,14 @@ add_mailboxes(const struct report *r, struct buffer *out)
 		buffer_add_text(out,
 		    "<p>These need a look.</p>\n"
 		    "<div class=\"card\">");
-		add_table(r, true, false, out);
+		add_table(page, true, false, out);
 		buffer_add_text(out, "</div>\n");
 	}
 	buffer_add_text(out, "<details class=\"card\"><summary>");
 	add_count(out, r->count - troubled);
 	buffer_addf(out, " %s moved without a word</summary>\n",
 	    r->count - troubled == 1 ? "mailbox" : "mailboxes");
-	add_table(r, false, true, out);
+	add_table(page, false, true, out);
 	buffer_add_text(out, "</details>\n");
 }
 
@@ -607,7 +668,7 @@ add_messages(struct naming *n, const struct report_mailbox *m,
 		most = n->left;
 	n->left -= most;
 	buffer_add_text(n->out, "<h3><bdi>");
-	add_text(n->out, m->name);
+	add_octets(n->out, title(m));
 	buffer_add_text(n->out, "</bdi></h3>\n<ul class=\"msgs card\">\n");
 	for (size_t i = 0; i < most; i++)
 		add(&list[i], n->out);
@@ -764,16 +825,20 @@ add_guide(struct buffer *out)
 void
 report_html(const struct report *r, struct buffer *out)
 {
+	struct page page = { .r = r,
+		.from = common(r, origin),
+		.to = common(r, target),
+		.largest = largest_of(r) };
 	char when[CLOCK_TEXT];
 
 	add_head(r, out);
 	add_eyebrow(r, out);
 	add_headline(r, out);
-	add_lede(r, out);
+	add_lede(&page, out);
 	add_figures(r, out);
 	add_whole(&r->all, out);
 	add_timeline(r, out);
-	add_mailboxes(r, out);
+	add_mailboxes(&page, out);
 	add_not_moved(r, out);
 	add_verification(r, out);
 	add_guide(out);
