@@ -93,9 +93,8 @@ static void
 contradictory(const struct listing *l, struct error *e)
 {
 	error_set(e, ERR_PROTOCOL,
-	    "the server contradicts itself about %zu messages, which were not "
-	    "read",
-	    l->left_out);
+	    "the server contradicts itself about %zu message%s, not read",
+	    l->left_out, l->left_out == 1 ? "" : "s");
 }
 
 static void

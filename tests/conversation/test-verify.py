@@ -495,6 +495,41 @@ def test_a_session_that_is_lost_is_gone_on_with():
     equal(sums(report), all_well(40))
 
 
+STUMBLES = {
+    "-ERR one at a time": lambda box: box.replies.update(
+        RETR=["-ERR one at a time", None]),
+    "an answer too many": lambda box: box.replies.update(
+        RETR=["+OK\n+OK yes\n.", None]),
+    "no answer but the end": lambda box: box.replies.update(
+        RETR=[peers.DROP, None]),
+}
+
+
+@each(*STUMBLES)
+def test_a_server_that_stumbles_over_what_is_sent_ahead_is_asked_step_by_step(how):
+    box = peers.Pop3Server(letters(20), capabilities=(
+        "USER", "TOP", "UIDL", "PIPELINING"))
+    sink = peers.SmtpSink()
+    rider = postrider.between(box, sink)
+    rider.run("migrate").expect(OK)
+    STUMBLES[how](box)
+    before = box.connections
+    report, _ = verify(rider, Maildir(rider, sink).at())
+    equal(sums(report), all_well(20))
+    # To look whether there is anything new, and twice to read.
+    equal(box.connections - before, 3)
+
+
+def test_a_server_that_contradicts_itself_is_not_trusted():
+    box, sink, rider = moved(letters(3))
+    place = Mailbox(rider, sink)
+    at = place.at()
+    box.replies["LIST"] = [None, "+OK\n1 100\n3 100\n."]
+    report, result = verify(rider, at, postrider.PROTOCOL)
+    equal((findings(report), sums(report)), ({}, all_well(3)))
+    says(result.out + result.err, "contradicts itself about 1 message")
+
+
 def test_a_message_that_the_source_does_not_show_is_told():
     box, sink, rider = moved(letters(3))
     at = Maildir(rider, sink).at()
