@@ -217,6 +217,8 @@ def test_links_are_not_followed():
     fill(outside, messages[1:])
     os.symlink(outside, os.path.join(box, ".Linked"))
     os.symlink(os.path.join(outside, "cur"), os.path.join(box, "Linked"))
+    os.mkdir(os.path.join(box, ".Half"))
+    os.symlink(os.path.join(outside, "cur"), os.path.join(box, ".Half", "cur"))
     name = sorted(os.listdir(os.path.join(outside, "cur")))[0]
     os.symlink(os.path.join(outside, "cur", name), os.path.join(box, "cur", name))
     os.mkfifo(os.path.join(box, "new", "1700000000.M1P1.kit"))
@@ -372,15 +374,15 @@ def test_nothing_is_changed_by_a_servers_own(field):
 
 def test_messages_that_arrived_twice_are_told_and_no_fault():
     box, sink, rider = moved(letters(4))
-    place = Maildir(rider, sink)
+    place = Mailbox(rider, sink)
     place.messages += place.messages[1:3]
-    # Of two copies one that is well is enough.
+    # One that is well is enough, before the other or behind.
     place.messages.insert(0, place.messages[1].replace(b"Hello", b"Hallo"))
+    place.messages.append(place.messages[3].replace(b"Hello", b"Hallo"))
     report, result = verify(rider, place.at())
     equal(sums(report), all_well(4))
     equal(report["verification"]["duplicates"], 2)
-    says(result.out, "3 copies at the destination",
-             "2 copies at the destination")
+    equal(result.out.count("3 copies at the destination"), 2)
 
 
 def test_mail_of_others_at_the_destination_is_in_nobodys_way():
@@ -495,7 +497,32 @@ def test_a_session_that_is_lost_is_gone_on_with():
     equal(sums(report), all_well(40))
 
 
+class StepwiseSession(peers.Pop3Session):
+    """Hangs up on whoever sends a command before RETR is answered."""
+
+    rest = b""
+
+    def line(self):
+        while b"\n" not in self.rest:
+            more = self.socket.recv(65536)
+            if not more:
+                raise peers.Closed
+            self.rest += more
+        line, _, self.rest = self.rest.partition(b"\n")
+        return line + b"\n"
+
+    def do_retr(self, argument):
+        if b"\n" in self.rest:
+            raise peers.Closed
+        return super().do_retr(argument)
+
+
+def sent_ahead_in_vain(box):
+    box.session = StepwiseSession
+
+
 STUMBLES = {
+    "a server that hangs up on it each time": sent_ahead_in_vain,
     "-ERR one at a time": lambda box: box.replies.update(
         RETR=["-ERR one at a time", None]),
     "an answer too many": lambda box: box.replies.update(
