@@ -159,8 +159,8 @@ each_mailbox_can_have_a_line_of_its_own(void **state)
 	    "1 of 4 mailboxes done, 30 of 40 messages, 30 kB of 40 kB, "
 	    "15 kB/s, 0:00 left");
 	/* As many as fit. */
-	expect_lines(list, 4, 20, 2, 2000,
-	    "bob: 15 of 20 messag\n1 of 4 mailboxes don");
+	expect_lines(
+	    list, 4, 20, 2, 2000, "bob: 15 of 20 messag\n1 of 4 mailboxes don");
 	expect_lines(list, 4, 100, 1, 0,
 	    "1 of 4 mailboxes done, 30 of 40 messages, 30 kB of 40 kB");
 }
