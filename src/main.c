@@ -32,6 +32,9 @@ enum {
 	OPTION_OTHER_MAIL,
 	OPTION_WATCH,
 	OPTION_ALL,
+	OPTION_DRY_RUN,
+	OPTION_LAST,
+	OPTION_BEFORE,
 	OPTION_YES,
 	OPTION_LIST,
 	OPTION_RATE,
@@ -62,6 +65,9 @@ static const struct option options[] = {
 	{ "other-mail", no_argument, NULL, OPTION_OTHER_MAIL },
 	{ "watch", no_argument, NULL, OPTION_WATCH },
 	{ "all", no_argument, NULL, OPTION_ALL },
+	{ "dry-run", no_argument, NULL, OPTION_DRY_RUN },
+	{ "last", required_argument, NULL, OPTION_LAST },
+	{ "before", required_argument, NULL, OPTION_BEFORE },
 	{ "yes", no_argument, NULL, OPTION_YES },
 	{ "list", required_argument, NULL, OPTION_LIST },
 	{ "rate", required_argument, NULL, OPTION_RATE },
@@ -222,6 +228,15 @@ option_take(struct command_line *line, int option)
 	case OPTION_YES:
 		in->yes = true;
 		break;
+	case OPTION_DRY_RUN:
+		in->dry_run = true;
+		break;
+	case OPTION_LAST:
+		in->last = optarg;
+		break;
+	case OPTION_BEFORE:
+		in->before = optarg;
+		break;
 	case 'h':
 		line->help = true;
 		break;
@@ -328,6 +343,12 @@ option_bits(int option)
 		return COMMAND_ALL | COMMAND_MIGRATE;
 	case OPTION_YES:
 		return COMMAND_YES;
+	case OPTION_DRY_RUN:
+		return COMMAND_DRY_RUN;
+	case OPTION_LAST:
+		return COMMAND_LAST;
+	case OPTION_BEFORE:
+		return COMMAND_BEFORE;
 	default:
 		return COMMAND_MIGRATE;
 	}

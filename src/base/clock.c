@@ -3,6 +3,7 @@
 
 #include <limits.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 static int64_t
@@ -44,6 +45,41 @@ clock_midnight(int64_t wall)
 
 	/* The clocks may have been changed since. */
 	return midnight + offset - clock_offset(midnight);
+}
+
+/* Digits and nothing else; more than `max` is none. */
+static int
+digits(const char *text, size_t n, int max, int *out)
+{
+	*out = 0;
+	for (size_t i = 0; i < n; i++) {
+		if (text[i] < '0' || text[i] > '9')
+			return -1;
+		*out = 10 * *out + (text[i] - '0');
+	}
+	return *out <= max ? 0 : -1;
+}
+
+int
+clock_date(const char *text, int64_t *wall)
+{
+	struct tm day = { .tm_isdst = -1 }, same;
+	int year, month;
+
+	if (strlen(text) != 10 || text[4] != '-' || text[7] != '-' ||
+	    digits(text, 4, 9999, &year) < 0 ||
+	    digits(text + 5, 2, 12, &month) < 0 ||
+	    digits(text + 8, 2, 31, &day.tm_mday) < 0)
+		return -1;
+	day.tm_year = year - 1900;
+	day.tm_mon = month - 1;
+	same = day;
+	/* No month has a day that it does not have. */
+	if (timegm(&same) < 0 || same.tm_mday != day.tm_mday ||
+	    same.tm_mon != day.tm_mon)
+		return -1;
+	*wall = (int64_t)mktime(&day);
+	return *wall < 0 ? -1 : 0;
 }
 
 struct deadline

@@ -36,6 +36,12 @@ int64_t clock_offset(int64_t wall);
 int64_t clock_hour(int64_t wall);
 int64_t clock_midnight(int64_t wall);
 
+/*
+ * clock_date - "2026-11-01": when that day began, or begins, as local clocks
+ * show it. Returns 0, or -1: it is none.
+ */
+int clock_date(const char *text, int64_t *wall);
+
 struct deadline deadline_in(int64_t ms);
 struct deadline deadline_never(void);
 struct deadline deadline_sooner(struct deadline a, struct deadline b);

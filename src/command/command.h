@@ -40,6 +40,9 @@ struct invocation {
 	bool other_mail; /* --other-mail */
 	bool watch; /* --watch */
 	bool all; /* --all */
+	bool dry_run; /* --dry-run */
+	const char *last; /* --last, or NULL */
+	const char *before; /* --before, or NULL */
 	bool yes; /* --yes */
 	struct migrate_options migrate;
 	char **args; /* after the command's name, NULL-terminated */
@@ -53,8 +56,11 @@ struct invocation {
 #define COMMAND_OTHER_MAIL (1u << 3)
 #define COMMAND_WATCH (1u << 4)
 #define COMMAND_ALL (1u << 5)
-#define COMMAND_YES (1u << 6)
-#define COMMAND_MIGRATE (1u << 7)
+#define COMMAND_DRY_RUN (1u << 6)
+#define COMMAND_LAST (1u << 7)
+#define COMMAND_BEFORE (1u << 8)
+#define COMMAND_YES (1u << 9)
+#define COMMAND_MIGRATE (1u << 10)
 
 struct command {
 	const char *name;
@@ -67,8 +73,9 @@ struct command {
 };
 
 extern const struct command command_run, command_fetch, command_check,
-    command_list, command_plan, command_status, command_held, command_migrate,
-    command_wake, command_reload, command_stop, command_config, command_help;
+    command_list, command_plan, command_baseline, command_status, command_held,
+    command_migrate, command_wake, command_reload, command_stop, command_config,
+    command_help;
 
 /* All of them, in the order of the help, NULL at the end. */
 extern const struct command *const commands[];

@@ -39,6 +39,13 @@ static const struct {
 	    "      --watch         draw it again and again, until q is "
 	    "typed\n" },
 	{ COMMAND_ALL, "      --all           every account, however many\n" },
+	{ COMMAND_LAST, "      --last N        all but the last N messages\n" },
+	{ COMMAND_BEFORE,
+	    "      --before DATE   what arrived before DATE: 2026-11-01, or "
+	    "30d "
+	    "ago\n" },
+	{ COMMAND_DRY_RUN,
+	    "      --dry-run       only show what would be done\n" },
 	{ COMMAND_MIGRATE,
 	    "      --list FILE     move the mailboxes of this list\n"
 	    "      --rate SIZE     so many octets a second in all, like 2M\n"

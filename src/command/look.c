@@ -14,6 +14,7 @@ struct looking {
 	const struct account **accounts;
 	const char **names; /* of all in the settings, NULL-terminated */
 	void (*show)(const struct look *look);
+	const struct baseline *baseline; /* or NULL */
 	struct json json;
 };
 
@@ -59,7 +60,7 @@ look_account(
 	rc = password_get(&account->login, stop, &password, &e);
 	if (rc == 0) {
 		rc = poll_look(account, password, l->names, l->settings->state,
-		    stop, &listing, &rows, &plan, &e);
+		    l->baseline, stop, &listing, &rows, &plan, &e);
 		password_free(&password);
 	}
 	if (rc == 0) {
@@ -95,7 +96,14 @@ look_accounts(void *arg, const struct stop *stop)
 int
 look_run(const struct invocation *in, void (*show)(const struct look *look))
 {
-	struct looking l = { .in = in, .show = show };
+	return look_baseline(in, NULL, show);
+}
+
+int
+look_baseline(const struct invocation *in, const struct baseline *baseline,
+    void (*show)(const struct look *look))
+{
+	struct looking l = { .in = in, .show = show, .baseline = baseline };
 	struct settings *settings = NULL;
 	int status;
 

@@ -27,6 +27,10 @@ struct look {
 int
 look_run(const struct invocation *in, void (*show)(const struct look *look));
 
+/* look_baseline - the same, planned as that baseline would do. */
+int look_baseline(const struct invocation *in, const struct baseline *baseline,
+    void (*show)(const struct look *look));
+
 /* look_state - what the ledger says of a message, "new" when nothing. */
 const char *look_state(const struct plan_entry *entry);
 

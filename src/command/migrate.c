@@ -458,7 +458,8 @@ run(const struct invocation *in)
 
 const struct command command_migrate = {
 	.name = "migrate",
-	.synopsis = "[ACCOUNT…] | SOURCE DESTINATION RECIPIENT…",
+	.synopsis = "[ACCOUNT…] | SOURCE DESTINATION RECIPIENT… |\n"
+		    "                         --list FILE [DESTINATION]",
 	.summary = "move whole mailboxes, and prove that they are moved",
 	.help =
 	    "Everything in the mailboxes goes to their destinations, oldest "

@@ -45,8 +45,10 @@ again_ms(struct moving *m, struct moved_box *b, const struct poll_end *end)
 		return -1;
 	if (end->rc == 0 && r->deferred == 0)
 		return -1;
-	if (r->delivered > 0 || b->stuck_ms == 0)
+	if (r->delivered > 0 || b->stuck_ms == 0) {
 		b->stuck_ms = now;
+		b->warned = false;
+	}
 	stuck = now - b->stuck_ms;
 	while (wait < stuck && wait < AGAIN_MOST_MS)
 		wait *= 2;
@@ -101,8 +103,33 @@ tell(struct moving *m, size_t i, const struct poll_end *end)
 				: "");
 	if (end->rc < 0 && end->error->kind != ERR_STOPPED &&
 	    !(end->error->kind == ERR_LEDGER && m->polls.ledger_failed))
-		log_error("%s: %s%s", b->account.name, end->error->text,
+		log_error("%s: %s%s%s", b->account.name, end->error->text,
+		    end->error->kind == ERR_QUESTION
+			? " (that option goes to migrate)"
+			: "",
 		    b->polls > 1 ? "; given up for now" : "");
+}
+
+/* Once, until something has been moved. */
+static void
+say_again(struct moved_box *b, int64_t ms, const char *why)
+{
+	log_event("account=%s event=again ms=%lld reason=\"%s\"",
+	    b->account.name, (long long)ms, why);
+	if (!b->warned)
+		log_warning("%s: %s; it is tried again", b->account.name, why);
+	b->warned = true;
+}
+
+/* What is left, whichever poll has left it. */
+static int
+status_of(const struct standing *s)
+{
+	if (s->counts[STATE_NEW] + s->counts[STATE_DEFERRED] +
+		s->counts[STATE_IN_DOUBT] + s->counts[STATE_REPORT_OWED] >
+	    0)
+		return EX_TEMPFAIL;
+	return s->counts[STATE_HELD] > 0 ? EX_UNAVAILABLE : EX_OK;
 }
 
 static int64_t
@@ -120,9 +147,7 @@ end(void *arg, size_t i, const struct poll_end *end)
 	b->took_ms = clock_monotonic_ms() - b->began_ms;
 	wait = again_ms(m, b, end);
 	if (wait >= 0 && stop_level(m->stop) == STOP_NO) {
-		log_event("account=%s event=again ms=%lld reason=\"%s\"",
-		    b->account.name, (long long)wait,
-		    end->rc < 0 ? end->error->text : r->trouble);
+		say_again(b, wait, end->rc < 0 ? end->error->text : r->trouble);
 		return wait;
 	}
 	b->ended = true;
@@ -132,6 +157,7 @@ end(void *arg, size_t i, const struct poll_end *end)
 	moving_counts(m, i);
 	tell(m, i, end);
 	polls_worse(&m->polls, outcome_status(r, end->rc, end->error));
+	polls_worse(&m->polls, status_of(&b->standing));
 	return -1;
 }
 
@@ -206,7 +232,13 @@ moving_begin(struct moving *m)
 int
 moving_run(struct moving *m, struct error *e)
 {
+	int rc;
+
 	if (m->in->migrate.retry_held && retry_all_held(m, e) < 0)
 		return -1;
-	return polls_all(&m->polls, e);
+	rc = polls_all(&m->polls, e);
+	for (size_t i = 0; i < m->count; i++)
+		if (!m->list[i].ended)
+			moving_counts(m, i);
+	return rc;
 }

@@ -114,6 +114,7 @@ progress_begin(struct progress *p)
 {
 	atomic_store(&p->again, 0);
 	atomic_store(&p->over, false);
+	atomic_store(&p->before, atomic_load(&p->poll.octets_done));
 	atomic_store(&p->began, clock_monotonic_ms());
 }
 
@@ -231,7 +232,8 @@ static void
 describe_one(struct buffer *out, struct progress *p, int64_t now, int64_t since)
 {
 	struct sum sum = sum_up(p, 1);
-	uint64_t rate = rate_of(sum.octets_done, now, since);
+	uint64_t rate =
+	    rate_of(sum.octets_done - atomic_load(&p->before), now, since);
 
 	add_name(out, p);
 	buffer_add_text(out, ": ");

@@ -17,6 +17,7 @@ struct progress {
 	struct poll_progress poll; /* for struct poll_job */
 	struct verify_progress verify; /* for struct verify_job */
 	_Atomic int64_t began; /* private: clock_monotonic_ms(), or 0 */
+	_Atomic uint64_t before; /* private: octets_done at that time */
 	_Atomic int64_t again; /* private: it is polled again then, or 0 */
 	_Atomic bool over; /* private */
 };

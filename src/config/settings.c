@@ -74,6 +74,7 @@ fill_account(struct account *a, const struct scope *s)
 	a->recipients = scope_value(s, "recipient")->list;
 	a->after = (enum after_delivery)after->number;
 	a->keep_s = after->amount;
+	a->delete_seen = number_of(s, "delete_seen") != 0;
 	a->first = (enum first_poll)first->number;
 	if (a->first == FIRST_LAST)
 		a->first_count = (uint64_t)first->amount;

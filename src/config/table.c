@@ -400,6 +400,19 @@ const struct setting settings_table[] = {
 	},
 	{
 	    .section = SECTION_ACCOUNT,
+	    .name = "delete_seen",
+	    .type = TYPE_BOOL,
+	    .flags = SETTING_IN_DEFAULTS,
+	    .initial = "false",
+	    .help = "Delete what counts as seen, too, as after_delivery says.",
+	    .more =
+		"What another program has fetched (postrider import), or was "
+		"there before the first poll or a baseline, was not delivered "
+		"by postrider, which therefore leaves it alone. \"true\": it "
+		"is deleted as if it had been delivered when it became seen.",
+	},
+	{
+	    .section = SECTION_ACCOUNT,
 	    .name = "first_poll",
 	    .type = TYPE_FIRST_POLL,
 	    .flags = SETTING_IN_DEFAULTS,

@@ -168,8 +168,31 @@ rests(const struct mailbox *m)
 	    m->schedule.due == SCHEDULE_RESTS && !rounds_has_other_login(m);
 }
 
+/* What is asked of the next poll. False, with a complaint: it cannot be. */
+static bool
+advise(struct daemon *d, struct mailbox *m, struct control_request *r)
+{
+	const struct request *what = &r->request;
+	struct baseline b = { .last = what->last,
+		.before = (int64_t)what->before };
+
+	if (what->verb == REQUEST_FETCH) {
+		rounds_advise(d, m, (what->options & REQUEST_SAME_MAILBOX) != 0,
+		    (what->options & REQUEST_OTHER_MAIL) != 0);
+	} else if (!rounds_make_baseline(d, m, &b)) {
+		control_complain(r,
+		    "%s: somebody else has asked for another baseline, which "
+		    "is being made: try again",
+		    m->name);
+		r->status = error_worse(r->status, EX_TEMPFAIL);
+		return false;
+	}
+	return true;
+}
+
+/* Of fetch, and of baseline. */
 static void
-answer_fetch(struct daemon *d, struct control_request *r)
+answer_poll(struct daemon *d, struct control_request *r)
 {
 	struct mailbox **list = mailboxes_meant(d, r);
 	struct visit *v;
@@ -195,11 +218,11 @@ answer_fetch(struct daemon *d, struct control_request *r)
 			continue;
 		}
 		/* A poll that misses the advice has begun before the visit. */
-		rounds_advise(d, list[i],
-		    (r->request.options & REQUEST_SAME_MAILBOX) != 0,
-		    (r->request.options & REQUEST_OTHER_MAIL) != 0);
-		visit_join(
-		    v, &list[i]->visitors, atomic_load(&list[i]->polling));
+		if (!advise(d, list[i], r))
+			continue;
+		visit_join(v, &list[i]->visitors,
+		    r->request.verb == REQUEST_BASELINE,
+		    atomic_load(&list[i]->polling));
 		rounds_wake(d, list[i]);
 	}
 	visit_joined(v);
@@ -265,7 +288,8 @@ answers_give(struct daemon *d, struct control_request *r)
 		answer_stop(d, r);
 		break;
 	case REQUEST_FETCH:
-		answer_fetch(d, r);
+	case REQUEST_BASELINE:
+		answer_poll(d, r);
 		break;
 	case REQUEST_HELD_RETRY:
 	case REQUEST_HELD_DROP:

@@ -142,7 +142,8 @@ client_ask(const char *state, const struct request *r,
     int *status, struct error *e)
 {
 	struct asked a = {
-		.patient = r->verb == REQUEST_FETCH || r->verb == REQUEST_STOP,
+		.patient = r->verb == REQUEST_FETCH ||
+		    r->verb == REQUEST_BASELINE || r->verb == REQUEST_STOP,
 		.each = each,
 		.arg = arg,
 	};

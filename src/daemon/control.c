@@ -215,7 +215,8 @@ refuse(struct client *cl, int status, const char *why)
 static bool
 takes_long(const struct client *cl)
 {
-	return cl->request.request.verb == REQUEST_FETCH;
+	return cl->request.request.verb == REQUEST_FETCH ||
+	    cl->request.request.verb == REQUEST_BASELINE;
 }
 
 /* Returns 0, or -1 with ERR_STOPPED, ERR_BUSY. */

@@ -100,6 +100,9 @@ void rounds_resume(struct daemon *d, struct mailbox *m);
 void rounds_give_up(struct daemon *d, struct mailbox *m);
 void rounds_advise(
     struct daemon *d, struct mailbox *m, bool same_mailbox, bool other_mail);
+/* False: there is one to be made already, and it is another. */
+bool rounds_make_baseline(
+    struct daemon *d, struct mailbox *m, const struct baseline *b);
 bool rounds_recall(struct daemon *d, struct mailbox *m);
 bool rounds_has_other_login(const struct mailbox *m);
 unsigned rounds_at_once(const struct daemon *d);

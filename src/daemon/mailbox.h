@@ -28,6 +28,7 @@ struct mailbox_poll {
 	int rc;
 	struct error error; /* -1 */
 	bool postponed; /* it did not begin, since a destination is down */
+	bool baseline; /* it is no ordinary poll */
 	struct outlet *outlet, *reports; /* used, until the daemon has heard */
 	int64_t due, began; /* clock_boot_ms */
 };
@@ -39,6 +40,8 @@ struct mailbox {
 	const struct account *account;
 	struct generation *generation; /* used */
 	bool same_mailbox, other_mail; /* what its owner says, once */
+	bool makes_baseline; /* its next poll is to be this one: */
+	struct baseline baseline;
 
 	struct mailbox_poll *poll; /* owned; NULL unless `called` */
 	_Atomic bool polling; /* its poll has begun, and not been heard of */

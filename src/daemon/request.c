@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/text.h"
 
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@ static const char *const verbs[REQUEST_VERBS] = {
 	[REQUEST_RELOAD] = "reload",
 	[REQUEST_STOP] = "stop",
 	[REQUEST_FETCH] = "fetch",
+	[REQUEST_BASELINE] = "baseline",
 	[REQUEST_HELD_RETRY] = "held-retry",
 	[REQUEST_HELD_DROP] = "held-drop",
 };
@@ -24,11 +26,13 @@ static const char *const verbs[REQUEST_VERBS] = {
 static const struct {
 	unsigned bit;
 	enum request_verb verb; /* that has it */
-	const char *word;
+	const char *word; /* with '=' at its end: a number follows */
 } options[] = {
 	{ REQUEST_SAME_MAILBOX, REQUEST_FETCH, "--same-mailbox" },
 	{ REQUEST_OTHER_MAIL, REQUEST_FETCH, "--other-mail" },
 	{ REQUEST_EACH, REQUEST_FETCH, "--each" },
+	{ REQUEST_LAST, REQUEST_BASELINE, "--last=" },
+	{ REQUEST_BEFORE, REQUEST_BASELINE, "--before=" },
 };
 #define OPTIONS (sizeof(options) / sizeof(options[0]))
 
@@ -70,15 +74,42 @@ parse_verb(struct slice word, struct request *r, struct error *e)
 	    (int)(word.len < 40 ? word.len : 40), word.data);
 }
 
+/* The number that belongs to an option, or NULL: none does. */
+static uint64_t *
+number_of(struct request *r, unsigned bit)
+{
+	if (bit == REQUEST_LAST)
+		return &r->last;
+	return bit == REQUEST_BEFORE ? &r->before : NULL;
+}
+
+/* Up to and with its '=', if it has one. */
+static struct slice
+option_name(struct slice word)
+{
+	const char *equals = memchr(word.data, '=', word.len);
+
+	if (equals != NULL)
+		word.len = (size_t)(equals + 1 - word.data);
+	return word;
+}
+
 static int
 parse_option(struct slice word, struct request *r)
 {
-	for (size_t i = 0; i < OPTIONS; i++)
-		if (slice_is(word, options[i].word) &&
-		    options[i].verb == r->verb) {
-			r->options |= options[i].bit;
-			return 0;
-		}
+	struct slice name = option_name(word);
+	uint64_t *number;
+
+	for (size_t i = 0; i < OPTIONS; i++) {
+		if (!slice_is(name, options[i].word) ||
+		    options[i].verb != r->verb)
+			continue;
+		r->options |= options[i].bit;
+		number = number_of(r, options[i].bit);
+		return number == NULL
+		    ? 0
+		    : text_u64(slice_skip(word, name.len), INT64_MAX, number);
+	}
 	return -1;
 }
 
@@ -149,15 +180,27 @@ request_free(struct request *r)
 	*r = (struct request){ 0 };
 }
 
+static void
+write_options(const struct request *r, struct buffer *out)
+{
+	for (size_t i = 0; i < OPTIONS; i++) {
+		if ((r->options & options[i].bit) == 0)
+			continue;
+		buffer_addf(out, " %s", options[i].word);
+		if (options[i].bit == REQUEST_LAST)
+			buffer_addf(out, "%" PRIu64, r->last);
+		else if (options[i].bit == REQUEST_BEFORE)
+			buffer_addf(out, "%" PRIu64, r->before);
+	}
+}
+
 int
 request_write(const struct request *r, struct buffer *out, struct error *e)
 {
 	size_t from = out->len;
 
 	buffer_addf(out, "%s %s", PROTOCOL, verbs[r->verb]);
-	for (size_t i = 0; i < OPTIONS; i++)
-		if ((r->options & options[i].bit) != 0)
-			buffer_addf(out, " %s", options[i].word);
+	write_options(r, out);
 	for (size_t i = 0; i < r->arg_count; i++) {
 		if (!is_word(slice_of(r->args[i])) || r->args[i][0] == '-')
 			return error_set(e, ERR_USAGE,

@@ -21,6 +21,7 @@
 #include "base/error.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 enum request_verb {
 	REQUEST_STATUS, /* [ACCOUNT…]: rows, see live.h */
@@ -28,6 +29,7 @@ enum request_verb {
 	REQUEST_RELOAD,
 	REQUEST_STOP,
 	REQUEST_FETCH, /* [ACCOUNT…] */
+	REQUEST_BASELINE, /* [ACCOUNT…] */
 	REQUEST_HELD_RETRY, /* NUMBER… or "all" */
 	REQUEST_HELD_DROP /* NUMBER… */
 };
@@ -38,12 +40,16 @@ enum request_verb {
 #define REQUEST_OTHER_MAIL (1u << 1) /* of fetch */
 #define REQUEST_EACH (1u << 2) /* of fetch: tell of each account */
 
+#define REQUEST_LAST (1u << 3) /* of baseline: see plan.h */
+#define REQUEST_BEFORE (1u << 4) /* of baseline: likewise */
+
 /* The longest request: some thousands of names. */
 #define REQUEST_MAX ((size_t)256 * 1024)
 
 struct request {
 	enum request_verb verb;
 	unsigned options;
+	uint64_t last, before; /* with these options */
 	char **args; /* owned, as are the words; NULL at the end, or for none */
 	size_t arg_count;
 	size_t room; /* private */

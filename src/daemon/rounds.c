@@ -29,7 +29,8 @@ struct work {
 	struct mailbox_poll *poll;
 	const struct account *account; /* of: */
 	struct generation *generation; /* used */
-	bool same_mailbox, other_mail;
+	bool same_mailbox, other_mail, makes_baseline;
+	struct baseline baseline;
 };
 
 /* With the lock held. NULL: new settings come, and it is not in them. */
@@ -56,7 +57,7 @@ leave_outlet(struct outlet **used)
 static bool
 is_down(const struct outlet *o)
 {
-	return o == NULL || atomic_load(&o->down);
+	return atomic_load(&o->down);
 }
 
 /* Whoever wants something of its next poll has said so before, or is too late. */
@@ -74,13 +75,16 @@ work_begin(struct work *w, struct daemon *d, size_t turn)
 	w->generation = generation_use(m->generation);
 	p->outlet = use_outlet(d, w->account->destination);
 	p->reports = use_outlet(d, w->account->report_via);
-	p->postponed = is_down(p->outlet) || is_down(p->reports) ||
-	    atomic_load(&d->ledger_failed);
+	p->postponed = p->outlet == NULL || p->reports == NULL ||
+	    atomic_load(&d->ledger_failed) ||
+	    (!m->makes_baseline && (is_down(p->outlet) || is_down(p->reports)));
 	p->began = clock_boot_ms();
 	if (!p->postponed) {
 		w->same_mailbox = m->same_mailbox;
 		w->other_mail = m->other_mail;
-		m->same_mailbox = m->other_mail = false;
+		w->makes_baseline = p->baseline = m->makes_baseline;
+		w->baseline = m->baseline;
+		m->same_mailbox = m->other_mail = m->makes_baseline = false;
 		atomic_store(&m->polling, true);
 	}
 	pthread_mutex_unlock(&d->lock);
@@ -100,6 +104,7 @@ run_poll(const struct work *w, struct poll_report *report, struct error *e)
 		.names = w->generation->names,
 		.moved = w->same_mailbox,
 		.other_mail = w->other_mail,
+		.baseline = w->makes_baseline ? &w->baseline : NULL,
 		.progress = &w->poll->progress,
 	};
 	char *password = NULL;
@@ -217,12 +222,38 @@ rounds_advise(
 	pthread_mutex_unlock(&d->lock);
 }
 
+bool
+rounds_make_baseline(
+    struct daemon *d, struct mailbox *m, const struct baseline *b)
+{
+	bool agrees;
+
+	pthread_mutex_lock(&d->lock);
+	agrees = !m->makes_baseline ||
+	    (m->baseline.last == b->last && m->baseline.before == b->before);
+	if (agrees) {
+		m->makes_baseline = true;
+		m->baseline = *b;
+	}
+	pthread_mutex_unlock(&d->lock);
+	return agrees;
+}
+
+/* Who is told that there is no poll must not get his baseline later on. */
+static void
+dismiss(struct daemon *d, struct mailbox *m, const char *why)
+{
+	pthread_mutex_lock(&d->lock);
+	m->makes_baseline = false;
+	pthread_mutex_unlock(&d->lock);
+	visits_dismiss(&m->visitors, why, EX_TEMPFAIL);
+}
+
 void
 rounds_give_up(struct daemon *d, struct mailbox *m)
 {
 	if (rounds_recall(d, m))
-		visits_dismiss(
-		    &m->visitors, "the daemon is stopping", EX_TEMPFAIL);
+		dismiss(d, m, "the daemon is stopping");
 }
 
 void
@@ -343,7 +374,7 @@ tell_why(struct daemon *d, struct mailbox *m)
 		o = outlet_named(d, m->account->report_via);
 	snprintf(
 	    why, sizeof(why), "%s: not polled: %s", m->name, o->words.text);
-	visits_dismiss(&m->visitors, why, EX_TEMPFAIL);
+	dismiss(d, m, why);
 }
 
 static void
@@ -364,12 +395,24 @@ rounds_resume(struct daemon *d, struct mailbox *m)
 	set_due(d, m, clock_boot_ms() + chance() % RESUME_MS);
 }
 
+/* For that no destination is needed. */
+static bool
+makes_baseline(struct daemon *d, const struct mailbox *m)
+{
+	bool makes;
+
+	pthread_mutex_lock(&d->lock);
+	makes = m->makes_baseline;
+	pthread_mutex_unlock(&d->lock);
+	return makes;
+}
+
 static void
 start_one(struct daemon *d, struct mailbox *m)
 {
 	if (roster_is_taken(d, m))
 		set_due(d, m, clock_boot_ms() + SOON_MS);
-	else if (needs_what_is_down(d, m))
+	else if (!makes_baseline(d, m) && needs_what_is_down(d, m))
 		postpone(d, m);
 	else
 		call(d, m);
@@ -586,11 +629,13 @@ rounds_end(struct daemon *d, struct mailbox_poll *p)
 		conclude(d, m);
 		metrics_poll(d->metrics, m->name, &p->report, &p->error);
 		hooks_poll_ended(d->hooks, m->account, &p->report, &p->error);
-		visits_tell(
-		    &m->visitors, m->account, &p->report, p->rc, &p->error);
+		visits_tell(&m->visitors, p->baseline, m->account, &p->report,
+		    p->rc, &p->error);
+		/* Others wait for a poll of the other kind. */
+		m->again = m->again || m->visitors != NULL;
 	}
 	if (d->ledger_failed)
-		visits_dismiss(&m->visitors, ROUNDS_NO_LEDGER, EX_TEMPFAIL);
+		dismiss(d, m, ROUNDS_NO_LEDGER);
 	leave_outlet(&p->outlet);
 	leave_outlet(&p->reports);
 	if (m->leaving) {
@@ -599,7 +644,7 @@ rounds_end(struct daemon *d, struct mailbox_poll *p)
 	}
 	if (m->moving)
 		roster_move(d, m);
-	if (needs_what_is_down(d, m))
+	if (!makes_baseline(d, m) && needs_what_is_down(d, m))
 		postpone(d, m);
 	else if (m->again || was_in_vain(p))
 		set_due(d, m, clock_boot_ms());

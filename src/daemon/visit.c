@@ -18,11 +18,12 @@ visit_begin(struct control_request *request)
 }
 
 void
-visit_join(struct visit *v, struct visitor **list, bool skip)
+visit_join(struct visit *v, struct visitor **list, bool baseline, bool skip)
 {
 	struct visitor *visitor = xcalloc(1, sizeof(*visitor));
 
 	visitor->visit = v;
+	visitor->baseline = baseline;
 	visitor->skip = skip;
 	visitor->next = *list;
 	*list = visitor;
@@ -69,13 +70,13 @@ tell(struct visit *v, const struct account *a, const struct poll_report *r,
 }
 
 void
-visits_tell(struct visitor **list, const struct account *account,
+visits_tell(struct visitor **list, bool baseline, const struct account *account,
     const struct poll_report *r, int rc, const struct error *e)
 {
 	struct visitor *visitor;
 
 	while ((visitor = *list) != NULL) {
-		if (visitor->skip) {
+		if (visitor->skip || visitor->baseline != baseline) {
 			visitor->skip = false;
 			list = &visitor->next;
 			continue;

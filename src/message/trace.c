@@ -272,12 +272,50 @@ id_of(struct slice received, const char *maildrop)
 	return slice_make(NULL, 0);
 }
 
+/* "… +0000" and its line end. */
+static bool
+ends_with_zone(struct slice lines)
+{
+	const char *zone;
+
+	while (lines.len > 0 &&
+	    (lines.data[lines.len - 1] == '\n' ||
+		lines.data[lines.len - 1] == '\r'))
+		lines.len--;
+	if (lines.len < 5)
+		return false;
+	zone = lines.data + lines.len - 5;
+	if (*zone != '+' && *zone != '-')
+		return false;
+	for (int i = 1; i < 5; i++)
+		if (!isdigit((unsigned char)zone[i]))
+			return false;
+	return true;
+}
+
+/* A message that begins with a blank seems to go on with our field. */
+static size_t
+own_length(struct slice field)
+{
+	const char *end = memchr(field.data, ';', field.len);
+
+	while (end != NULL) {
+		size_t n = (size_t)(end + 1 - field.data);
+
+		if (*end == '\n' && ends_with_zone(slice_make(field.data, n)))
+			return n;
+		end = memchr(end + 1, '\n', field.len - n);
+	}
+	return field.len;
+}
+
 bool
 trace_find(struct slice header, const char *maildrop, char id[TRACE_ID],
     struct slice *below)
 {
 	struct header_field field;
 	struct slice found;
+	size_t at;
 
 	*below = header;
 	while (header_next(below, &field)) {
@@ -288,6 +326,9 @@ trace_find(struct slice header, const char *maildrop, char id[TRACE_ID],
 			continue;
 		memcpy(id, found.data, found.len);
 		id[found.len] = '\0';
+		at = (size_t)(field.whole.data - header.data) +
+		    own_length(field.whole);
+		*below = slice_skip(header, at);
 		return true;
 	}
 	return false;

@@ -41,6 +41,7 @@ struct account {
 	const char **recipients; /* NULL-terminated, at least one */
 	enum after_delivery after;
 	int64_t keep_s;
+	bool delete_seen; /* and what counts as seen, as if delivered then */
 	enum first_poll first;
 	int64_t first_s;
 	uint64_t first_count;

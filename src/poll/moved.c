@@ -54,6 +54,7 @@ moved_find(struct moved *m, const struct plan *plan, const struct rows *rows,
 			continue;
 		m->lost[m->lost_count++] = row;
 		m->missed += is_missed(row, now);
+		m->unmet += row->imported && row->state != STATE_GONE;
 	}
 	free(listed);
 }
@@ -71,6 +72,12 @@ moved_suspected(const struct moved *m)
 {
 	return m->stranger_count >= MOVED_MANY && m->missed >= MOVED_MANY &&
 	    m->missed / 9 >= m->known;
+}
+
+bool
+moved_unmet(const struct moved *m)
+{
+	return m->unmet > 0 && m->known == 0 && m->stranger_count >= MOVED_MANY;
 }
 
 /* --- samples --- */

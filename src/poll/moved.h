@@ -33,6 +33,7 @@ struct moved {
 	const struct row **lost; /* owned; known, and not listed as such */
 	size_t lost_count;
 	size_t missed; /* of these: neither deleted by us nor gone for long */
+	size_t unmet; /* of these: imported, and never listed here */
 	size_t known; /* listed under the UID that the ledger has */
 };
 
@@ -46,6 +47,13 @@ void moved_free(struct moved *m);
  */
 #define MOVED_MANY 5
 bool moved_suspected(const struct moved *m);
+
+/*
+ * moved_unmet - has nothing that was imported ever been listed, nor anything
+ * else that is known, while MOVED_MANY strangers or more are? Then these may be
+ * the very messages that were imported, under other UIDs.
+ */
+bool moved_unmet(const struct moved *m);
 
 /*
  * moved_samples - which strangers to look at: indices into m->strangers, spread

@@ -37,10 +37,29 @@ tell_delivered(
 		    (double)r->took_ms / 1000);
 }
 
+static bool
+tell_baseline(
+    const struct account *a, const struct poll_report *r, struct buffer *line)
+{
+	buffer_addf(line, "%s: ", a->name);
+	if (r->seen == 0)
+		buffer_add_text(line, "no message became seen");
+	else if (r->seen == 1)
+		buffer_add_text(line, "1 message counts as seen now");
+	else
+		buffer_addf(
+		    line, "%" PRIu64 " messages count as seen now", r->seen);
+	tell_count(line, r->left_new, "stay new");
+	tell_count(line, r->known, "were known before");
+	return true;
+}
+
 bool
 outcome_tell(const struct account *a, const struct poll_report *r, int rc,
     bool each, struct buffer *line)
 {
+	if (r->baseline)
+		return tell_baseline(a, r, line);
 	if (!something_happened(r) && (!each || rc < 0))
 		return false;
 	buffer_addf(line, "%s: ", a->name);
@@ -66,7 +85,7 @@ outcome_status(const struct poll_report *r, int rc, const struct error *e)
 {
 	int status = rc < 0 ? error_exit_status(e->kind) : EX_OK;
 
-	if (r->held + r->waiting_held + r->stubborn > 0)
+	if (!r->baseline && r->held + r->waiting_held + r->stubborn > 0)
 		status = error_worse(status, EX_UNAVAILABLE);
 	if (r->left_out > 0)
 		status = error_worse(status, EX_PROTOCOL);

@@ -9,6 +9,7 @@
 
 /*
  * outcome_tell - "isp: 3 messages (12 kB) delivered to home in 0.4 s; 1 held".
+ * Of a baseline: "isp: 120 messages count as seen now; 3 stay new".
  * rc: as poll_run() returned it. each: say so also when nothing has happened.
  * Returns false, and adds nothing, when there is nothing to tell.
  */

@@ -5,6 +5,7 @@
 #include "delivery/policy.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* A deletion that has not worked so often is not tried again. */
 #define DELETIONS_MAX 3
@@ -35,6 +36,20 @@ row_order(const void *key, const void *element)
 	int order = slice_compare(l->uid, r->uid);
 
 	return order != 0 ? order : (l->copy > r->copy) - (l->copy < r->copy);
+}
+
+static const struct row *
+find_row(const struct rows *rows, const struct listing_entry *listed)
+{
+	return rows->count == 0 ? NULL
+				: bsearch(listed, rows->list, rows->count,
+				      sizeof(*rows->list), row_order);
+}
+
+bool
+plan_knows(const struct rows *rows, const struct listing_entry *listed)
+{
+	return find_row(rows, listed) != NULL;
 }
 
 static bool
@@ -96,27 +111,49 @@ plan_deletion(struct plan *plan, struct plan_entry *entry,
 	}
 }
 
-/* How one is called with which nothing is left to do but to delete it. */
-struct words {
+/* What it came to, when, and how one is called with which nothing is left to do but to delete it. */
+struct end {
+	int64_t when;
 	const char *now, *kept, *for_a_while, *long_enough;
 };
 
 static void
 plan_done(struct plan *plan, struct plan_entry *entry,
-    const struct plan_input *in, size_t i, const struct words *words)
+    const struct plan_input *in, size_t i, const struct end *end)
 {
 	const struct account *a = in->account;
 
 	if (a->after == AFTER_KEEP)
-		set(entry, PLAN_LEAVE, words->kept);
+		set(entry, PLAN_LEAVE, end->kept);
 	else if (a->after == AFTER_DELETE)
-		plan_deletion(plan, entry, in, i, words->now);
-	else if (entry->row->delivered + a->keep_s > in->now)
-		set(entry, PLAN_LEAVE, words->for_a_while);
+		plan_deletion(plan, entry, in, i, end->now);
+	else if (end->when + a->keep_s > in->now)
+		set(entry, PLAN_LEAVE, end->for_a_while);
 	else if (plan->clock_jumped)
 		set(entry, PLAN_LEAVE, "due, but the clock has jumped");
 	else
-		plan_deletion(plan, entry, in, i, words->long_enough);
+		plan_deletion(plan, entry, in, i, end->long_enough);
+}
+
+/* Seen by nobody of us: what may be deleted, its owner has to say. */
+static void
+plan_seen(struct plan *plan, struct plan_entry *entry,
+    const struct plan_input *in, size_t i)
+{
+	int64_t since = entry->returned ? in->now : entry->row->since;
+
+	if (!in->account->delete_seen)
+		set(entry, PLAN_LEAVE, "counts as seen");
+	else if (entry->found && in->account->after != AFTER_KEEP)
+		set(entry, PLAN_LEAVE,
+		    "counts as seen; to be deleted when its size has been "
+		    "listed twice");
+	else
+		plan_done(plan, entry, in, i,
+		    &(struct end){ since, "counts as seen",
+			"counts as seen, and kept",
+			"counts as seen, and kept for a while",
+			"counts as seen, and kept long enough" });
 }
 
 static void
@@ -207,7 +244,7 @@ plan_entry_make(struct plan *plan, struct plan_entry *entry,
 		if (in->seen_too)
 			plan_new(entry, in, i);
 		else
-			set(entry, PLAN_LEAVE, "counts as seen");
+			plan_seen(plan, entry, in, i);
 		break;
 	case STATE_IN_DOUBT:
 		plan_in_doubt(entry, in, i);
@@ -224,7 +261,8 @@ plan_entry_make(struct plan *plan, struct plan_entry *entry,
 		break;
 	case STATE_DELIVERED:
 		plan_done(plan, entry, in, i,
-		    &(struct words){ "delivered", "delivered, and kept",
+		    &(struct end){ entry->row->delivered, "delivered",
+			"delivered, and kept",
 			"delivered, and kept for a while",
 			"delivered, and kept long enough" });
 		break;
@@ -233,7 +271,7 @@ plan_entry_make(struct plan *plan, struct plan_entry *entry,
 		break;
 	case STATE_REJECTED:
 		plan_done(plan, entry, in, i,
-		    &(struct words){ "refused for good",
+		    &(struct end){ entry->row->delivered, "refused for good",
 			"refused for good, and kept",
 			"refused for good, and kept for a while",
 			"refused for good, and kept long enough" });
@@ -259,6 +297,91 @@ leave_all_but_owed(struct plan *plan)
 		if (entry->action != PLAN_LEAVE && entry->action != PLAN_DELETE)
 			set(entry, PLAN_LEAVE, "only deletions are wanted");
 	}
+}
+
+/* Whatever is known of a message, it stays what it is. */
+static void
+plan_baseline(struct plan *plan, struct plan_entry *entry,
+    const struct plan_input *in, size_t i)
+{
+	const struct baseline *b = in->baseline;
+	int64_t arrival = b->before > 0 ? in->arrivals[i] : 0;
+
+	plan->held += state_of(entry) == STATE_HELD;
+	if (entry->row != NULL && !entry->fresh)
+		set(entry, PLAN_LEAVE, "known already");
+	else if (in->listing->count - i <= b->last)
+		set(entry, PLAN_LEAVE, "one of the last ones");
+	else if (arrival < 0)
+		set(entry, PLAN_LEAVE, "nobody knows when it arrived");
+	else if (b->before > 0 && arrival >= b->before)
+		set(entry, PLAN_LEAVE, "arrived later");
+	else
+		set(entry, PLAN_SEEN, "there when a baseline was made");
+}
+
+/* Our own UID for one that another program has written with '-' for '/'. */
+static const struct row *
+find_loose_row(const struct rows *rows, const struct listing_entry *listed,
+    struct buffer *uid)
+{
+	struct listing_entry loose = *listed;
+	const struct row *row;
+
+	if (listed->uid.len == 0 ||
+	    memchr(listed->uid.data, '/', listed->uid.len) == NULL)
+		return NULL;
+	buffer_clear(uid);
+	buffer_add_slice(uid, listed->uid);
+	for (size_t i = 0; i < uid->len; i++)
+		if (uid->data[i] == '/')
+			uid->data[i] = '-';
+	loose.uid = buffer_slice(uid);
+	row = find_row(rows, &loose);
+	return row != NULL && row->loose ? row : NULL;
+}
+
+/* An exact match goes first, so that no row is two messages'. */
+static void
+find_loose_rows(struct plan *plan, const struct rows *rows, bool *listed)
+{
+	struct buffer uid = { 0 };
+	bool any = false;
+
+	for (size_t i = 0; i < rows->count && !any; i++)
+		any = rows->list[i].loose && !listed[i];
+	for (size_t i = 0; i < plan->count && any; i++) {
+		struct plan_entry *entry = &plan->list[i];
+		const struct row *row;
+
+		if (entry->row != NULL)
+			continue;
+		row = find_loose_row(rows, entry->listed, &uid);
+		if (row == NULL || listed[row - rows->list])
+			continue;
+		entry->row = row;
+		listed[row - rows->list] = true;
+	}
+	buffer_free(&uid);
+}
+
+static void
+find_rows(struct plan *plan, const struct plan_input *in, bool *listed)
+{
+	const struct rows *rows = in->rows;
+
+	for (size_t i = 0; i < plan->count; i++) {
+		struct plan_entry *entry = &plan->list[i];
+
+		entry->listed = &in->listing->list[i];
+		entry->row = find_row(rows, entry->listed);
+		if (entry->row != NULL)
+			listed[entry->row - rows->list] = true;
+	}
+	find_loose_rows(plan, rows, listed);
+	for (size_t i = 0; i < plan->count; i++)
+		plan->list[i].found =
+		    plan->list[i].row != NULL && plan->list[i].row->imported;
 }
 
 static int
@@ -445,15 +568,20 @@ due(const struct plan_entry *entry, const struct account *a)
 	const struct row *row = entry->row;
 
 	if (entry->action != PLAN_LEAVE || row == NULL || entry->fresh ||
-	    entry->returned || entry->listed->copies)
+	    entry->returned || entry->found || entry->listed->copies)
 		return 0;
-	if (row->state == STATE_SEEN || row->state == STATE_HELD)
+	if (row->state == STATE_HELD ||
+	    (row->state == STATE_SEEN && !a->delete_seen))
 		return INT64_MAX;
-	if (row->state != STATE_DELIVERED && row->state != STATE_REJECTED)
+	if (row->state != STATE_DELIVERED && row->state != STATE_REJECTED &&
+	    row->state != STATE_SEEN)
 		return 0;
 	if (a->after == AFTER_KEEP)
 		return INT64_MAX;
-	return a->after == AFTER_KEEP_FOR ? row->delivered + a->keep_s : 0;
+	if (a->after == AFTER_DELETE)
+		return 0;
+	return a->keep_s +
+	    (row->state == STATE_SEEN ? row->since : row->delivered);
 }
 
 /* Now and then all is looked at, whatever seems to be the case. */
@@ -462,8 +590,8 @@ quiet_until(const struct plan *plan, const struct plan_input *in)
 {
 	int64_t until = in->now + QUIET_S;
 
-	if (in->first || in->seen_too || in->only_owed ||
-	    plan->gone_count > 0 || plan->clock_jumped ||
+	if (in->first || in->baseline != NULL || in->seen_too ||
+	    in->only_owed || plan->gone_count > 0 || plan->clock_jumped ||
 	    in->listing->left_out > 0)
 		return 0;
 	for (size_t i = 0; i < plan->count; i++) {
@@ -484,18 +612,14 @@ plan_make(struct plan *plan, const struct plan_input *in)
 	*plan = (struct plan){ .count = in->listing->count };
 	plan->list = xcalloc(plan->count, sizeof(*plan->list));
 	plan->clock_jumped = plan_clock_jumped(in->last_poll, in->now);
-	for (size_t i = 0; i < plan->count; i++) {
-		struct plan_entry *entry = &plan->list[i];
-
-		entry->listed = &in->listing->list[i];
-		if (rows->count > 0)
-			entry->row = bsearch(entry->listed, rows->list,
-			    rows->count, sizeof(*rows->list), row_order);
-		if (entry->row != NULL)
-			listed[entry->row - rows->list] = true;
-		plan_entry_make(plan, entry, in, i);
-	}
-	hold_survivors(plan, rows, listed);
+	find_rows(plan, in, listed);
+	for (size_t i = 0; i < plan->count; i++)
+		if (in->baseline != NULL)
+			plan_baseline(plan, &plan->list[i], in, i);
+		else
+			plan_entry_make(plan, &plan->list[i], in, i);
+	if (in->baseline == NULL)
+		hold_survivors(plan, rows, listed);
 	spare_copies(plan);
 	if (in->only_owed)
 		leave_all_but_owed(plan);

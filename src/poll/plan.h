@@ -28,6 +28,7 @@ struct plan_entry {
 	const struct row *row; /* borrowed; NULL: unknown */
 	bool fresh; /* another message than the row of its UID */
 	bool returned; /* its row was gone, and is as before again */
+	bool found; /* its row was imported, and is listed at last */
 	const char *reason; /* constant text */
 };
 
@@ -49,6 +50,15 @@ struct plan {
 	int64_t quiet_until;
 };
 
+/*
+ * What is listed and nobody knows counts as seen, and nothing else is done; but
+ * for the last ones, and what arrived from that time on, or nobody knows when.
+ */
+struct baseline {
+	uint64_t last; /* so many stay new */
+	int64_t before; /* wall clock; 0: whenever it arrived */
+};
+
 struct plan_input {
 	const struct listing *listing;
 	const struct rows *rows;
@@ -59,12 +69,19 @@ struct plan_input {
 				 * INT64_MIN: any may have been */
 	int64_t last_poll; /* 0: never */
 	bool first; /* the account has had no first poll */
+	const struct baseline *baseline; /* or NULL */
 	bool impatient; /* deferred ones are due now: a person asked */
 	bool seen_too; /* take what counts as seen as if it were new */
 	bool only_owed; /* pay deletions that are owed, and nothing else */
-	/* FIRST_SINCE: arrival of listing->list[i], -1 unknown; else NULL. */
+	/*
+	 * FIRST_SINCE, baseline->before: arrival of listing->list[i], -1
+	 * unknown; else NULL.
+	 */
 	const int64_t *arrivals;
 };
+
+/* plan_knows - is that message one of these rows? */
+bool plan_knows(const struct rows *rows, const struct listing_entry *listed);
 
 void plan_make(struct plan *plan, const struct plan_input *in);
 void plan_free(struct plan *plan);

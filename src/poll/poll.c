@@ -43,25 +43,25 @@ read_arrival(struct top *top, const struct listing_entry *listed,
 	return 0;
 }
 
-/* When each message came, for `first_poll = "since …"`. */
+/* When each message came that the ledger does not know. */
 static int
-read_arrivals(
-    struct pop3 *pop3, const struct listing *l, int64_t **out, struct error *e)
+read_arrivals(struct pop3 *pop3, const struct listing *l,
+    const struct rows *rows, int64_t **out, struct error *e)
 {
 	int64_t *arrivals = xcalloc(l->count, sizeof(*arrivals));
 	struct top top = { .pop3 = pop3 };
 	struct buffer header = { 0 };
 	int rc = 0;
 
-	for (size_t i = 0; !l->by_header && i < l->count; i++)
-		top_expect(&top, l->list[i].number);
-	for (size_t i = 0; rc == 0 && i < l->count; i++) {
-		if (l->by_header)
-			arrivals[i] = l->list[i].arrival;
-		else
+	for (size_t i = 0; i < l->count; i++) {
+		arrivals[i] = l->by_header ? l->list[i].arrival : -1;
+		if (!l->by_header && !plan_knows(rows, &l->list[i]))
+			top_expect(&top, l->list[i].number);
+	}
+	for (size_t i = 0; rc == 0 && i < l->count; i++)
+		if (!l->by_header && !plan_knows(rows, &l->list[i]))
 			rc = read_arrival(
 			    &top, &l->list[i], &header, &arrivals[i], e);
-	}
 	buffer_free(&header);
 	top_free(&top);
 	if (rc == 0)
@@ -69,6 +69,14 @@ read_arrivals(
 	else
 		free(arrivals);
 	return rc;
+}
+
+static bool
+depends_on_arrivals(const struct plan_input *in)
+{
+	if (in->baseline != NULL)
+		return in->baseline->before > 0;
+	return in->first && in->account->first == FIRST_SINCE;
 }
 
 /* The listing is there: make up our mind. */
@@ -83,8 +91,8 @@ make_plan(struct pop3 *pop3, struct reader *reader, struct plan_input *in,
 		return -1;
 	in->first = polled->first;
 	in->last_poll = polled->last_listed;
-	if (in->first && in->account->first == FIRST_SINCE &&
-	    read_arrivals(pop3, listing, &arrivals, e) < 0)
+	if (depends_on_arrivals(in) &&
+	    read_arrivals(pop3, listing, rows, &arrivals, e) < 0)
 		return -1;
 	in->listing = listing;
 	in->rows = rows;
@@ -97,13 +105,15 @@ make_plan(struct pop3 *pop3, struct reader *reader, struct plan_input *in,
 
 int
 poll_look(const struct account *account, const char *password,
-    const char *const *names, const char *state_dir, const struct stop *stop,
+    const char *const *names, const char *state_dir,
+    const struct baseline *baseline, const struct stop *stop,
     struct listing *listing, struct rows *rows, struct plan *plan,
     struct error *e)
 {
 	struct plan_input in = { .account = account,
 		.now = clock_wall(),
 		.run_started = INT64_MAX,
+		.baseline = baseline,
 		.impatient = true };
 	struct reader *reader = NULL;
 	struct pop3 *pop3 = NULL;
@@ -123,8 +133,8 @@ poll_look(const struct account *account, const char *password,
 	    reader_polled(reader, id, &polled, e) == 0)
 		rc = make_plan(
 		    pop3, reader, &in, id, &polled, listing, rows, plan, e);
-	if (rc == 0)
-		rc = recognise_look(pop3, plan, rows, in.now, e);
+	if (rc == 0 && baseline == NULL)
+		rc = recognise_look(pop3, account->name, plan, rows, in.now, e);
 	if (rc == 0 || e->kind == ERR_QUESTION)
 		pop3_leave(pop3);
 out:
@@ -154,13 +164,21 @@ add(struct ledger_change *changes, size_t *n, enum change_kind kind,
 		c->state = STATE_HELD;
 }
 
+/* Nobody else has the key that it gets. */
+static enum change_kind
+change_of_found(const struct plan_entry *entry)
+{
+	return slice_equal(entry->row->uid, entry->listed->uid) ? CHANGE_LISTED
+								: CHANGE_REKEY;
+}
+
 /* All that the plan decides, in one transaction, before the first RETR. */
 static int
 record_plan(struct session *s, struct error *e)
 {
 	const struct plan *plan = &s->plan;
 	struct ledger_change *changes =
-	    xcalloc(2 * plan->count + plan->gone_count + 2, sizeof(*changes));
+	    xcalloc(3 * plan->count + plan->gone_count + 2, sizeof(*changes));
 	size_t n = 0;
 	int rc;
 
@@ -182,6 +200,8 @@ record_plan(struct session *s, struct error *e)
 
 		if (entry->returned && !entry->fresh)
 			add(changes, &n, CHANGE_RETURN, entry);
+		if (entry->found)
+			add(changes, &n, change_of_found(entry), entry);
 		if (entry->action == PLAN_SEEN) {
 			add(changes, &n, CHANGE_SEEN, entry);
 			s->report->seen++;
@@ -218,13 +238,31 @@ count_new(const struct plan *plan)
 }
 
 static void
+report_baseline(struct session *s)
+{
+	struct poll_report *r = s->report;
+
+	r->baseline = true;
+	for (size_t i = 0; i < s->plan.count; i++) {
+		const struct plan_entry *entry = &s->plan.list[i];
+
+		if (entry->row != NULL && !entry->fresh)
+			r->known++;
+		else if (entry->action == PLAN_LEAVE)
+			r->left_new++;
+	}
+}
+
+static void
 report_plan(struct session *s)
 {
 	const struct plan *plan = &s->plan;
 	struct poll_progress *progress = s->job->progress;
 	const char *name = s->job->account->name;
 
-	if (!s->listed && !s->polled.first)
+	if (!s->listed && s->job->baseline != NULL)
+		report_baseline(s);
+	else if (!s->listed && !s->polled.first)
 		s->report->arrived = count_new(plan);
 	s->listed = s->report->listed = true;
 	s->report->in_mailbox = s->listing.count;
@@ -274,7 +312,8 @@ run_started(const struct session *s, int64_t now)
 static int
 recognise(struct session *s, struct plan_input *in, struct error *e)
 {
-	int rc = s->listed ? 0 : recognise_answered(s, in->now, e);
+	bool settled = s->listed || in->baseline != NULL;
+	int rc = settled ? 0 : recognise_answered(s, in->now, e);
 
 	if (rc <= 0)
 		return rc;
@@ -327,6 +366,7 @@ look(struct session *s, struct error *e)
 	const struct poll_job *job = s->job;
 	struct plan_input in = { .account = job->account,
 		.now = clock_wall(),
+		.baseline = job->baseline,
 		.impatient = job->impatient,
 		.seen_too = job->seen_too,
 		.only_owed = job->only_owed };

@@ -45,6 +45,8 @@ struct poll_report {
 	uint64_t resent; /* delivered ones that were in doubt before */
 	/* Refused for good, and somebody was told, or nobody. */
 	uint64_t reported, dropped;
+	bool baseline; /* it was one: poll_job.baseline */
+	uint64_t left_new, known; /* then: listed, and not made seen; which */
 	uint64_t seen, in_doubt, left_for_later, stubborn;
 	uint64_t recognised; /* their UIDs had changed */
 	uint64_t unrecognised; /* listed and unknown at that time */
@@ -79,6 +81,9 @@ struct poll_job {
 	bool seen_too, only_owed;
 	bool thorough; /* make a plan, though the last one left nothing to do */
 	struct throttle *throttle; /* of all that is read, or NULL */
+	/* See plan.h: it takes and deletes nothing, and asks no question about
+	 * UIDs. NULL: it is an ordinary poll. */
+	const struct baseline *baseline;
 	struct poll_progress *progress; /* or NULL */
 };
 
@@ -93,12 +98,14 @@ int poll_run(
 
 /*
  * poll_look - connect, log in, read the listing and plan, and nothing else:
- * for `list` and `plan`. The session is ended before it returns. *plan borrows
+ * for `list`, `plan` and their like. The session is ended before it returns. *plan borrows
  * from *listing and *rows. names: of all accounts; ERR_QUESTION: see
  * ledger_account(), or UIDs have changed.
+ * baseline: plan as a poll with that one would; or NULL.
  */
 int poll_look(const struct account *account, const char *password,
-    const char *const *names, const char *state_dir, const struct stop *stop,
+    const char *const *names, const char *state_dir,
+    const struct baseline *baseline, const struct stop *stop,
     struct listing *listing, struct rows *rows, struct plan *plan,
     struct error *e);
 

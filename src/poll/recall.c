@@ -328,7 +328,8 @@ add_settings(struct digest *d, const struct account *a)
 {
 	int64_t numbers[] = { (int64_t)a->after, a->keep_s, (int64_t)a->first,
 		a->first_s, (int64_t)a->first_count, (int64_t)a->fetch_limit,
-		(int64_t)a->max_size, (int64_t)a->on_reject, a->hold_in_doubt };
+		(int64_t)a->max_size, (int64_t)a->on_reject, a->hold_in_doubt,
+		a->delete_seen };
 
 	digest_add(d, numbers, sizeof(numbers));
 	add_text(d, a->destination);
@@ -357,9 +358,9 @@ recall_is_quiet(struct session *s, int64_t now)
 	struct recall *r = &s->recall;
 	const struct polled *before = &s->polled;
 
-	if (s->sessions != 1 || s->job->moved || s->job->other_mail ||
-	    s->job->thorough || !r->has_digest || !before->has_quiet ||
-	    now >= before->quiet.until ||
+	if (s->sessions != 1 || s->job->baseline != NULL || s->job->moved ||
+	    s->job->other_mail || s->job->thorough || !r->has_digest ||
+	    !before->has_quiet || now >= before->quiet.until ||
 	    plan_clock_jumped(before->last_listed, now) ||
 	    memcmp(r->quiet.digest, before->quiet.digest,
 		sizeof(r->quiet.digest)) != 0)

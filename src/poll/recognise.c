@@ -83,18 +83,40 @@ have_changed(struct moved *m, struct pop3 *pop3, size_t *seen, size_t *same,
 	return moved_proven(m, seen, same);
 }
 
-int
-recognise_look(struct pop3 *pop3, const struct plan *plan,
-    const struct rows *rows, int64_t now, struct error *e)
+static int
+ask_imported(const struct moved *m, const char *account, struct error *e)
 {
-	struct moved m;
+	return error_set(e, ERR_QUESTION,
+	    "of %zu unique ids that were imported none is listed, but %zu "
+	    "messages that nobody knows. Nothing was fetched. If these have "
+	    "been fetched before, say \"postrider baseline %s\": they count as "
+	    "seen then. To fetch all of them, say \"postrider fetch "
+	    "--other-mail %s\" once",
+	    m->unmet, m->stranger_count, account, account);
+}
+
+/* Returns 0, or -1 with ERR_QUESTION, or an error of the session. */
+static int
+look(struct moved *m, struct pop3 *pop3, const char *account, struct error *e)
+{
 	size_t seen, same;
 	int rc;
 
+	if (moved_unmet(m))
+		return ask_imported(m, account, e);
+	rc = have_changed(m, pop3, &seen, &same, e);
+	return rc > 0 ? ask(m, seen, same, e) : rc;
+}
+
+int
+recognise_look(struct pop3 *pop3, const char *account, const struct plan *plan,
+    const struct rows *rows, int64_t now, struct error *e)
+{
+	struct moved m;
+	int rc;
+
 	moved_find(&m, plan, rows, now);
-	rc = have_changed(&m, pop3, &seen, &same, e);
-	if (rc > 0)
-		rc = ask(&m, seen, same, e);
+	rc = look(&m, pop3, account, e);
 	moved_free(&m);
 	return rc;
 }
@@ -167,21 +189,33 @@ other_mail(struct session *s, const struct moved *m, struct error *e)
 	return rc;
 }
 
+/* That it is other mail is only said where there is a question. */
+static int
+other_mail_if_asked(struct session *s, struct moved *m, struct error *e)
+{
+	size_t seen, same;
+	int rc = moved_unmet(m) ? 1 : have_changed(m, s->pop3, &seen, &same, e);
+
+	return rc > 0 ? other_mail(s, m, e) : rc;
+}
+
 int
 recognise_answered(struct session *s, int64_t now, struct error *e)
 {
+	const char *account = s->job->account->name;
 	struct moved m;
-	size_t seen, same;
 	int rc;
 
 	moved_find(&m, &s->plan, &s->rows, now);
-	if (s->job->moved && !s->job->other_mail) {
+	if (s->job->other_mail) {
+		rc = other_mail_if_asked(s, &m, e);
+	} else if (s->job->moved) {
 		rc = same_mailbox(s, &m, e);
+		/* By its header nothing that was imported is recognised. */
+		if (rc == 0 && moved_unmet(&m))
+			rc = ask_imported(&m, account, e);
 	} else {
-		rc = have_changed(&m, s->pop3, &seen, &same, e);
-		if (rc > 0)
-			rc = s->job->other_mail ? other_mail(s, &m, e)
-						: ask(&m, seen, same, e);
+		rc = look(&m, s->pop3, account, e);
 	}
 	moved_free(&m);
 	return rc;

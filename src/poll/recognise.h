@@ -10,10 +10,11 @@
 
 /*
  * recognise_look - between listing and deeds: look at a few headers, if there
- * is reason to. Returns 0, or -1 with ERR_QUESTION: UIDs have changed; or an
- * error of the session.
+ * is reason to. Returns 0, or -1 with ERR_QUESTION: UIDs have changed, or none
+ * is what was imported; or an error of the session. account: its name.
  */
-int recognise_look(struct pop3 *pop3, const struct plan *plan,
+int
+recognise_look(struct pop3 *pop3, const char *account, const struct plan *plan,
     const struct rows *rows, int64_t now, struct error *e);
 
 /*

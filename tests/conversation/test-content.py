@@ -12,8 +12,10 @@ ALL = {**mail.ODD, **mail.ODDER}
 def test_content_arrives_unchanged(name):
     box = peers.Pop3Server([ALL[name]])
     sink = peers.SmtpSink()
-    postrider.between(box, sink).fetch()
+    rider = postrider.between(box, sink)
+    rider.fetch()
     equal(len(sink.accepted), 1, "messages that arrived")
+    rider.proves([sink.accepted[0].data])
     found = mail.split_trace(sink.accepted[0].data)[1]
     wanted = mail.canonical(ALL[name])
     if found != wanted:
@@ -32,7 +34,42 @@ def test_all_of_it_in_one_session_one_octet_at_a_time():
     rider = postrider.between(box, sink, after_delivery="delete")
     rider.fetch()
     equal(sink.digests(), sorted(mail.digest(m) for m in few))
+    rider.proves(a.data for a in sink.accepted)
     equal(box.messages, [])
+
+
+LARGE = mail.simple(1, b"y" * 70 + b"\r\n" * 300_000)
+
+
+@each(*((f"{kind}, {way}", kind, keywords) for kind in ("SMTP", "LMTP")
+        for way, keywords in (("one by one", ()), ("many", ["PIPELINING"]),
+                              ("in chunks", ["PIPELINING", "CHUNKING"]))))
+def test_what_proves_that_it_arrived_is_on_record_by(_, kind, keywords):
+    """Also of what is sent while it comes, and of what is refused."""
+    contents = [mail.simple(0), LARGE, mail.simple(2, b"\n.\nbare\r"),
+                mail.simple(3, sender=False)]
+    box = peers.Pop3Server(contents)
+    sink = peers.SmtpSink(lmtp=kind == "LMTP",
+                          keywords=("8BITMIME", "SIZE", *keywords))
+    rider = postrider.between(box, sink)
+    rider.fetch()
+    equal(sink.digests(), sorted(map(mail.digest, contents)))
+    rider.proves(a.data for a in sink.accepted)
+    sink.replies["RCPT"] = ["550 5.1.1 who"]
+    box.messages += [peers.Message(LARGE, "large"),
+                     peers.Message(mail.simple(5))]
+    rider.fetch(status=postrider.UNAVAILABLE)
+    equal(rider.query("SELECT count(*) FROM message WHERE state = 'held'"
+                      " AND trace IS NOT NULL"), [(2,)])
+
+
+def test_a_message_in_doubt_has_its_proof_already():
+    box = peers.Pop3Server([mail.simple(1)])
+    sink = peers.SmtpSink(replies={"END": [peers.LOST_REPLY, None]})
+    rider = postrider.between(box, sink, in_doubt="hold")
+    rider.run("fetch")
+    equal(rider.counts(), {"in_doubt": 1})
+    rider.proves(a.data for a in sink.accepted)
 
 
 PLAIN = ("PIPELINING", "SIZE")
@@ -94,8 +131,10 @@ def test_no_end_of_data_is_smuggled_by(name):
     message = mail.head(1) + at_every_place(ENDS[name])
     box = peers.Pop3Server([message, mail.simple(2)])
     sink = peers.SmtpSink()
-    postrider.between(box, sink, after_delivery="delete").fetch()
+    rider = postrider.between(box, sink, after_delivery="delete")
+    rider.fetch()
     equal(sink.digests(), sorted(map(mail.digest, (message, mail.simple(2)))))
+    rider.proves(a.data for a in sink.accepted)
     equal(sink.verbs().count("MAIL"), 2)
     # Nor for servers that take other line ends than CRLF for one.
     data = sink.accepted[0].data

@@ -366,6 +366,7 @@ def test_what_fails_for_now_is_tried_again_until_it_works():
     mover = Mover()
     result = mover.one(source, sink, "-v")
     equal(result.err.count("event=again"), 2)
+    equal(result.err.count("it is tried again"), 1)
     contains(result.out, "10 messages")
     equal(sink.digests(), digests(messages))
 
@@ -407,6 +408,22 @@ def test_what_is_in_doubt_is_not_sent_again_at_once():
     result = Mover().one(source, sink, "--patience", "3s", status=LATER)
     contains(result.out, "1 in doubt")
     equal(len(sink.accepted), 1)
+
+
+def test_what_was_in_doubt_before_something_else_is_not_forgotten():
+    source = peers.Pop3Server(letters(2))
+    sink = peers.SmtpSink(replies={"END": [peers.LOST_REPLY,
+                                           "450 4.2.0 later", None]})
+    mover = Mover()
+    result = mover.migrate(
+        "--password-file", mover.password, url(source),
+        url(sink) + "?connections=1", "ann@kit.test", "--ordered", "--json",
+        status=LATER)
+    counts = result.json()["mailboxes"][0]["counts"]
+    equal((counts["in_doubt"], result.json()["complete"]), (1, 0))
+    # Only now, since somebody says so.
+    mover.one(source, sink)
+    equal(sorted(set(sink.digests())), digests(letters(2)))
 
 
 def test_what_is_held_is_tried_again_only_when_asked():

@@ -10,7 +10,7 @@ import postrider
 import servers
 import tap
 from postrider import AUTH, CONFIG, LATER, OK, PROTOCOL, UNAVAILABLE, wait_until
-from tap import each, equal
+from tap import contains, each, equal
 
 DAY = 86400
 
@@ -41,11 +41,18 @@ def all_arrived(s, user, messages):
           sorted(map(mail.digest, messages)))
 
 
+def contents(files):
+    for path in files:
+        with open(path, "rb") as file:
+            yield file.read()
+
+
 @each("implicit", "starttls")
 def test_mail_is_kept_and_a_second_fetch_moves_nothing_by(tls):
     s, user, messages, rider = scene(tls=tls)
     rider.fetch()
     all_arrived(s, user, messages)
+    rider.proves(contents(s.arrived(user, len(messages))))
     equal(s.left(user), len(messages))
     second = rider.fetch()
     equal((second.out, second.err), ("", ""))
@@ -60,6 +67,26 @@ def test_mail_is_deleted_after_it_has_arrived_by(tls):
     equal(s.left(user), 0)
     rider.fetch()
     equal(len(s.arrived(user, 0)), len(messages))
+
+
+def test_what_is_there_now_may_count_as_seen_and_the_rest_arrives():
+    s, user, messages, rider = scene(after_delivery="delete")
+    equal(rider.run("baseline", "--last", "2").expect(OK).out,
+          f"{user}: 3 messages count as seen now; 2 stay new\n")
+    s.put(user, [mail.simple(9)])
+    rider.fetch()
+    all_arrived(s, user, messages[3:] + [mail.simple(9)])
+    equal(s.left(user), 3)
+    equal(rider.fetch().out, "")
+
+
+def test_what_counts_as_seen_is_deleted_where_its_owner_says_so():
+    s, user, messages, rider = scene(after_delivery="delete", delete_seen=True)
+    contains(rider.run("baseline", "--before", "2024-01-01").expect(OK).out,
+             "5 messages count as seen now")
+    equal(s.left(user), 5)
+    rider.fetch()
+    equal((s.left(user), s.arrived(user, 0)), (0, []))
 
 
 def test_mail_is_kept_for_two_weeks_and_then_deleted():

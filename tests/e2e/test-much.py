@@ -22,6 +22,12 @@ def arrived_digests(files):
     return sorted(found)
 
 
+def contents(files):
+    for path in files:
+        with open(path, "rb") as file:
+            yield file.read()
+
+
 def little_memory(result):
     print(f"# most memory: {result.peak_kib} KiB")
     if not os.environ.get("SANITIZERS"):
@@ -50,6 +56,7 @@ def test_a_thousand_messages_arrive_once_and_unchanged(after):
     files = s.arrived(user, COUNT)
     equal(len(files), COUNT)
     equal(arrived_digests(files) == wanted, True, "every digest as it was")
+    rider.proves(contents(files))
     equal(s.left(user), COUNT if after == "keep" else 0)
     second = rider.fetch()
     equal((second.out, second.err), ("", ""))
@@ -86,6 +93,8 @@ def test_two_hundred_megabytes_pass_in_little_memory(kind):
         files = s.files(f"{s.folder}/mail/{target}")
     equal(len(files), 1)
     equal(digest_of_file(files[0]), digest_of_blocks(large_message()))
+    equal(rider.query("SELECT lower(hex(digest)) FROM message"),
+          [(digest_of_file(files[0]),)], "proof")
     equal(s.left(user), 0)
     little_memory(result)
 

@@ -3,6 +3,7 @@
 
 #include "fuzz.h"
 #include "message/digest.h"
+#include "message/trace.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -125,6 +126,33 @@ check_digest(struct slice header)
 		    "what servers write on top changes no digest");
 }
 
+/* Ours on top of anything is found, and what is below it is all of that. */
+static void
+check_trace(struct slice header)
+{
+	static const struct trace ours = { .from = "h",
+		.by = "me",
+		.id = "o74dhmju.sf3blmlsefas4wdeivdb",
+		.when = 1795299342 };
+	struct buffer marked = { 0 };
+	struct slice below;
+	char id[TRACE_ID];
+
+	if (trace_find(header, NULL, id, &below)) {
+		fuzz_must(strlen(id) == strlen(ours.id), "an id is one");
+		fuzz_must(fuzz_inside(below, header) &&
+			below.data + below.len == header.data + header.len,
+		    "what is below goes up to the end");
+	}
+	trace_header(&ours, &marked);
+	buffer_add_slice(&marked, header);
+	fuzz_must(trace_find(buffer_slice(&marked), "o74dhmju", id, &below),
+	    "our field is found");
+	fuzz_must(strcmp(id, ours.id) == 0, "its id is the one");
+	fuzz_must(slice_equal(below, header), "all of it is below");
+	buffer_free(&marked);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -144,6 +172,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzz_must(header_arrival(header) < (int64_t)400 * 1000 * 1000 * 1000,
 	    "mail arrives before the year 10000");
 	check_digest(header);
+	check_trace(header);
 	fuzz_free(header);
 	fuzz_free(content);
 	return 0;

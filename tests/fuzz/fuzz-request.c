@@ -14,6 +14,7 @@ static bool
 same_request(const struct request *a, const struct request *b)
 {
 	if (a->verb != b->verb || a->options != b->options ||
+	    a->last != b->last || a->before != b->before ||
 	    a->arg_count != b->arg_count)
 		return false;
 	for (size_t i = 0; i < a->arg_count; i++)

@@ -157,9 +157,20 @@ def split_trace(data):
     raise AssertionError(f"no trace header of ours in {data[:500]!r}")
 
 
-def arrived_digest(data):
-    """SHA-256 below our trace header, over CRLF line ends, however stored."""
+def trace_id(data):
+    """The id in our Received field."""
+    return re.search(rb"\bid\s+([a-z2-7]{8}\.[a-z2-7]{20})",
+                     split_trace(data)[0])[1].decode()
+
+
+def arrived_content(data):
+    """What is below our trace header, with CRLF line ends, however stored."""
     _, content = split_trace(data)
     if b"\r\n" not in content:
         content = content.replace(b"\n", b"\r\n")
-    return hashlib.sha256(content).hexdigest()
+    return content
+
+
+def arrived_digest(data):
+    """SHA-256 below our trace header, over CRLF line ends, however stored."""
+    return hashlib.sha256(arrived_content(data)).hexdigest()

@@ -12,6 +12,7 @@ import termios
 import threading
 import time
 
+import mail
 import tap
 
 PROGRAM = os.environ.get("POSTRIDER", "src/postrider")
@@ -282,6 +283,17 @@ class Postrider:
             "SELECT m.uid, m.state FROM message m JOIN account a "
             "ON a.id = m.account WHERE ?1 IS NULL OR a.name = ?1", account)
         return {bytes(uid).decode("latin-1"): name for uid, name in rows}
+
+    def proves(self, arrived):
+        """The ledger has what proves of each of these messages, given as they
+        arrived, that it did."""
+        proofs = {trace: (digest.hex(), content) for trace, digest, content in
+                  self.query("SELECT trace, digest, content FROM message"
+                             " WHERE digest IS NOT NULL")}
+        for data in arrived:
+            tap.equal(proofs.get(mail.trace_id(data)),
+                      (mail.arrived_digest(data),
+                       len(mail.arrived_content(data))), "proof")
 
     def counts(self, account=None):
         """{state: how many messages are in it}."""

@@ -94,6 +94,7 @@ answer(struct control_request *r, const char *rows)
 		reload(r, rows);
 		break;
 	case REQUEST_FETCH:
+	case REQUEST_BASELINE:
 		fetch(r);
 		break;
 	case REQUEST_HELD_RETRY:

@@ -525,6 +525,76 @@ by_octets_only_under_suspicion(void **state)
 	world_end(w);
 }
 
+/* Five strangers, and three rows that were imported. */
+static struct world *
+begin_imported(void)
+{
+	struct world *w = world_begin();
+
+	for (size_t n = 0; n < 3; n++)
+		known(w, STATE_SEEN, 0, '\0')->imported = true;
+	for (size_t n = 0; n < 5; n++)
+		listed_anew(w, 100);
+	return w;
+}
+
+static void
+nothing_imported_is_listed_and_strangers_are(void **state)
+{
+	struct world *w = begin_imported();
+
+	(void)state;
+	find(w);
+	assert_true(moved_unmet(&w->m));
+	assert_int_equal(w->m.unmet, 3);
+	world_end(w);
+}
+
+static void
+what_was_imported_is_not_missed_where_it_need_not_be(void **state)
+{
+	struct world *w;
+
+	(void)state;
+	/* It has gone before. */
+	w = begin_imported();
+	for (size_t n = 0; n < 3; n++) {
+		w->row_list[n].state = STATE_GONE;
+		w->row_list[n].before = STATE_SEEN;
+	}
+	find(w);
+	assert_false(moved_unmet(&w->m));
+	world_end(w);
+	/* Its owner has said that what is listed is other mail. */
+	w = begin_imported();
+	for (size_t n = 0; n < 3; n++)
+		w->row_list[n].apart = true;
+	find(w);
+	assert_false(moved_unmet(&w->m));
+	world_end(w);
+	/* One of them is there. */
+	w = begin_imported();
+	listed(w, "old-0001", 100);
+	find(w);
+	assert_false(moved_unmet(&w->m));
+	world_end(w);
+	/* Nothing was imported. */
+	w = begin_imported();
+	for (size_t n = 0; n < 3; n++)
+		w->row_list[n].imported = false;
+	find(w);
+	assert_false(moved_unmet(&w->m));
+	world_end(w);
+	/* So few could be new. */
+	w = world_begin();
+	known(w, STATE_SEEN, 0, '\0')->imported = true;
+	for (size_t n = 0; n < 4; n++)
+		listed_anew(w, 100);
+	find(w);
+	assert_false(moved_unmet(&w->m));
+	world_end(w);
+}
+
 static void
 nothing_known_or_nothing_listed_is_no_trouble(void **state)
 {
@@ -566,6 +636,9 @@ main(void)
 		cmocka_unit_test(
 		    by_octets_only_where_it_does_not_matter_which_is_which),
 		cmocka_unit_test(by_octets_only_under_suspicion),
+		cmocka_unit_test(nothing_imported_is_listed_and_strangers_are),
+		cmocka_unit_test(
+		    what_was_imported_is_not_missed_where_it_need_not_be),
 		cmocka_unit_test(nothing_known_or_nothing_listed_is_no_trouble),
 	};
 

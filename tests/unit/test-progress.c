@@ -21,6 +21,7 @@ set(struct progress *p, const char *name, int64_t began, uint64_t done,
 	p->name = name;
 	atomic_store(&p->began, began);
 	atomic_store(&p->again, 0);
+	atomic_store(&p->before, 0);
 	atomic_store(&p->over, false);
 	atomic_store(&p->poll.phase, (int)POLL_MOVING);
 	atomic_store(&p->poll.messages, messages);
@@ -158,9 +159,15 @@ each_mailbox_can_have_a_line_of_its_own(void **state)
 	    "dan: failed for now, tried again in 2 s\n"
 	    "1 of 4 mailboxes done, 30 of 40 messages, 30 kB of 40 kB, "
 	    "15 kB/s, 0:00 left");
+	/* What came before it was begun anew was not read since. */
+	atomic_store(&list[0].before, 3000);
+	expect_lines(list, 1, 100, 2, 2000,
+	    "ann: 5 of 10 messages, 5.0 kB of 10 kB, 1.0 kB/s, 0:05 left\n"
+	    "0 of 1 mailboxes done, 5 of 10 messages, 5.0 kB of 10 kB, "
+	    "2.5 kB/s, 0:02 left");
 	/* As many as fit. */
-	expect_lines(list, 4, 20, 2, 2000,
-	    "bob: 15 of 20 messag\n1 of 4 mailboxes don");
+	expect_lines(
+	    list, 4, 20, 2, 2000, "bob: 15 of 20 messag\n1 of 4 mailboxes don");
 	expect_lines(list, 4, 100, 1, 0,
 	    "1 of 4 mailboxes done, 30 of 40 messages, 30 kB of 40 kB");
 }

@@ -43,6 +43,30 @@ a_request_is_a_verb_its_options_and_its_arguments(void **state)
 }
 
 static void
+an_option_may_have_a_number(void **state)
+{
+	struct request r;
+	struct buffer line = { 0 };
+	struct error e;
+
+	(void)state;
+	assert_int_equal(
+	    parse("postrider/1 baseline --last=0 --before=1793491200 isp", &r,
+		&e),
+	    0);
+	assert_int_equal(r.verb, REQUEST_BASELINE);
+	assert_int_equal(r.options, REQUEST_LAST | REQUEST_BEFORE);
+	assert_int_equal(r.last, 0);
+	assert_int_equal(r.before, 1793491200);
+	assert_string_equal(r.args[0], "isp");
+	assert_int_equal(request_write(&r, &line, &e), 0);
+	assert_string_equal(line.data,
+	    "postrider/1 baseline --last=0 --before=1793491200 isp\n");
+	request_free(&r);
+	buffer_free(&line);
+}
+
+static void
 every_verb_reads_back(void **state)
 {
 	struct buffer line = { 0 };
@@ -78,7 +102,12 @@ what_is_no_request_is_refused(void **state)
 		"postrider/1 wake a\n", "postrider/1 wake \xc3\xa9",
 		"postrider/1 wake --each", "postrider/1 fetch a --each",
 		"postrider/1 fetch --", "postrider/1 wake -",
-		"postrider/1 wake \x1b[2J" };
+		"postrider/1 baseline --last", "postrider/1 baseline --last=",
+		"postrider/1 baseline --last=-1",
+		"postrider/1 baseline --last=1x",
+		"postrider/1 baseline --before=9223372036854775808",
+		"postrider/1 fetch --last=1", "postrider/1 fetch --each=1",
+		"postrider/1 baseline --each", "postrider/1 wake \x1b[2J" };
 	struct request r;
 	struct error e;
 
@@ -326,6 +355,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 		    a_request_is_a_verb_its_options_and_its_arguments),
+		cmocka_unit_test(an_option_may_have_a_number),
 		cmocka_unit_test(every_verb_reads_back),
 		cmocka_unit_test(what_is_no_request_is_refused),
 		cmocka_unit_test(another_version_is_told_to_restart),

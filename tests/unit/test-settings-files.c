@@ -293,7 +293,8 @@ the_defaults_in_the_example_are_the_defaults(void **state)
 		"tls = \"implicit\";", "auth = \"auto\";",
 		"allow_cleartext = false;", "timeout = \"60s\";",
 		"reply_timeout = \"10m\";", "destination = \"home\";",
-		"after_delivery = \"keep\";", "first_poll = \"all\";",
+		"after_delivery = \"keep\";", "delete_seen = false;",
+		"first_poll = \"all\";",
 		"fetch_limit = 0;", "max_size = 0;", "every = \"5m\";",
 		"in_doubt = \"resend\";" };
 	struct folder *f = *state;

@@ -103,7 +103,8 @@ every_value_arrives(void **state)
 	    "port = 1110; tls = \"starttls\"; auth = \"user\";\n"
 	    "  password_file = \"secret\"; ca_file = \"ca.pem\";\n"
 	    "  timeout = \"90s\"; destination = \"work\";\n"
-	    "  after_delivery = \"keep 14d\"; first_poll = \"last 100\";\n"
+	    "  after_delivery = \"keep 14d\"; delete_seen = true;\n"
+	    "  first_poll = \"last 100\";\n"
 	    "  fetch_limit = 50; max_size = \"25M\"; every = \"1h\";\n"
 	    "  in_doubt = \"hold\"; on_mail = \"m\"; on_error = \"e\";\n"
 	    "  hook_timeout = \"2m\"; alert = [ \"ann\", \"bob\" ];\n"
@@ -131,6 +132,7 @@ every_value_arrives(void **state)
 	    a->login.password_file + strlen(f->path), "/secret");
 	assert_int_equal(a->after, AFTER_KEEP_FOR);
 	assert_int_equal(a->keep_s, 14 * 86400);
+	assert_true(a->delete_seen);
 	assert_int_equal(a->first, FIRST_LAST);
 	assert_int_equal(a->first_count, 100);
 	assert_int_equal(a->fetch_limit, 50);
@@ -153,6 +155,7 @@ every_value_arrives(void **state)
 	assert_string_equal(a[1].recipients[1], "b@example.org");
 	assert_null(a[1].recipients[2]);
 	assert_int_equal(a[1].after, AFTER_DELETE);
+	assert_false(a[1].delete_seen);
 	assert_int_equal(a[1].first, FIRST_SINCE);
 	assert_int_equal(a[1].first_s, 7 * 86400);
 	assert_string_equal(a[1].destination, "work");

@@ -88,7 +88,7 @@ names_that_others_rely_on_are_there(void **state)
 		    "name pop3 port tls auth user password "
 		    "password_file password_command ca_file "
 		    "allow_cleartext timeout destination "
-		    "recipient after_delivery first_poll "
+		    "recipient after_delivery delete_seen first_poll "
 		    "fetch_limit max_size every every_min every_max in_doubt "
 		    "on_reject postmaster report_via "
 		    "pipelining ordered on_mail on_error hook_timeout "

@@ -374,6 +374,26 @@ times_are_spelt_as_their_rfcs_say(void **state)
 }
 
 static void
+a_date_is_the_beginning_of_that_day_as_local_clocks_show_it(void **state)
+{
+	static const char *const none[] = { "", "2026", "2026-11-1",
+		"2026-11-011", "2026-13-01", "2026-00-10", "2026-02-29",
+		"2026-11-31", "2026-11-00", "2026/11/01", "20 6-11-01",
+		"-026-11-01", "1969-12-31", "2026-11-01 ", "30d" };
+	int64_t wall;
+
+	(void)state;
+	setenv("TZ", "XST-5:30", 1);
+	tzset();
+	assert_int_equal(clock_date("2026-11-22", &wall), 0);
+	assert_int_equal(wall, 1795299342 - 3 * 3600 - 45 * 60 - 42);
+	assert_int_equal(clock_date("2028-02-29", &wall), 0);
+	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++)
+		if (clock_date(none[i], &wall) == 0)
+			fail_msg("\"%s\" is taken for a date", none[i]);
+}
+
+static void
 deadlines_neither_wrap_nor_wait_for_the_past(void **state)
 {
 	struct deadline past = { .ms = clock_monotonic_ms() - 1 };
@@ -406,6 +426,8 @@ main(void)
 		cmocka_unit_test(an_endless_word_is_near_nothing),
 		cmocka_unit_test(hexadecimal_is_lower_case),
 		cmocka_unit_test(times_are_spelt_as_their_rfcs_say),
+		cmocka_unit_test(
+		    a_date_is_the_beginning_of_that_day_as_local_clocks_show_it),
 		cmocka_unit_test(deadlines_neither_wrap_nor_wait_for_the_past),
 	};
 
