@@ -39,7 +39,23 @@ enum {
 	OPTION_RUN_COMMANDS,
 	OPTION_DESTINATION,
 	OPTION_NETRC,
-	OPTION_SEEN
+	OPTION_SEEN,
+	OPTION_LIST,
+	OPTION_RATE,
+	OPTION_PATIENCE,
+	OPTION_ORDERED,
+	OPTION_RETRY_HELD,
+	OPTION_VERIFY,
+	OPTION_AT,
+	OPTION_DELETE_SOURCE,
+	OPTION_REPORT,
+	OPTION_PASSWORD_FILE,
+	OPTION_PASSWORD_COMMAND,
+	OPTION_DESTINATION_PASSWORD_FILE,
+	OPTION_DESTINATION_PASSWORD_COMMAND,
+	OPTION_AT_PASSWORD_FILE,
+	OPTION_AT_PASSWORD_COMMAND,
+	OPTIONS_END
 };
 
 static const struct option options[] = {
@@ -61,6 +77,26 @@ static const struct option options[] = {
 	{ "destination", required_argument, NULL, OPTION_DESTINATION },
 	{ "netrc", required_argument, NULL, OPTION_NETRC },
 	{ "seen", required_argument, NULL, OPTION_SEEN },
+	{ "list", required_argument, NULL, OPTION_LIST },
+	{ "rate", required_argument, NULL, OPTION_RATE },
+	{ "patience", required_argument, NULL, OPTION_PATIENCE },
+	{ "ordered", no_argument, NULL, OPTION_ORDERED },
+	{ "retry-held", no_argument, NULL, OPTION_RETRY_HELD },
+	{ "verify", no_argument, NULL, OPTION_VERIFY },
+	{ "at", required_argument, NULL, OPTION_AT },
+	{ "delete-source", no_argument, NULL, OPTION_DELETE_SOURCE },
+	{ "report", required_argument, NULL, OPTION_REPORT },
+	{ "password-file", required_argument, NULL, OPTION_PASSWORD_FILE },
+	{ "password-command", required_argument, NULL,
+	    OPTION_PASSWORD_COMMAND },
+	{ "destination-password-file", required_argument, NULL,
+	    OPTION_DESTINATION_PASSWORD_FILE },
+	{ "destination-password-command", required_argument, NULL,
+	    OPTION_DESTINATION_PASSWORD_COMMAND },
+	{ "at-password-file", required_argument, NULL,
+	    OPTION_AT_PASSWORD_FILE },
+	{ "at-password-command", required_argument, NULL,
+	    OPTION_AT_PASSWORD_COMMAND },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
 	{ NULL, 0, NULL, 0 },
@@ -70,7 +106,7 @@ static const struct option options[] = {
 struct command_line {
 	struct invocation in;
 	const char *name; /* the command's, NULL: none */
-	unsigned options; /* COMMAND_… that were given */
+	bool given[OPTIONS_END - OPTION_STATE]; /* of those without a letter */
 	bool help;
 	bool version;
 };
@@ -113,11 +149,59 @@ option_unknown(const char *word)
 	return EX_USAGE;
 }
 
+/* Those of migrate alone. */
+static void
+migrate_take(struct migrate_options *m, int option)
+{
+	const char **const values[] = {
+		[OPTION_LIST - OPTION_STATE] = &m->list,
+		[OPTION_RATE - OPTION_STATE] = &m->rate,
+		[OPTION_PATIENCE - OPTION_STATE] = &m->patience,
+		[OPTION_AT - OPTION_STATE] = &m->at,
+		[OPTION_PASSWORD_FILE - OPTION_STATE] = &m->password_file,
+		[OPTION_PASSWORD_COMMAND - OPTION_STATE] = &m->password_command,
+		[OPTION_DESTINATION_PASSWORD_FILE - OPTION_STATE] =
+		    &m->destination_password_file,
+		[OPTION_DESTINATION_PASSWORD_COMMAND - OPTION_STATE] =
+		    &m->destination_password_command,
+		[OPTION_AT_PASSWORD_FILE - OPTION_STATE] = &m->at_password_file,
+		[OPTION_AT_PASSWORD_COMMAND - OPTION_STATE] =
+		    &m->at_password_command,
+	};
+	size_t i = (size_t)(option - OPTION_STATE);
+
+	switch (option) {
+	case OPTION_ORDERED:
+		m->ordered = true;
+		break;
+	case OPTION_RETRY_HELD:
+		m->retry_held = true;
+		break;
+	case OPTION_VERIFY:
+		m->verify = true;
+		break;
+	case OPTION_DELETE_SOURCE:
+		m->delete_source = true;
+		break;
+	case OPTION_REPORT:
+		/* One too many is told by the command. */
+		if (m->report_count < REPORTS_MAX)
+			m->reports[m->report_count] = optarg;
+		m->report_count++;
+		break;
+	default:
+		*values[i] = optarg;
+		break;
+	}
+}
+
 static void
 option_take(struct command_line *line, int option)
 {
 	struct invocation *in = &line->in;
 
+	if (option >= OPTION_STATE)
+		line->given[option - OPTION_STATE] = true;
 	switch (option) {
 	case 'c':
 		in->config = optarg;
@@ -133,65 +217,54 @@ option_take(struct command_line *line, int option)
 		break;
 	case OPTION_JSON:
 		in->json = true;
-		line->options |= COMMAND_JSON;
 		break;
 	case OPTION_NEW_LEDGER:
 		in->new_ledger = true;
-		line->options |= COMMAND_NEW_LEDGER;
 		break;
 	case OPTION_SAME_MAILBOX:
 		in->same_mailbox = true;
-		line->options |= COMMAND_SAME_MAILBOX;
 		break;
 	case OPTION_OTHER_MAIL:
 		in->other_mail = true;
-		line->options |= COMMAND_OTHER_MAIL;
 		break;
 	case OPTION_WATCH:
 		in->watch = true;
-		line->options |= COMMAND_WATCH;
 		break;
 	case OPTION_ALL:
 		in->all = true;
-		line->options |= COMMAND_ALL;
 		break;
 	case OPTION_YES:
 		in->yes = true;
-		line->options |= COMMAND_YES;
 		break;
 	case OPTION_DRY_RUN:
 		in->dry_run = true;
-		line->options |= COMMAND_DRY_RUN;
 		break;
 	case OPTION_RUN_COMMANDS:
 		in->run_commands = true;
-		line->options |= COMMAND_RUN_COMMANDS;
 		break;
 	case OPTION_DESTINATION:
 		in->destination = optarg;
-		line->options |= COMMAND_DESTINATION;
 		break;
 	case OPTION_NETRC:
 		in->netrc = optarg;
-		line->options |= COMMAND_NETRC;
 		break;
 	case OPTION_SEEN:
 		in->seen[in->seen_count++] = optarg;
-		line->options |= COMMAND_SEEN;
 		break;
 	case OPTION_LAST:
 		in->last = optarg;
-		line->options |= COMMAND_LAST;
 		break;
 	case OPTION_BEFORE:
 		in->before = optarg;
-		line->options |= COMMAND_BEFORE;
 		break;
 	case 'h':
 		line->help = true;
 		break;
-	default:
+	case 'V':
 		line->version = true;
+		break;
+	default:
+		migrate_take(&in->migrate, option);
 		break;
 	}
 }
@@ -269,36 +342,60 @@ help(const struct command_line *line)
 	return status;
 }
 
+/* The bits, one of which the commands have that have an option; 0: all do. */
+static unsigned
+option_bits(int option)
+{
+	switch (option) {
+	case OPTION_STATE:
+		return 0;
+	case OPTION_JSON:
+		return COMMAND_JSON;
+	case OPTION_NEW_LEDGER:
+		return COMMAND_NEW_LEDGER;
+	case OPTION_SAME_MAILBOX:
+		return COMMAND_SAME_MAILBOX;
+	case OPTION_OTHER_MAIL:
+		return COMMAND_OTHER_MAIL;
+	case OPTION_WATCH:
+		return COMMAND_WATCH;
+	case OPTION_ALL:
+		return COMMAND_ALL | COMMAND_MIGRATE;
+	case OPTION_YES:
+		return COMMAND_YES;
+	case OPTION_DRY_RUN:
+		return COMMAND_DRY_RUN;
+	case OPTION_LAST:
+		return COMMAND_LAST;
+	case OPTION_BEFORE:
+		return COMMAND_BEFORE;
+	case OPTION_RUN_COMMANDS:
+		return COMMAND_RUN_COMMANDS;
+	case OPTION_DESTINATION:
+		return COMMAND_DESTINATION;
+	case OPTION_NETRC:
+		return COMMAND_NETRC;
+	case OPTION_SEEN:
+		return COMMAND_SEEN;
+	default:
+		return COMMAND_MIGRATE;
+	}
+}
+
 /* An option that a command would ignore is worth an error. */
 static int
-options_check(const struct command *command, unsigned given)
+options_check(const struct command *command, const struct command_line *line)
 {
-	static const struct {
-		unsigned bit;
-		int value;
-	} table[] = {
-		{ COMMAND_JSON, OPTION_JSON },
-		{ COMMAND_NEW_LEDGER, OPTION_NEW_LEDGER },
-		{ COMMAND_SAME_MAILBOX, OPTION_SAME_MAILBOX },
-		{ COMMAND_OTHER_MAIL, OPTION_OTHER_MAIL },
-		{ COMMAND_WATCH, OPTION_WATCH },
-		{ COMMAND_ALL, OPTION_ALL },
-		{ COMMAND_DRY_RUN, OPTION_DRY_RUN },
-		{ COMMAND_LAST, OPTION_LAST },
-		{ COMMAND_BEFORE, OPTION_BEFORE },
-		{ COMMAND_YES, OPTION_YES },
-		{ COMMAND_RUN_COMMANDS, OPTION_RUN_COMMANDS },
-		{ COMMAND_DESTINATION, OPTION_DESTINATION },
-		{ COMMAND_NETRC, OPTION_NETRC },
-		{ COMMAND_SEEN, OPTION_SEEN },
-	};
-	size_t i;
+	int option;
 
-	for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-		if ((given & table[i].bit & ~command->options) == 0)
+	for (option = OPTION_STATE; option < OPTIONS_END; option++) {
+		unsigned bits = option_bits(option);
+
+		if (!line->given[option - OPTION_STATE] || bits == 0 ||
+		    (bits & command->options) != 0)
 			continue;
 		log_error("\"postrider %s\" has no option --%s", command->name,
-		    option_name(table[i].value));
+		    option_name(option));
 		return EX_USAGE;
 	}
 	return EX_OK;
@@ -328,7 +425,7 @@ line_run(const struct command_line *line)
 		return usage();
 	if ((command = command_find(line->name)) == NULL)
 		return command_unknown(line->name);
-	status = options_check(command, line->options);
+	status = options_check(command, line);
 	if (status != EX_OK)
 		return status;
 	log_set_level(level_of(&line->in));

@@ -175,6 +175,22 @@ text_ago(int64_t seconds, char out[TEXT_UNIT])
 	return out;
 }
 
+const char *
+text_count(uint64_t n, char out[TEXT_UNIT])
+{
+	char digits[TEXT_UNIT];
+	int len = snprintf(digits, sizeof(digits), "%" PRIu64, n);
+	char *p = out;
+
+	for (int i = 0; i < len; i++) {
+		if (i > 0 && (len - i) % 3 == 0)
+			*p++ = ',';
+		*p++ = digits[i];
+	}
+	*p = '\0';
+	return out;
+}
+
 /* RFC 3629 section 4: what may not be, the second octet shows. */
 size_t
 text_character(struct slice s)

@@ -30,6 +30,8 @@ const char *text_from_size(uint64_t octets, char out[TEXT_UNIT]);
 /* For people: "1.4 MB", "3 min", "2 days". Decimal units for octets. */
 const char *text_octets(uint64_t octets, char out[TEXT_UNIT]);
 const char *text_ago(int64_t seconds, char out[TEXT_UNIT]);
+/* "19,998". */
+const char *text_count(uint64_t n, char out[TEXT_UNIT]);
 
 /*
  * text_character - how many octets the UTF-8 character at the front has (RFC

@@ -12,12 +12,13 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#define COMMANDS 14
+#define COMMANDS 15
 
 const struct command *const commands[] = { &command_run, &command_fetch,
 	&command_check, &command_list, &command_plan, &command_baseline,
-	&command_status, &command_held, &command_wake, &command_reload,
-	&command_stop, &command_config, &command_import, &command_help, NULL };
+	&command_status, &command_held, &command_migrate, &command_import,
+	&command_wake, &command_reload, &command_stop, &command_config,
+	&command_help, NULL };
 
 _Static_assert(sizeof(commands) / sizeof(commands[0]) == COMMANDS + 1,
     "COMMANDS counts them");

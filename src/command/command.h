@@ -10,6 +10,24 @@
 
 #include <stdbool.h>
 
+/* What only migrate is told; NULL: it is not. */
+#define REPORTS_MAX 8
+struct migrate_options {
+	const char *list; /* --list */
+	const char *rate; /* --rate */
+	const char *patience; /* --patience */
+	const char *at; /* --at */
+	const char *password_file, *password_command;
+	const char *destination_password_file, *destination_password_command;
+	const char *at_password_file, *at_password_command;
+	const char *reports[REPORTS_MAX]; /* --report */
+	size_t report_count;
+	bool ordered; /* --ordered */
+	bool retry_held; /* --retry-held */
+	bool verify; /* --verify */
+	bool delete_source; /* --delete-source */
+};
+
 /* The command line, parsed. */
 struct invocation {
 	const char *config; /* --config, or NULL */
@@ -31,6 +49,7 @@ struct invocation {
 	const char *netrc; /* --netrc, or NULL */
 	char **seen; /* --seen, as often as it was given, NULL-terminated */
 	int seen_count;
+	struct migrate_options migrate;
 	char **args; /* after the command's name, NULL-terminated */
 	int arg_count;
 };
@@ -50,6 +69,7 @@ struct invocation {
 #define COMMAND_DESTINATION (1u << 11)
 #define COMMAND_NETRC (1u << 12)
 #define COMMAND_SEEN (1u << 13)
+#define COMMAND_MIGRATE (1u << 14)
 
 struct command {
 	const char *name;
@@ -63,8 +83,8 @@ struct command {
 
 extern const struct command command_run, command_fetch, command_check,
     command_list, command_plan, command_baseline, command_status, command_held,
-    command_wake, command_reload, command_stop, command_config, command_import,
-    command_help;
+    command_migrate, command_import, command_wake, command_reload, command_stop,
+    command_config, command_help;
 
 /* All of them, in the order of the help, NULL at the end. */
 extern const struct command *const commands[];

@@ -6,10 +6,10 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
+#include "base/json.h"
 #include "base/stop.h"
 #include "command/command.h"
 #include "command/ground.h"
-#include "command/json.h"
 #include "ledger/reader.h"
 #include "poll/peep.h"
 

@@ -46,6 +46,27 @@ static const struct {
 	    "ago\n" },
 	{ COMMAND_DRY_RUN,
 	    "      --dry-run       only show what would be done\n" },
+	{ COMMAND_MIGRATE,
+	    "      --list FILE     move the mailboxes of this list\n"
+	    "      --rate SIZE     so many octets a second in all, like 2M\n"
+	    "      --ordered       each message waits for the one before\n"
+	    "      --all           what counts as seen is moved, too\n"
+	    "      --retry-held    what was refused before is tried again\n"
+	    "      --patience TIME try again for so long what fails for now "
+	    "(1m)\n"
+	    "      --verify        compare what was moved, octet by octet\n"
+	    "      --at PLACE      where the destination can be read: a "
+	    "Maildir, or\n"
+	    "                      the URL of a POP3 mailbox\n"
+	    "      --delete-source delete what is proven to be moved\n"
+	    "      --report FILE   write a report: .html, .json, or text\n"
+	    "      --password-file FILE, --password-command COMMAND\n"
+	    "                      the password of the source; likewise\n"
+	    "      --destination-password-file, "
+	    "--destination-password-command,\n"
+	    "      --at-password-file, --at-password-command\n" },
+	{ COMMAND_YES,
+	    "      --yes           do not ask whether that is wanted\n" },
 };
 
 static void

@@ -5,8 +5,8 @@
 #ifndef COMMAND_LOOK_H
 #define COMMAND_LOOK_H
 
+#include "base/json.h"
 #include "command/command.h"
-#include "command/json.h"
 #include "poll/poll.h"
 
 /* One mailbox. All borrowed. */

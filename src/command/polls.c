@@ -193,7 +193,7 @@ note_end(void *arg, size_t i)
 	queue_push(p->ended, &p->mailboxes[i].item);
 }
 
-static unsigned
+unsigned
 polls_at_once(const struct polls *p)
 {
 	const struct settings *s = p->settings;
@@ -263,6 +263,8 @@ see_them_through(
 		} else if (m != NULL) {
 			m->due = deadline_in(m->again_ms);
 			m->waits = true;
+			progress_wait(
+			    &p->progress[m - p->mailboxes], m->due.ms);
 		}
 		rc = poll_again(p, crew, &open, e);
 	}
@@ -290,6 +292,8 @@ polls_all(struct polls *p, struct error *e)
 	for (size_t i = 0; i < p->count; i++)
 		crew_add(crew, &p->accounts[i]->at);
 	for (size_t i = 0; rc == 0 && i < p->count; i++) {
+		if (p->wanted != NULL && !p->wanted(p->arg, i))
+			continue;
 		rc = crew_poll(crew, i, e);
 		open += rc == 0;
 	}

@@ -32,6 +32,7 @@ struct polls {
 	const char *state; /* the directory of the ledger */
 	bool each; /* say of each account how it went, in any case */
 	bool keep_passwords; /* each is asked for once */
+	bool (*wanted)(void *arg, size_t i); /* is it? NULL: all are */
 	/* Change a poll's job before it begins; NULL: it is what fetch does. */
 	void (*begin)(void *arg, size_t i, struct poll_job *job);
 	/*
@@ -84,6 +85,9 @@ int polls_all(struct polls *p, struct error *e);
 /* polls_password - of an account, asked for now unless it is kept. Borrowed. */
 int polls_password(
     struct polls *p, size_t i, const char **password, struct error *e);
+
+/* polls_at_once - as many as the settings and the system allow. */
+unsigned polls_at_once(const struct polls *p);
 
 /* polls_worse - this has happened, too. */
 void polls_worse(struct polls *p, int status);

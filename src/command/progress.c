@@ -1,4 +1,4 @@
-/* One line, drawn again and again. */
+/* One line or several, drawn again and again. */
 #include "command/progress.h"
 
 #include "base/clock.h"
@@ -20,8 +20,10 @@
 static struct {
 	pthread_mutex_t lock; /* guards what follows, and the terminal */
 	bool enabled;
-	bool drawn;
-	char line[LINE];
+	bool several; /* lines */
+	bool verifying;
+	size_t drawn; /* how many of them */
+	struct buffer text; /* that they are */
 	int64_t since_ms; /* until then nothing had been read */
 } the = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
@@ -37,9 +39,15 @@ put(const char *text)
 static void
 erase(void)
 {
-	if (the.drawn)
+	char up[32];
+
+	if (the.drawn > 1) {
+		snprintf(up, sizeof(up), "\r\033[%zuA\033[J", the.drawn - 1);
+		put(up);
+	} else if (the.drawn == 1) {
 		put("\r\033[K");
-	the.drawn = false;
+	}
+	the.drawn = 0;
 }
 
 /* The log is about to write, or has written, a line. */
@@ -66,6 +74,7 @@ progress_clear(void)
 {
 	pthread_mutex_lock(&the.lock);
 	erase();
+	buffer_free(&the.text);
 	pthread_mutex_unlock(&the.lock);
 }
 
@@ -81,8 +90,31 @@ progress_print(const char *line)
 }
 
 void
+progress_lines(void)
+{
+	the.several = true;
+}
+
+void
+progress_restart(struct progress *list, size_t count, bool verifying)
+{
+	pthread_mutex_lock(&the.lock);
+	the.verifying = verifying;
+	the.since_ms = 0;
+	for (size_t i = 0; i < count; i++) {
+		atomic_store(&list[i].began, 0);
+		atomic_store(&list[i].again, 0);
+		atomic_store(&list[i].over, false);
+	}
+	pthread_mutex_unlock(&the.lock);
+}
+
+void
 progress_begin(struct progress *p)
 {
+	atomic_store(&p->again, 0);
+	atomic_store(&p->over, false);
+	atomic_store(&p->before, atomic_load(&p->poll.octets_done));
 	atomic_store(&p->began, clock_monotonic_ms());
 }
 
@@ -90,6 +122,12 @@ void
 progress_end(struct progress *p)
 {
 	atomic_store(&p->over, true);
+}
+
+void
+progress_wait(struct progress *p, int64_t until)
+{
+	atomic_store(&p->again, until);
 }
 
 static bool
@@ -119,7 +157,7 @@ cut(struct slice text, size_t most)
 
 /* Of all mailboxes together. */
 struct sum {
-	size_t over, under_way;
+	size_t over, under_way, waiting;
 	uint64_t messages, messages_done, octets, octets_done;
 };
 
@@ -131,8 +169,10 @@ sum_up(struct progress *list, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		struct poll_progress *p = &list[i].poll;
 
-		sum.over += atomic_load(&list[i].over);
+		sum.over += atomic_load(&list[i].over) &&
+		    atomic_load(&list[i].again) == 0;
 		sum.under_way += is_under_way(&list[i]);
+		sum.waiting += atomic_load(&list[i].again) != 0;
 		sum.messages += atomic_load(&p->messages);
 		sum.messages_done += atomic_load(&p->messages_done);
 		sum.octets += atomic_load(&p->octets);
@@ -173,10 +213,27 @@ add_name(struct buffer *out, const struct progress *p)
 }
 
 static void
+add_left(struct buffer *out, const struct sum *sum, uint64_t rate)
+{
+	uint64_t s;
+
+	if (rate == 0 || sum->octets <= sum->octets_done)
+		return;
+	s = (sum->octets - sum->octets_done) / rate;
+	if (s >= 3600)
+		buffer_addf(out, ", %" PRIu64 ":%02u:%02u left", s / 3600,
+		    (unsigned)(s / 60 % 60), (unsigned)(s % 60));
+	else
+		buffer_addf(
+		    out, ", %" PRIu64 ":%02u left", s / 60, (unsigned)(s % 60));
+}
+
+static void
 describe_one(struct buffer *out, struct progress *p, int64_t now, int64_t since)
 {
 	struct sum sum = sum_up(p, 1);
-	uint64_t rate = rate_of(sum.octets_done, now, since);
+	uint64_t rate =
+	    rate_of(sum.octets_done - atomic_load(&p->before), now, since);
 
 	add_name(out, p);
 	buffer_add_text(out, ": ");
@@ -189,12 +246,7 @@ describe_one(struct buffer *out, struct progress *p, int64_t now, int64_t since)
 		break;
 	case POLL_MOVING:
 		add_figures(out, &sum, rate);
-		if (rate > 0 && sum.octets > sum.octets_done) {
-			uint64_t s = (sum.octets - sum.octets_done) / rate;
-
-			buffer_addf(out, ", %" PRIu64 ":%02u left", s / 60,
-			    (unsigned)(s % 60));
-		}
+		add_left(out, &sum, rate);
 		break;
 	case POLL_SETTLING:
 	case POLL_DONE:
@@ -278,17 +330,158 @@ progress_describe(char *out, size_t room, size_t columns, struct progress *list,
 	buffer_free(&text);
 }
 
+/* --- several lines --- */
+
+static void
+describe_verifying(struct buffer *out, struct progress *p)
+{
+	struct verify_progress *v = &p->verify;
+	uint64_t messages = atomic_load(&v->messages);
+	char octets[TEXT_UNIT];
+
+	add_name(out, p);
+	buffer_addf(out, ": %s, %" PRIu64,
+	    atomic_load(&v->phase) == VERIFY_READING_THERE
+		? "reading the destination"
+		: "reading the source again",
+	    atomic_load(&v->messages_done));
+	if (messages > 0)
+		buffer_addf(out, " of %" PRIu64, messages);
+	buffer_addf(out, " messages, %s",
+	    text_octets(atomic_load(&v->octets_done), octets));
+}
+
+static void
+describe_waiting(struct buffer *out, const struct progress *p, int64_t now)
+{
+	int64_t ms = atomic_load(&p->again) - now;
+
+	add_name(out, p);
+	buffer_addf(out, ": failed for now, tried again in %" PRId64 " s",
+	    ms > 0 ? (ms + 999) / 1000 : 0);
+}
+
+/* Is it known of all mailboxes how much there is? */
+static bool
+all_listed(struct progress *list, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (atomic_load(&list[i].began) == 0 ||
+		    (is_under_way(&list[i]) &&
+			atomic_load(&list[i].poll.phase) < POLL_MOVING))
+			return false;
+	return true;
+}
+
+static void
+describe_sum(struct buffer *out, struct progress *list, size_t count,
+    int64_t now, int64_t since)
+{
+	struct sum sum = sum_up(list, count);
+	uint64_t rate = rate_of(sum.octets_done, now, since);
+
+	buffer_addf(out, "%zu of %zu mailboxes %s", sum.over, count,
+	    the.verifying ? "verified" : "done");
+	if (the.verifying || sum.messages == 0)
+		return;
+	buffer_add_text(out, ", ");
+	add_figures(out, &sum, rate);
+	if (all_listed(list, count))
+		add_left(out, &sum, rate);
+}
+
+static void
+add_line(struct buffer *out, struct buffer *line, size_t columns)
+{
+	buffer_add(out, line->data, cut(buffer_slice(line), columns));
+	buffer_clear(line);
+}
+
+void
+progress_describe_lines(struct buffer *out, size_t columns, size_t lines,
+    struct progress *list, size_t count, int64_t now, int64_t since)
+{
+	struct buffer line = { 0 };
+	struct progress *p = NULL;
+	size_t n = 1;
+
+	while (n < lines && (p = next_longest(list, count, p)) != NULL) {
+		if (the.verifying)
+			describe_verifying(&line, p);
+		else
+			describe_one(&line, p, now, atomic_load(&p->began));
+		add_line(out, &line, columns);
+		buffer_add_text(out, "\n");
+		n++;
+	}
+	for (p = list; n < lines && p < list + count; p++) {
+		if (atomic_load(&p->again) == 0 || is_under_way(p))
+			continue;
+		describe_waiting(&line, p, now);
+		add_line(out, &line, columns);
+		buffer_add_text(out, "\n");
+		n++;
+	}
+	describe_sum(&line, list, count, now, since);
+	add_line(out, &line, columns);
+	buffer_free(&line);
+}
+
 /* --- drawing it --- */
 
 /* Beyond its width a terminal wraps, and \r no longer finds the beginning. */
-static size_t
-columns(void)
+static void
+look_at_terminal(size_t *columns, size_t *lines)
 {
-	struct winsize size;
+	struct winsize size = { 0 };
+	int rc = ioctl(STDERR_FILENO, TIOCGWINSZ, &size);
 
-	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_col == 0)
-		return 80;
-	return size.ws_col;
+	*columns = (rc < 0 || size.ws_col == 0 ? 80 : size.ws_col) - 1;
+	*lines = rc < 0 || size.ws_row == 0 ? 24 : size.ws_row;
+}
+
+static void
+describe(struct buffer *out, struct progress *list, size_t count, int64_t now)
+{
+	size_t width, lines;
+	char line[LINE];
+
+	look_at_terminal(&width, &lines);
+	if (the.several) {
+		/* What was said before is to be seen, too. */
+		progress_describe_lines(out, width, lines > 3 ? lines - 2 : 1,
+		    list, count, now, the.since_ms);
+		return;
+	}
+	progress_describe(
+	    line, sizeof(line), width, list, count, now, the.since_ms);
+	buffer_add_text(out, line);
+}
+
+/* One write, so that nothing flickers. */
+static void
+put_lines(const struct buffer *text)
+{
+	struct buffer out = { 0 };
+	size_t lines = 1;
+
+	buffer_add_text(&out, "\r");
+	if (the.drawn > 1)
+		buffer_addf(&out, "\033[%zuA", the.drawn - 1);
+	for (const char *c = text->data; *c != '\0'; c++) {
+		if (*c == '\n') {
+			buffer_add_text(&out, "\033[K\r\n");
+			lines++;
+		} else {
+			buffer_add(&out, c, 1);
+		}
+	}
+	buffer_add_text(&out, "\033[K");
+	if (the.drawn > lines)
+		buffer_add_text(&out, "\033[J");
+	put(out.data);
+	the.drawn = lines;
+	buffer_free(&out);
 }
 
 /* With the lock held. */
@@ -296,27 +489,27 @@ static void
 draw(struct progress *list, size_t count)
 {
 	int64_t now = clock_monotonic_ms();
-	char text[LINE], line[LINE + 8];
+	struct buffer text = { 0 };
 
 	if (sum_up(list, count).octets_done == 0)
 		the.since_ms = now;
-	progress_describe(
-	    text, sizeof(text), columns() - 1, list, count, now, the.since_ms);
-	if (the.drawn && strcmp(text, the.line) == 0)
-		return;
-	snprintf(line, sizeof(line), "\r%s\033[K", text);
-	put(line);
-	memcpy(the.line, text, sizeof(text));
-	the.drawn = true;
+	describe(&text, list, count, now);
+	if (the.drawn == 0 || strcmp(text.data, the.text.data) != 0)
+		put_lines(&text);
+	buffer_free(&the.text);
+	the.text = text;
 }
 
 void
 progress_show(struct progress *list, size_t count)
 {
+	struct sum sum;
+
 	/* Held while a question is asked; then nobody minds the progress. */
 	if (!the.enabled || pthread_mutex_trylock(&the.lock) != 0)
 		return;
-	if (sum_up(list, count).under_way > 0)
+	sum = sum_up(list, count);
+	if (sum.under_way > 0 || (the.several && sum.waiting > 0))
 		draw(list, count);
 	pthread_mutex_unlock(&the.lock);
 }

@@ -1,5 +1,5 @@
 /* status_json.c - how every account is doing, for programs. */
-#include "command/json.h"
+#include "base/json.h"
 #include "command/status.h"
 
 #include <string.h>

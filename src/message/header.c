@@ -333,8 +333,8 @@ header_arrival(struct slice header)
 	return -1;
 }
 
-static bool
-is_rewritten_by_servers(struct slice name)
+bool
+header_is_servers(struct slice name)
 {
 	return slice_is_nocase(name, "Status") ||
 	    slice_is_nocase(name, "X-Status") ||
@@ -353,7 +353,7 @@ header_digest(struct slice header, unsigned char out[32])
 	while (header_next(&rest, &field)) {
 		size_t before = (size_t)(field.whole.data - header.data);
 
-		if (!is_rewritten_by_servers(field.name))
+		if (!header_is_servers(field.name))
 			continue;
 		digest_add(&d, header.data, before);
 		header = rest;

@@ -54,10 +54,12 @@ void header_text(struct slice header, const char *name, char *out, size_t room);
 int64_t header_arrival(struct slice header);
 
 /*
- * header_digest - SHA-256 over the header less Status, X-Status, X-UIDL and
- * Content-Length, which servers rewrite: what identifies a message on a server
- * without UIDL, and one whose UID has changed.
+ * header_is_servers - is this the name of a field that servers write and rewrite
+ * as they like: Status, X-Status, X-UIDL, Content-Length?
+ * header_digest - SHA-256 over the header less those: what identifies a message
+ * on a server without UIDL, and one whose UID has changed.
  */
+bool header_is_servers(struct slice name);
 void header_digest(struct slice header, unsigned char out[32]);
 
 #endif

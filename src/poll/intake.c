@@ -131,6 +131,7 @@ pass_run(struct intake *m, struct slice raw, struct error *e)
 
 	m->read += raw.len;
 	m->out.s->report->octets_taken += raw.len;
+	throttle_pass(m->out.s->job->throttle, raw.len, m->out.s->job->stop);
 	if (m->out.s->job->progress != NULL)
 		atomic_fetch_add(
 		    &m->out.s->job->progress->octets_done, raw.len);

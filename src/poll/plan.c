@@ -241,7 +241,10 @@ plan_entry_make(struct plan *plan, struct plan_entry *entry,
 {
 	switch (state_of(entry)) {
 	case STATE_SEEN:
-		plan_seen(plan, entry, in, i);
+		if (in->seen_too)
+			plan_new(entry, in, i);
+		else
+			plan_seen(plan, entry, in, i);
 		break;
 	case STATE_IN_DOUBT:
 		plan_in_doubt(entry, in, i);
@@ -281,6 +284,18 @@ plan_entry_make(struct plan *plan, struct plan_entry *entry,
 	default:
 		plan_new(entry, in, i);
 		break;
+	}
+}
+
+/* Whatever else there is to do waits for another poll. */
+static void
+leave_all_but_owed(struct plan *plan)
+{
+	for (size_t i = 0; i < plan->count; i++) {
+		struct plan_entry *entry = &plan->list[i];
+
+		if (entry->action != PLAN_LEAVE && entry->action != PLAN_DELETE)
+			set(entry, PLAN_LEAVE, "only deletions are wanted");
 	}
 }
 
@@ -575,8 +590,9 @@ quiet_until(const struct plan *plan, const struct plan_input *in)
 {
 	int64_t until = in->now + QUIET_S;
 
-	if (in->first || in->baseline != NULL || plan->gone_count > 0 ||
-	    plan->clock_jumped || in->listing->left_out > 0)
+	if (in->first || in->baseline != NULL || in->seen_too ||
+	    in->only_owed || plan->gone_count > 0 || plan->clock_jumped ||
+	    in->listing->left_out > 0)
 		return 0;
 	for (size_t i = 0; i < plan->count; i++) {
 		int64_t t = due(&plan->list[i], in->account);
@@ -605,6 +621,8 @@ plan_make(struct plan *plan, const struct plan_input *in)
 	if (in->baseline == NULL)
 		hold_survivors(plan, rows, listed);
 	spare_copies(plan);
+	if (in->only_owed)
+		leave_all_but_owed(plan);
 	order_takes(plan, in);
 	for (size_t i = 0; i < plan->count; i++)
 		plan->delete_count += plan->list[i].action == PLAN_DELETE;

@@ -71,6 +71,8 @@ struct plan_input {
 	bool first; /* the account has had no first poll */
 	const struct baseline *baseline; /* or NULL */
 	bool impatient; /* deferred ones are due now: a person asked */
+	bool seen_too; /* take what counts as seen as if it were new */
+	bool only_owed; /* pay deletions that are owed, and nothing else */
 	/*
 	 * FIRST_SINCE, baseline->before: arrival of listing->list[i], -1
 	 * unknown; else NULL.

@@ -412,7 +412,9 @@ look(struct session *s, struct error *e)
 	struct plan_input in = { .account = job->account,
 		.now = clock_wall(),
 		.baseline = job->baseline,
-		.impatient = job->impatient };
+		.impatient = job->impatient,
+		.seen_too = job->seen_too,
+		.only_owed = job->only_owed };
 
 	in.run_started = run_started(s, in.now);
 	s->sessions++;

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/histogram.h"
 #include "base/stop.h"
+#include "base/throttle.h"
 #include "delivery/delivery.h"
 #include "ledger/ledger.h"
 #include "ledger/reader.h"
@@ -76,7 +77,11 @@ struct poll_job {
 	const char *const *names; /* see ledger_account(), as is the next */
 	bool moved; /* and for UIDs that have changed, see recognise.h */
 	bool other_mail; /* see recognise.h; goes before moved */
-	bool impatient; /* see plan.h */
+	/* See plan.h, as for the next two. */
+	bool impatient;
+	bool seen_too, only_owed;
+	bool thorough; /* make a plan, though the last one left nothing to do */
+	struct throttle *throttle; /* of all that is read, or NULL */
 	/* See plan.h: it takes and deletes nothing, and asks no question about
 	 * UIDs. NULL: it is an ordinary poll. */
 	const struct baseline *baseline;

@@ -359,8 +359,8 @@ recall_is_quiet(struct session *s, int64_t now)
 	const struct polled *before = &s->polled;
 
 	if (s->sessions != 1 || s->job->baseline != NULL || s->job->moved ||
-	    s->job->other_mail || !r->has_digest || !before->has_quiet ||
-	    now >= before->quiet.until ||
+	    s->job->other_mail || s->job->thorough || !r->has_digest ||
+	    !before->has_quiet || now >= before->quiet.until ||
 	    plan_clock_jumped(before->last_listed, now) ||
 	    memcmp(r->quiet.digest, before->quiet.digest,
 		sizeof(r->quiet.digest)) != 0)

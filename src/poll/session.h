@@ -79,6 +79,7 @@ struct session {
 	bool window_full; /* of messages under way */
 	size_t next_take; /* of the plan's, to be asked for */
 	const struct plan_entry *last_asked; /* of them */
+	int64_t paused_ms; /* since something was asked for */
 
 	struct queue *answers; /* owned: jobs of transits that come back */
 	size_t in_flight; /* transits that have not come back */
@@ -126,6 +127,13 @@ int settle_due(struct session *s, struct error *e);
  */
 int settle_arrivals(struct session *s, struct error *e);
 int settle_wait(struct session *s, struct error *e);
+
+/*
+ * settle_pause - wait for so long, or less, while nothing is coming, and deal
+ * with a verdict that comes. The POP3 session is kept alive. Returns as
+ * settle_wait().
+ */
+int settle_pause(struct session *s, int64_t ms, struct error *e);
 
 /*
  * settle_all - wait for all, whatever happens to the POP3 session. Returns 0,

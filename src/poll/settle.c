@@ -410,6 +410,32 @@ settle_wait(struct session *s, struct error *e)
 }
 
 int
+settle_pause(struct session *s, int64_t ms, struct error *e)
+{
+	int64_t began = clock_monotonic_ms();
+	struct ledger_job *job;
+
+	if (settle_due(s, e) < 0 || pop3_flush(s->pop3, e) < 0)
+		return -1;
+	job = queue_wait(s->answers, stop_fd(s->job->stop, STOP_SOON),
+	    deadline_in(ms < NOOP_MS ? ms : NOOP_MS));
+	if (job != NULL)
+		return settle(s, job->context, e);
+	s->paused_ms += clock_monotonic_ms() - began;
+	if (s->paused_ms < NOOP_MS)
+		return 0;
+	s->paused_ms = 0;
+	if (ahead_answers(s, e) < 0)
+		return -1;
+	if (pop3_noop(s->pop3, e) < 0) {
+		if (e->kind != ERR_REFUSED)
+			return -1;
+		error_clear(e);
+	}
+	return 0;
+}
+
+int
 settle_all(struct session *s, struct error *e)
 {
 	struct error another = { 0 };

@@ -528,11 +528,22 @@ window_is_full(struct session *s, const struct plan_entry *next)
 	    transit_pool_is_low(s->job->pool);
 }
 
+/* What has been read so far is still to be paid for: see throttle.h. */
+static int64_t
+throttled_ms(const struct session *s)
+{
+	struct throttle *t = s->job->throttle;
+
+	return t != NULL ? throttle_wait_ms(t, clock_monotonic_ms()) : 0;
+}
+
 static bool
 may_ask(struct session *s, const struct plan_entry *next)
 {
 	const struct plan_entry *last = s->last_asked;
 
+	if (throttled_ms(s) > 0)
+		return false;
 	if (window_is_full(s, next) || ahead_room(s) == 0 ||
 	    s->parked_submitted > 0)
 		return false;
@@ -561,6 +572,7 @@ ask_more(struct session *s, struct error *e)
 			break;
 		s->next_take++;
 		s->last_asked = next;
+		s->paused_ms = 0;
 		rc = ask(s, next, e);
 	}
 	return rc;
@@ -601,6 +613,15 @@ is_taking(const struct session *s)
 		s->coming + s->parked_count > 0 || s->identifying);
 }
 
+/* Nothing is under way, and nothing may be asked for: not so fast. */
+static int
+hold_back(struct session *s, struct error *e)
+{
+	int64_t ms = throttled_ms(s);
+
+	return ms > 0 ? settle_pause(s, ms, e) : 0;
+}
+
 static int
 move_messages(struct session *s, struct error *e)
 {
@@ -614,6 +635,8 @@ move_messages(struct session *s, struct error *e)
 			rc = receive(s, e);
 		else if (s->in_flight > 0)
 			rc = settle_wait(s, e);
+		else
+			rc = hold_back(s, e);
 		if (rc == 0)
 			rc = keep_up(s, e);
 	}

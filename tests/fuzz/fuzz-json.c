@@ -2,7 +2,7 @@
  * fuzz-json.c - JSON that we write is JSON (RFC 8259). Each line of the input
  * is a call: its first octet says which, the rest is the text.
  */
-#include "command/json.h"
+#include "base/json.h"
 
 #include "base/alloc.h"
 #include "base/text.h"

@@ -1,5 +1,5 @@
 /* test-json.c - JSON stays JSON, whatever octets a server sends. */
-#include "command/json.h"
+#include "base/json.h"
 
 #include "base/text.h"
 

@@ -20,6 +20,8 @@ set(struct progress *p, const char *name, int64_t began, uint64_t done,
 {
 	p->name = name;
 	atomic_store(&p->began, began);
+	atomic_store(&p->again, 0);
+	atomic_store(&p->before, 0);
 	atomic_store(&p->over, false);
 	atomic_store(&p->poll.phase, (int)POLL_MOVING);
 	atomic_store(&p->poll.messages, messages);
@@ -126,6 +128,69 @@ it_is_never_wider_than_the_terminal(void **state)
 		}
 }
 
+static void
+expect_lines(struct progress *list, size_t count, size_t columns, size_t lines,
+    int64_t ms, const char *wanted)
+{
+	struct buffer out = { 0 };
+
+	progress_describe_lines(
+	    &out, columns, lines, list, count, 1000 + ms, 1000);
+	assert_string_equal(out.data, wanted);
+	buffer_free(&out);
+}
+
+static void
+each_mailbox_can_have_a_line_of_its_own(void **state)
+{
+	struct progress list[4];
+
+	(void)state;
+	set(&list[0], "ann", 1000, 5, 10);
+	set(&list[1], "bob", 900, 15, 20);
+	set(&list[2], "cara", 100, 10, 10);
+	set(&list[3], "dan", 950, 0, 0);
+	atomic_store(&list[2].over, true);
+	atomic_store(&list[3].over, true);
+	progress_wait(&list[3], 5000);
+	expect_lines(list, 4, 100, 24, 2000,
+	    "bob: 15 of 20 messages, 15 kB of 20 kB, 7.1 kB/s, 0:00 left\n"
+	    "ann: 5 of 10 messages, 5.0 kB of 10 kB, 2.5 kB/s, 0:02 left\n"
+	    "dan: failed for now, tried again in 2 s\n"
+	    "1 of 4 mailboxes done, 30 of 40 messages, 30 kB of 40 kB, "
+	    "15 kB/s, 0:00 left");
+	/* What came before it was begun anew was not read since. */
+	atomic_store(&list[0].before, 3000);
+	expect_lines(list, 1, 100, 2, 2000,
+	    "ann: 5 of 10 messages, 5.0 kB of 10 kB, 1.0 kB/s, 0:05 left\n"
+	    "0 of 1 mailboxes done, 5 of 10 messages, 5.0 kB of 10 kB, "
+	    "2.5 kB/s, 0:02 left");
+	/* As many as fit. */
+	expect_lines(
+	    list, 4, 20, 2, 2000, "bob: 15 of 20 messag\n1 of 4 mailboxes don");
+	expect_lines(list, 4, 100, 1, 0,
+	    "1 of 4 mailboxes done, 30 of 40 messages, 30 kB of 40 kB");
+}
+
+static void
+how_long_it_takes_is_said_when_all_is_listed(void **state)
+{
+	struct progress list[2];
+
+	(void)state;
+	set(&list[0], "ann", 1000, 1, 8000);
+	set(&list[1], "bob", 0, 0, 0);
+	atomic_store(&list[0].over, true);
+	expect_lines(list, 2, 100, 24, 1000,
+	    "1 of 2 mailboxes done, 1 of 8000 messages, 1.0 kB of 8.0 MB, "
+	    "1.0 kB/s");
+	set(&list[1], "bob", 1000, 0, 0);
+	atomic_store(&list[1].over, true);
+	expect_lines(list, 2, 100, 24, 1000,
+	    "2 of 2 mailboxes done, 1 of 8000 messages, 1.0 kB of 8.0 MB, "
+	    "1.0 kB/s, 2:13:19 left");
+}
+
 int
 main(void)
 {
@@ -136,6 +201,8 @@ main(void)
 		cmocka_unit_test(those_that_began_together_are_all_named),
 		cmocka_unit_test(names_for_which_there_is_no_room_are_left_out),
 		cmocka_unit_test(it_is_never_wider_than_the_terminal),
+		cmocka_unit_test(each_mailbox_can_have_a_line_of_its_own),
+		cmocka_unit_test(how_long_it_takes_is_said_when_all_is_listed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

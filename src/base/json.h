@@ -2,8 +2,8 @@
  * json.h - JSON to standard output (RFC 8259). UIDs and servers' words may
  * hold any octet: what is not UTF-8 is written as U+FFFD.
  */
-#ifndef COMMAND_JSON_H
-#define COMMAND_JSON_H
+#ifndef BASE_JSON_H
+#define BASE_JSON_H
 
 #include "base/buffer.h"
 

@@ -1,5 +1,5 @@
 /* json.c - see json.h. */
-#include "command/json.h"
+#include "base/json.h"
 
 #include "base/clock.h"
 #include "base/text.h"

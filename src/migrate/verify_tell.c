@@ -1,0 +1,137 @@
+/* verify_tell() of verify.h. */
+#include "base/clock.h"
+#include "base/text.h"
+#include "ledger/ledger.h"
+#include "migrate/verify.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+static const char *
+messages(uint64_t n)
+{
+	return n == 1 ? "message" : "messages";
+}
+
+static void
+add_count(
+    struct buffer *out, uint64_t n, const char *before, const char *behind)
+{
+	char count[TEXT_UNIT];
+
+	if (n > 0)
+		buffer_addf(
+		    out, "%s%s%s", before, text_count(n, count), behind);
+}
+
+/* Against what the verified ones were compared. */
+static const char *
+compared_with(const struct verify_result *r)
+{
+	if (r->read_source && r->read_there)
+		return "at the source and at the destination";
+	if (r->read_there)
+		return "at the destination";
+	return "at the source; the destination was not read";
+}
+
+static void
+tell_sum(const struct verify_result *r, const char *name, struct buffer *out)
+{
+	char all[TEXT_UNIT], some[TEXT_UNIT], octets[TEXT_UNIT];
+
+	buffer_addf(out, "%s: ", name);
+	if (r->delivered == 0) {
+		buffer_add_text(out, "nothing to verify: nothing was moved\n");
+		return;
+	}
+	text_count(r->delivered, all);
+	if (r->verified == r->delivered)
+		buffer_addf(out, "%s%s %s", r->delivered == 1 ? "" : "all ",
+		    all, messages(r->delivered));
+	else
+		buffer_addf(out, "%s of %s %s", text_count(r->verified, some),
+		    all, messages(r->delivered));
+	buffer_addf(out, " verified (%s), %s", text_octets(r->octets, octets),
+	    compared_with(r));
+	add_count(out, r->missing, "; ", " missing");
+	add_count(out, r->changed, "; ", " changed");
+	add_count(out, r->changed_source, "; ", " changed at the source");
+	add_count(out, r->unproven, "; ", " with nothing to compare with");
+	buffer_add_text(out, "\n");
+}
+
+static void
+tell_error(const char *name, const char *side, const struct error *e,
+    struct buffer *out)
+{
+	if (e->kind != ERR_NONE)
+		buffer_addf(
+		    out, "%s: %s could not be read: %s\n", name, side, e->text);
+}
+
+static void
+tell_finding(const struct verify_finding *f, struct buffer *out)
+{
+	char uid[256], when[CLOCK_TEXT], where[256];
+
+	text_harmless(buffer_slice(&f->uid), uid, sizeof(uid));
+	buffer_addf(out, "  UID %s (id %s)", uid, f->id);
+	if (f->date >= 0)
+		buffer_addf(out, ", %s", clock_text(f->date, when));
+	if (f->subject[0] != '\0')
+		buffer_addf(out, ", \"%s\"", f->subject);
+	buffer_addf(out, "\n    %s", f->words);
+	if (f->where[0] != '\0') {
+		text_harmless(slice_of(f->where), where, sizeof(where));
+		buffer_addf(out, " (%s)", where);
+	}
+	buffer_add_text(out, "\n");
+}
+
+/* What is grave goes first. */
+static void
+tell_findings(const struct verify_result *r, size_t most, struct buffer *out)
+{
+	size_t told = 0;
+
+	for (int grave = 1; grave >= 0; grave--)
+		for (size_t i = 0; i < r->finding_count; i++)
+			if (r->findings[i].grave == (grave == 1) &&
+			    (most == 0 || told < most)) {
+				tell_finding(&r->findings[i], out);
+				told++;
+			}
+	add_count(out, r->finding_count - told, "  and ", " more\n");
+}
+
+static void
+tell_notes(const struct verify_result *r, struct buffer *out)
+{
+	add_count(out, r->not_moved, "  ",
+	    " at the source not moved yet: run it again\n");
+	add_count(out, r->duplicates, "  ",
+	    " with more than one copy at the destination\n");
+	add_count(
+	    out, r->added, "  ", " with header fields that the destination");
+	if (r->added > 0 && r->added_names[0] != '\0')
+		buffer_addf(out, " added: %s\n", r->added_names);
+	else if (r->added > 0)
+		buffer_add_text(out, " added\n");
+	if (r->read_there && r->delivered > 0 && r->missing == r->delivered &&
+	    r->there_messages > 0)
+		buffer_add_text(out,
+		    "  none of the messages there came from this mailbox: is "
+		    "it the right place?\n");
+}
+
+void
+verify_tell(const struct verify_result *r, const char *name, size_t most,
+    struct buffer *out)
+{
+	tell_sum(r, name, out);
+	tell_error(name, "the destination", &r->there_error, out);
+	tell_error(name, "the source", &r->source_error, out);
+	tell_findings(r, most, out);
+	tell_notes(r, out);
+}
