@@ -125,7 +125,7 @@ add_value(struct buffer *out, const struct setting *row, const char *file,
 
 	if (row->type == TYPE_PATH)
 		add_path(out, row->name, file, value);
-	else if (!table_is_quoted(row) && bare)
+	else if (!expects_quotes(row) && bare)
 		buffer_addf(out, " %s = %s;", row->name, value);
 	else
 		boxes_quoted(out, row->name, value);
