@@ -622,7 +622,7 @@ account_make(struct reading *r, const struct fetchmail_user *u, struct error *e)
 	if (map_port(r, u, a, e) < 0)
 		return -1;
 	other = account_of(r, u, a->port);
-	if (other != a) {
+	if (other != NULL && other != a) {
 		import_note(r->im, r->rc.file, u->line,
 		    "%s at %s is not imported again: line %u has it, and one "
 		    "mailbox has one account (with as many recipients as you "

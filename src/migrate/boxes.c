@@ -3,8 +3,8 @@
 
 #include "base/alloc.h"
 #include "base/text.h"
-#include "config/source.h"
 #include "config/expects.h"
+#include "config/source.h"
 #include "config/value.h"
 #include "message/digest.h"
 #include "migrate/csv.h"
