@@ -140,8 +140,11 @@ class Running:
             self.terminal.join()
         out, err = (self._read(f) for f in (self._out, self._err))
         # On a terminal both are in out.
-        if any(word in out + err for word in SANITIZER_WORDS):
-            raise AssertionError(f"a sanitizer complained:\n{out}{err}")
+        said = (out + err).splitlines()
+        for n, line in enumerate(said):
+            if any(word in line for word in SANITIZER_WORDS):
+                raise AssertionError("a sanitizer complained:\n" +
+                                     "\n".join(said[n:]))
         if peak > self.memory_limit and not is_sanitized(PROGRAM):
             raise AssertionError(
                 f"{peak} KiB of memory, more than {self.memory_limit}")
