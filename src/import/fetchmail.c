@@ -557,17 +557,17 @@ obstacle(struct reading *r, const struct fetchmail_user *u)
 	return NULL;
 }
 
-/* Is this mailbox one that another entry fetches from? */
+/* Another entry that fetches from this mailbox, or NULL. */
 static const struct import_account *
-account_of(
-    const struct reading *r, const struct fetchmail_user *u, uint16_t port)
+account_of(const struct reading *r, const struct import_account *a)
 {
 	for (size_t i = 0; i < r->im->account_count; i++) {
-		const struct import_account *a = r->im->accounts[i];
+		const struct import_account *other = r->im->accounts[i];
 
-		if (strcmp(a->user, user_of(r, u)) == 0 &&
-		    strcasecmp(a->host, host_of(r, u)) == 0 && a->port == port)
-			return a;
+		if (other != a && strcmp(other->user, a->user) == 0 &&
+		    strcasecmp(other->host, a->host) == 0 &&
+		    other->port == a->port)
+			return other;
 	}
 	return NULL;
 }
@@ -621,13 +621,13 @@ account_make(struct reading *r, const struct fetchmail_user *u, struct error *e)
 	import_replace(&a->user, user_of(r, u));
 	if (map_port(r, u, a, e) < 0)
 		return -1;
-	other = account_of(r, u, a->port);
-	if (other != NULL && other != a) {
+	other = account_of(r, a);
+	if (other != NULL) {
 		import_note(r->im, r->rc.file, u->line,
-		    "%s at %s is not imported again: line %u has it, and one "
+		    "%s at %s is not imported again: %s:%u has it, and one "
 		    "mailbox has one account (with as many recipients as you "
 		    "like)",
-		    a->user, a->host, other->line);
+		    a->user, a->host, other->file, other->line);
 		import_account_drop(r->im);
 		return 0;
 	}
