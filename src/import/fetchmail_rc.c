@@ -745,6 +745,12 @@ parse_user_options(struct parser *p)
 	return 0;
 }
 
+static bool
+is_user_name(const struct parser *p)
+{
+	return kind(p) == TOKEN_OPTION && p->lexer.token.option == FM_REMOTE;
+}
+
 /* Begin another user of the server that is read. */
 static int
 user_begin(struct parser *p)
@@ -752,7 +758,7 @@ user_begin(struct parser *p)
 	struct fetchmail_rc *rc = p->rc;
 	struct fetchmail_server *s =
 	    p->in_defaults ? &rc->defaults : &rc->servers[rc->server_count - 1];
-	unsigned line = p->lexer.token.line;
+	unsigned line = is_user_name(p) ? p->lexer.token.line : s->line;
 
 	if (p->in_defaults && s->users > 0)
 		return import_error(p->e, rc->file, line,
@@ -775,12 +781,6 @@ user_begin(struct parser *p)
 		    .line = line };
 	p->user = &rc->users[rc->user_count++].values;
 	return 0;
-}
-
-static bool
-is_user_name(const struct parser *p)
-{
-	return kind(p) == TOKEN_OPTION && p->lexer.token.option == FM_REMOTE;
 }
 
 /*

@@ -319,7 +319,9 @@ map_disposal(struct reading *r, struct import_account *a, struct error *e)
 		return -1;
 	keep = xasprintf("keep %llud", (unsigned long long)days);
 	import_account_set_text(a, "after_delivery",
-	    delete ? "delete" : days > 0 ? keep : "keep");
+	    delete         ? "delete"
+		: days > 0 ? keep
+			   : "keep");
 	free(keep);
 	/* What it has fetched before, getmail deletes, too. */
 	if (delete || days > 0)
