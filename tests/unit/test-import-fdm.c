@@ -1,5 +1,5 @@
 /* test-import-fdm.c - what is made of fdm's files. */
-#include "home.h"
+#include "../kit/home.h"
 #include "import/fdm.h"
 
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 /* test-import-getmail.c - what is made of getmail's files. */
-#include "home.h"
+#include "../kit/home.h"
 #include "import/getmail.h"
 
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 /* test-import-mpop.c - what is made of mpop's files. */
-#include "home.h"
+#include "../kit/home.h"
 #include "import/mpop.h"
 
 #include <setjmp.h>
