@@ -78,8 +78,8 @@ check_account(const struct import *im, size_t number)
 	for (size_t i = 0; i < number; i++)
 		fuzz_must(strcmp(im->accounts[i]->name, a->name) != 0,
 		    "no account is called as another");
-	fuzz_must(a->host != NULL && a->user != NULL,
-	    "an account is a mailbox");
+	fuzz_must(
+	    a->host != NULL && a->user != NULL, "an account is a mailbox");
 	fuzz_must(a->file != NULL && strcmp(a->file, paths.settings) == 0 &&
 		a->line > 0,
 	    "an account stands somewhere");
@@ -101,8 +101,8 @@ check_import(const struct import *im)
 	for (size_t i = 0; i < im->account_count; i++)
 		check_account(im, i);
 	for (size_t i = 0; i < im->note_count; i++)
-		fuzz_must(im->notes[i].text[0] != '\0' &&
-			im->notes[i].file[0] == '/',
+		fuzz_must(
+		    im->notes[i].text[0] != '\0' && im->notes[i].file[0] == '/',
 		    "a note tells something, and of which file");
 }
 

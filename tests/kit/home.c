@@ -153,8 +153,8 @@ tell_account(struct home *h, const struct import_account *a)
 	}
 	if (a->seen.file == NULL)
 		return;
-	buffer_add_text(&h->told, a->seen.loose ? "  seen, loosely, in "
-						: "  seen in ");
+	buffer_add_text(
+	    &h->told, a->seen.loose ? "  seen, loosely, in " : "  seen in ");
 	tell(h, a->seen.file);
 	buffer_add_text(&h->told, ":");
 	for (size_t i = 0; i < a->seen.count; i++) {

@@ -30,8 +30,8 @@ void home_put(struct home *h, const char *name, const char *text);
 void home_put_octets(
     struct home *h, const char *name, const void *octets, size_t len);
 
-typedef int reader(
-    struct import *im, const struct import_files *files, struct error *e);
+typedef int
+reader(struct import *im, const struct import_files *files, struct error *e);
 
 /*
  * home_good - read; all that was found, line by line, with "~" for the folder:

@@ -1,5 +1,5 @@
 /* test-import-fdm.c - what is made of fdm's files. */
-#include "home.h"
+#include "../kit/home.h"
 #include "import/fdm.h"
 
 #include <setjmp.h>
@@ -11,13 +11,13 @@
 
 #include <cmocka.h>
 
-#define ONE \
+#define ONE                                                          \
 	"account \"one\" pop3s server \"pop.example\" user \"ann\" " \
 	"pass \"secret\" "
 #define SAFE "set verify-certificates\n"
 #define ONE_TOLD "one: ann at pop.example:0, implicit, password secret\n"
-#define NO_CACHE                                                        \
-	"no cache: all that is in the mailbox of one counts as new; "   \
+#define NO_CACHE                                                      \
+	"no cache: all that is in the mailbox of one counts as new; " \
 	"\"postrider baseline one\" has it count as seen\n"
 
 static void
@@ -83,9 +83,10 @@ passwords_that_commands_print_stay_references(void **state)
 static void
 what_else_commands_print_is_asked_only_if_that_was_said(void **state)
 {
-	static const char text[] = "$u = \"a-\" + $(echo ann)\n%p = %(expr 1 + 1)\n"
-				   "account \"x\" pop3s server \"h\" port %p "
-				   "user \"${u}!\" pass \"p\" keep\n" SAFE;
+	static const char text[] =
+	    "$u = \"a-\" + $(echo ann)\n%p = %(expr 1 + 1)\n"
+	    "account \"x\" pop3s server \"h\" port %p "
+	    "user \"${u}!\" pass \"p\" keep\n" SAFE;
 	static const char want[] = "x: a-ann! at h:2, implicit, password p\n";
 	struct home *h = *state;
 
@@ -107,7 +108,8 @@ actions_rules_and_the_rest_are_noted_where_they_stand(void **state)
 	    "set lock-types { flock dotlock }\n"
 	    "set unmatched-mail drop\n"
 	    "cache \"~/c\" expire 2 weeks\n"
-	    "action \"relay\" smtp server \"mx\" port 2525 from \"a\" to \"b\"\n"
+	    "action \"relay\" smtp server \"mx\" port 2525 from \"a\" to "
+	    "\"b\"\n"
 	    "action \"again\" users { \"a\" \"b\" } action \"relay\"\n"
 	    "action \"two\" { tag \"x\" value \"y\"\n smtp server \"mx\" port "
 	    "2525 }\n" ONE SAFE
@@ -165,7 +167,8 @@ mail_that_a_rule_may_keep_is_kept(void **state)
 	home_put(h, "rc", SAFE ONE "\nmatch all action keep\n");
 	h->settings = "rc";
 	home_is(h, import_fdm,
-	    ONE_TOLD "  after_delivery = keep\n"
+	    ONE_TOLD
+	    "  after_delivery = keep\n"
 	    "~/rc:3: this rule is not imported: all mail of an account goes to "
 	    "its recipients\n"
 	    "~/rc:2: one keeps its mail, since some rule or action says "
@@ -189,7 +192,8 @@ files_are_included_and_conditions_kept(void **state)
 	home_put(h, "%last", "account \"i\" imap server \"x\"\n");
 	h->settings = "etc/rc";
 	home_is(h, import_fdm,
-	    ONE_TOLD "  after_delivery = keep\n"
+	    ONE_TOLD
+	    "  after_delivery = keep\n"
 	    "~/etc/rc:4: " NO_CACHE
 	    "~/%last:1: account i (imap) is not imported: postrider fetches "
 	    "by POP3 only\n");
@@ -197,8 +201,7 @@ files_are_included_and_conditions_kept(void **state)
 	home_bad(h, import_fdm,
 	    "~/etc/third:1: there are too many files in each other");
 	home_put(h, "etc/third", "\n\n)\n");
-	home_bad(h, import_fdm,
-	    "~/etc/third:3: \")\" does not belong here");
+	home_bad(h, import_fdm, "~/etc/third:3: \")\" does not belong here");
 	home_put(h, "etc/third", "include 'none'\n");
 	home_bad(h, import_fdm,
 	    "~/etc/third:1: ~/etc/none: No such file or directory");
@@ -258,10 +261,10 @@ what_is_wrong_is_told_with_its_line(void **state)
 		{ "", "~/rc: there is no account in it, so it is no fdm.conf" },
 		{ "poll pop.example proto pop3\n",
 		    "~/rc:1: \"poll\" does not belong here" },
-		{ "[retriever]\n", "~/rc:1: nothing in an fdm.conf begins with "
-				   "this character" },
-		{ "\n$a = \"x\n\n",
-		    "~/rc:2: this string has no end" },
+		{ "[retriever]\n",
+		    "~/rc:1: nothing in an fdm.conf begins with "
+		    "this character" },
+		{ "\n$a = \"x\n\n", "~/rc:2: this string has no end" },
 		{ "$a = $(x\n", "~/rc:1: this command has no end" },
 		{ "$a = $b\n", "~/rc:1: $b is not defined" },
 		{ "$ = \"x\"\n", "~/rc:1: '$' begins no macro here" },
@@ -359,7 +362,7 @@ caches_that_are_cut_off_or_of_others_are_told_with_their_line(void **state)
 	home_put(h, "elsewhere", "1 x\n");
 	home_is(h, import_fdm,
 	    ONE_TOLD "  after_delivery = delete\n"
-	    "  seen in ~/elsewhere: x\n");
+		     "  seen in ~/elsewhere: x\n");
 }
 
 int
@@ -377,7 +380,8 @@ main(void)
 		TEST(tags_are_replaced_as_fdm_does_it),
 		TEST(what_is_wrong_is_told_with_its_line),
 		TEST(macros_within_macros_end),
-		TEST(caches_that_are_cut_off_or_of_others_are_told_with_their_line),
+		TEST(
+		    caches_that_are_cut_off_or_of_others_are_told_with_their_line),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /* test-import-getmail.c - what is made of getmail's files. */
-#include "home.h"
+#include "../kit/home.h"
 #include "import/getmail.h"
 
 #include <setjmp.h>
@@ -11,22 +11,22 @@
 
 #include <cmocka.h>
 
-#define SIMPLE                           \
-	"[retriever]\n"                  \
+#define SIMPLE                            \
+	"[retriever]\n"                   \
 	"type = SimplePOP3SSLRetriever\n" \
-	"server = pop.example\n"         \
-	"username = ann\n"               \
+	"server = pop.example\n"          \
+	"username = ann\n"                \
 	"ca_certs = /ca.pem\n"
 #define SECRET "password = secret\n"
-#define MAILDIR                      \
-	"[destination]\n"            \
-	"type = Maildir\n"           \
+#define MAILDIR            \
+	"[destination]\n"  \
+	"type = Maildir\n" \
 	"path = ~/Maildir/\n"
 #define ONCE "[options]\nread_all = false\n"
 #define STATE ".config/getmail/oldmail-pop.example-995-ann"
 #define RC ".config/getmail/getmailrc"
-#define MAILDIR_TOLD                                                         \
-	"Maildir ~/Maildir/: postrider delivers by SMTP or LMTP only; "      \
+#define MAILDIR_TOLD                                                    \
+	"Maildir ~/Maildir/: postrider delivers by SMTP or LMTP only; " \
 	"pop.example needs --destination\n"
 
 static void
@@ -85,8 +85,7 @@ what_has_no_counterpart_is_noted_where_it_stands(void **state)
 	    "username = ann\n"
 	    "use_apop = true\n"
 	    "ssl_version = sslv3\n"
-	    "colour = blue\n" MAILDIR
-	    "[options]\n"
+	    "colour = blue\n" MAILDIR "[options]\n"
 	    "delete_bigger_than = 9\n"
 	    "verbose = 0\n"
 	    "received = true\n"
@@ -138,8 +137,7 @@ commands_for_passwords_are_quoted_for_the_shell(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct buffer rc = { 0 };
 
-		buffer_addf(&rc,
-		    SIMPLE "password_command = %s\n" MAILDIR ONCE,
+		buffer_addf(&rc, SIMPLE "password_command = %s\n" MAILDIR ONCE,
 		    cases[i].tuple);
 		home_put(h, "rc", rc.data);
 		(void)home_good(h, import_getmail);
@@ -236,8 +234,8 @@ the_file_of_a_mailbox_is_called_as_getmail_calls_it(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		char *name = getmail_oldmail_name(
-		    cases[i].server, 995, cases[i].user);
+		char *name =
+		    getmail_oldmail_name(cases[i].server, 995, cases[i].user);
 
 		assert_string_equal(name, cases[i].name);
 		free(name);
@@ -317,8 +315,9 @@ what_is_wrong_is_told_with_its_line(void **state)
 	static const struct {
 		const char *text, *error;
 	} cases[] = {
-		{ "", "~/rc:1: there is no [retriever], so this is no "
-		      "getmailrc" },
+		{ "",
+		    "~/rc:1: there is no [retriever], so this is no "
+		    "getmailrc" },
 		{ "set daemon 300\n",
 		    "~/rc:1: this stands before the first [section], so it is "
 		    "no getmailrc" },
@@ -415,8 +414,8 @@ no_file_is_too_long_to_be_told_of(void **state)
 	for (unsigned i = 0; i < 1000000; i++)
 		buffer_addf(&text, "x%u=1\n", i);
 	home_put(h, "rc", text.data);
-	home_bad(h, import_getmail,
-	    "~/rc:5002: no getmailrc has so many settings");
+	home_bad(
+	    h, import_getmail, "~/rc:5002: no getmailrc has so many settings");
 	buffer_free(&text);
 	home_bad(h, import_fdm,
 	    "~/rc:1: nothing in an fdm.conf begins with this character");

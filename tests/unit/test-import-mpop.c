@@ -1,5 +1,5 @@
 /* test-import-mpop.c - what is made of mpop's files. */
-#include "home.h"
+#include "../kit/home.h"
 #include "import/mpop.h"
 
 #include <setjmp.h>
@@ -12,9 +12,9 @@
 #include <cmocka.h>
 
 #define UIDLS ".mpop_uidls/ann_at_pop.example"
-#define ONE                         \
-	"account one\n"             \
-	"host pop.example\n"        \
+#define ONE                          \
+	"account one\n"              \
+	"host pop.example\n"         \
 	"tls on\ntls_starttls off\n" \
 	"user ann\npassword secret\nkeep on\n"
 
@@ -191,8 +191,7 @@ commands_in_settings_are_run_only_if_that_was_said(void **state)
 	    "  after_delivery = keep\n"
 	    "  seen in ~/.mpop_uidls/ann_at_127.0.0.1:\n");
 	home_put(h, "rc", "account one\n eval exit 3\n");
-	home_bad(h, import_mpop,
-	    "~/rc:2: the command failed: exit status 3");
+	home_bad(h, import_mpop, "~/rc:2: the command failed: exit status 3");
 	home_put(h, "rc", "account one\neval echo eval echo host x\n");
 	home_bad(h, import_mpop, "~/rc:2: mpop has no command \"eval\"");
 	home_put(h, "rc", "account one\neval printf 'host \\351\\n'\n");
@@ -213,8 +212,7 @@ passwords_come_out_of_a_netrc_last(void **state)
 	home_put(h, ".config/mpop/config",
 	    ONE "password\n"
 		"delivery maildir x\n");
-	assert_memory_equal(
-	    home_good(h, import_mpop), before, strlen(before));
+	assert_memory_equal(home_good(h, import_mpop), before, strlen(before));
 }
 
 static void
@@ -247,10 +245,12 @@ what_is_wrong_is_told_with_its_line(void **state)
 		{ "[retriever]\ntype = x\n",
 		    "~/rc:1: the first command is neither \"defaults\" nor "
 		    "\"account\", so this is no mpoprc" },
-		{ "account\n", "~/rc:1: this is not \"account NAME\" or "
-			       "\"account NAME : PARENT,\xe2\x80\xa6\"" },
-		{ "account a,b\n", "~/rc:1: this is not \"account NAME\" or "
-				   "\"account NAME : PARENT,\xe2\x80\xa6\"" },
+		{ "account\n",
+		    "~/rc:1: this is not \"account NAME\" or "
+		    "\"account NAME : PARENT,\xe2\x80\xa6\"" },
+		{ "account a,b\n",
+		    "~/rc:1: this is not \"account NAME\" or "
+		    "\"account NAME : PARENT,\xe2\x80\xa6\"" },
 		{ "account a\n\naccount a\n",
 		    "~/rc:3: the account \"a\" is there already" },
 		{ "account a : b\n",
@@ -262,7 +262,8 @@ what_is_wrong_is_told_with_its_line(void **state)
 		{ "defaults x\n",
 		    "~/rc:1: nothing may stand behind \"defaults\"" },
 		{ "defaults\neval\n", "~/rc:2: eval has no command" },
-		{ ONE "colour blue\n", "~/rc:8: mpop has no command \"colour\"" },
+		{ ONE "colour blue\n",
+		    "~/rc:8: mpop has no command \"colour\"" },
 		{ ONE "port x\n",
 		    "~/rc:8: port: \"x\" is no number from 1 to 65535" },
 		{ ONE "tls maybe\n",
@@ -275,7 +276,8 @@ what_is_wrong_is_told_with_its_line(void **state)
 		{ ONE "timeout 0\n",
 		    "~/rc:8: timeout: \"0\" is no number from 1 to "
 		    "2147483647" },
-		{ ONE "auth secret\n", "~/rc:8: mpop knows no auth \"secret\"" },
+		{ ONE "auth secret\n",
+		    "~/rc:8: mpop knows no auth \"secret\"" },
 		{ ONE "delivery mbox\n",
 		    "~/rc:8: delivery: \"mbox\" is none of mpop's ways to "
 		    "deliver" },
@@ -301,8 +303,9 @@ state_that_is_cut_off_or_of_others_is_told_with_its_line(void **state)
 		{ "joe@pop.example AA\n",
 		    "1: \" COUNT HOST USER\" should stand here, so this is "
 		    "none of mpop's files" },
-		{ "\n", "1: \" COUNT HOST USER\" should stand here, so this is "
-			"none of mpop's files" },
+		{ "\n",
+		    "1: \" COUNT HOST USER\" should stand here, so this is "
+		    "none of mpop's files" },
 		{ " 0 pop.example ann\n",
 		    "1: \" COUNT HOST USER\" should stand here, with a number "
 		    "of unique ids" },
