@@ -55,8 +55,11 @@ def test_what_is_there_counts_as_seen_and_what_comes_later_is_fetched():
 
 
 def test_a_second_baseline_makes_nothing_seen():
+    """Also where the listing is known to leave nothing to do."""
     box, sink, rider = scene()
     rider.run("baseline").expect(OK)
+    rider.fetch()
+    rider.fetch()
     before = rider.query("SELECT * FROM message")
     contains(rider.run("baseline").expect(OK).out,
              f"ann: no message became seen; {COUNT} were known before")
@@ -82,8 +85,9 @@ def test_what_is_older_than_a_date_counts_as_seen(_, date):
     recent = time.strftime("%a, %d %b %Y %H:%M:%S +0000",
                            time.gmtime(time.time() - DAY))
     undated = b"Subject: when?\r\n\r\nx\r\n"
-    box = peers.Pop3Server([mail.simple(0), dated(1, recent), undated,
-                            mail.simple(3)])
+    box = peers.Pop3Server(
+        [mail.simple(0), dated(1, recent), undated, mail.simple(3)],
+        capabilities=("USER", "TOP", "UIDL", "PIPELINING"))
     _, sink, rider = scene(box=box)
     equal(rider.run("baseline", "--before", date()).expect(OK).out,
           "ann: 2 messages count as seen now; 2 stay new\n")
