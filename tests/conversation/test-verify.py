@@ -402,7 +402,7 @@ def test_a_place_without_any_of_it_is_asked_about():
     fill(box, letters(5))
     report, result = verify(rider, [box], DATA_ERROR)
     equal(sums(report), {**all_well(0), "missing": 3})
-    says(result.out + result.err, "is it the right place?")
+    says(result.out + result.err, "is it the right place")
 
 
 def test_mail_that_went_through_two_postriders_is_known_by_both():
@@ -445,6 +445,25 @@ def test_what_has_gone_from_the_source_is_not_proven_without_a_place():
     report, _ = verify(rider, None, DATA_ERROR)
     equal(findings(report), {gone.uid: ["gone_at_source"]})
     equal(sums(report), {**all_well(3), "unproven": 1})
+
+
+def test_what_was_deleted_after_its_verification_stays_verified():
+    box, sink, rider = moved(letters(4))
+    at = Maildir(rider, sink).at()
+    report = os.path.join(rider.folder, "report.json")
+    rider.run("migrate", "--delete-source", "--yes", "--at", *at,
+              "--report", report).expect(OK)
+    equal(box.messages, [])
+    with open(report) as file:
+        found = json.load(file)
+    equal((found["deleted"], sums(found)), (4, all_well(4)))
+    # Nothing is left to compare with; nor does that make it worse.
+    found, result = verify(rider, None)
+    equal((found["deleted"], findings(found), sums(found)),
+          (4, {}, all_well(4)))
+    says(result.out, "nothing to verify: all is deleted at the source")
+    found, _ = verify(rider, at)
+    equal((findings(found), sums(found)), ({}, all_well(4)))
 
 
 def test_without_a_place_the_source_is_compared_with_what_was_sent():
