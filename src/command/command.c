@@ -7,8 +7,10 @@
 #include "command/ground.h"
 #include "daemon/privileges.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -84,17 +86,35 @@ command_settings(const struct invocation *in, struct settings **s)
 	return status;
 }
 
+char *
+command_worker(const struct settings *settings)
+{
+	struct stat st;
+
+	if (geteuid() != 0)
+		return NULL;
+	if (settings->run_as != NULL)
+		return xstrdup(settings->run_as);
+	/* What root put there, a daemon of that user could not write to. */
+	if (stat(settings->state, &st) < 0 || st.st_uid == 0)
+		return NULL;
+	return xasprintf("%ju", (uintmax_t)st.st_uid);
+}
+
 int
 command_become(const struct invocation *in, struct settings **settings)
 {
 	struct invocation again = *in;
 	struct error e = { 0 };
+	char *worker = command_worker(*settings);
 	char *file, *state;
 	int status;
 
-	if (geteuid() != 0 || (*settings)->run_as == NULL)
+	if (worker == NULL)
 		return EX_OK;
-	if (privileges_become((*settings)->run_as, &e) < 0)
+	status = privileges_become(worker, &e);
+	free(worker);
+	if (status < 0)
 		return command_fail(&e);
 	again.config = file = xstrdup((*settings)->file);
 	again.state = state = xstrdup((*settings)->state);

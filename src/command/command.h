@@ -102,11 +102,15 @@ int command_unknown(const char *name);
 int command_settings(const struct invocation *in, struct settings **s);
 
 /*
- * command_become - before root does what a daemon would do that becomes run_as:
- * polls, runs commands of the settings, writes the ledger. Becomes that user, and
- * reads the settings again as such, whose "~" is another one; where nothing of
- * that is the case, nothing happens. Returns EX_OK, or a status after telling.
+ * command_worker - who root leaves to do what a daemon would: polls, commands of
+ * the settings, the ledger. That is run_as or, without it, whoever the state
+ * directory belongs to; owned by the caller, see user.h. NULL: we do it ourselves.
+ *
+ * command_become - before any of that is done: becomes that user, and reads the
+ * settings again as such, whose "~" is another one. Returns EX_OK, or a status
+ * after telling.
  */
+char *command_worker(const struct settings *settings);
 int command_become(const struct invocation *in, struct settings **settings);
 
 /*

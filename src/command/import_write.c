@@ -7,8 +7,10 @@
 
 #include "base/alloc.h"
 #include "base/crash.h"
+#include "base/user.h"
 #include "ledger/ledger.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -16,6 +18,38 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/*
+ * Whose it will be
+ */
+
+/* What a daemon has to read and to write belongs to its user. */
+struct owner {
+	bool given; /* else: ours, as everything that we make */
+	uid_t uid;
+	gid_t gid;
+};
+
+static int
+find_owner(
+    const struct settings *settings, struct owner *owner, struct error *e)
+{
+	char *worker = command_worker(settings);
+	struct user user;
+	int rc = 0;
+
+	*owner = (struct owner){ .given = worker != NULL };
+	if (worker == NULL)
+		return 0;
+	rc = user_find(&user, worker, e);
+	if (rc == 0) {
+		owner->uid = user.uid;
+		owner->gid = user.gid;
+	}
+	user_free(&user);
+	free(worker);
+	return rc;
+}
 
 /*
  * Files
@@ -27,9 +61,19 @@ failed(const char *path, struct error *e)
 	return error_set(e, ERR_SYSTEM, "%s: %s", path, strerror(errno));
 }
 
+static int
+make_one(const char *path, const struct owner *owner, struct error *e)
+{
+	if (mkdir(path, S_IRWXU) < 0)
+		return errno == EEXIST ? 0 : failed(path, e);
+	if (owner->given && lchown(path, owner->uid, owner->gid) < 0)
+		return failed(path, e);
+	return 0;
+}
+
 /* With all above it that are missing. */
 static int
-make_folder(const char *path, struct error *e)
+make_folder(const char *path, const struct owner *owner, struct error *e)
 {
 	char *part = xstrdup(path);
 	int rc = 0;
@@ -38,12 +82,11 @@ make_folder(const char *path, struct error *e)
 		if (*c != '/')
 			continue;
 		*c = '\0';
-		if (mkdir(part, S_IRWXU) < 0 && errno != EEXIST)
-			rc = failed(part, e);
+		rc = make_one(part, owner, e);
 		*c = '/';
 	}
-	if (rc == 0 && mkdir(part, S_IRWXU) < 0 && errno != EEXIST)
-		rc = failed(part, e);
+	if (rc == 0)
+		rc = make_one(part, owner, e);
 	free(part);
 	return rc;
 }
@@ -80,7 +123,8 @@ write_all(int fd, struct slice text)
 
 /* Readable by its owner only, as mkstemp(3) makes it. */
 static int
-write_file(const char *path, struct slice text, struct error *e)
+write_file(const char *path, struct slice text, const struct owner *owner,
+    struct error *e)
 {
 	char *draft = xasprintf("%s.XXXXXX", path);
 	int fd = mkostemp(draft, O_CLOEXEC);
@@ -90,7 +134,9 @@ write_file(const char *path, struct slice text, struct error *e)
 		failed(draft, e);
 		goto out;
 	}
-	if (write_all(fd, text) < 0 || fsync(fd) < 0) {
+	if (write_all(fd, text) < 0 ||
+	    (owner->given && fchown(fd, owner->uid, owner->gid) < 0) ||
+	    fsync(fd) < 0) {
 		failed(draft, e);
 		close(fd);
 	} else if (close(fd) < 0 || rename(draft, path) < 0) {
@@ -106,7 +152,8 @@ out:
 }
 
 static int
-write_secret(const struct import_secret *secret, struct error *e)
+write_secret(const struct import_secret *secret, const struct owner *owner,
+    struct error *e)
 {
 	struct buffer text = { 0 };
 	int rc;
@@ -116,7 +163,7 @@ write_secret(const struct import_secret *secret, struct error *e)
 	buffer_reserve(&text, strlen(secret->password) + 2);
 	buffer_add_text(&text, secret->password);
 	buffer_add_text(&text, "\n");
-	rc = write_file(secret->path, buffer_slice(&text), e);
+	rc = write_file(secret->path, buffer_slice(&text), owner, e);
 	buffer_wipe(&text);
 	if (rc == 0)
 		crash_point("import_secret");
@@ -124,7 +171,8 @@ write_secret(const struct import_secret *secret, struct error *e)
 }
 
 static int
-make_folders(const struct import_plan *p, struct error *e)
+make_folders(
+    const struct import_plan *p, const struct owner *owner, struct error *e)
 {
 	char *secrets = xasprintf("%s/secrets", p->folder);
 	bool needed = false, new = false;
@@ -137,9 +185,9 @@ make_folders(const struct import_plan *p, struct error *e)
 	for (size_t i = 0; i < p->outlet_count; i++)
 		needed = needed || p->outlets[i].secret.path != NULL;
 	if (new)
-		rc = make_folder(p->after->accounts_dir, e);
+		rc = make_folder(p->after->accounts_dir, owner, e);
 	if (rc == 0 && needed)
-		rc = make_folder(secrets, e);
+		rc = make_folder(secrets, owner, e);
 	free(secrets);
 	return rc;
 }
@@ -149,15 +197,16 @@ make_folders(const struct import_plan *p, struct error *e)
  * at the next try. Without an account they are settings that nothing runs with.
  */
 static int
-write_settings(const struct import_plan *p, struct error *e)
+write_settings(
+    const struct import_plan *p, const struct owner *owner, struct error *e)
 {
-	if (make_folders(p, e) < 0)
+	if (make_folders(p, owner, e) < 0)
 		return -1;
 	for (size_t i = 0; i < p->outlet_count; i++)
-		if (write_secret(&p->outlets[i].secret, e) < 0)
+		if (write_secret(&p->outlets[i].secret, owner, e) < 0)
 			return -1;
 	if (p->before == NULL &&
-	    write_file(p->file, buffer_slice(&p->main), e) < 0)
+	    write_file(p->file, buffer_slice(&p->main), owner, e) < 0)
 		return -1;
 	crash_point("import_settings");
 	for (size_t i = 0; i < p->count; i++) {
@@ -165,8 +214,9 @@ write_settings(const struct import_plan *p, struct error *e)
 
 		if (item->there)
 			continue;
-		if (write_secret(&item->secret, e) < 0 ||
-		    write_file(item->path, buffer_slice(&item->text), e) < 0)
+		if (write_secret(&item->secret, owner, e) < 0 ||
+		    write_file(
+			item->path, buffer_slice(&item->text), owner, e) < 0)
 			return -1;
 		crash_point("import_account");
 	}
@@ -225,10 +275,36 @@ record(const struct import_plan *p, struct error *e)
 	return rc;
 }
 
+/* Those of the ledger; whatever else is there is not ours to give away. */
+static int
+give_ledger(const char *state, const struct owner *owner, struct error *e)
+{
+	DIR *folder = opendir(state);
+	const struct dirent *entry;
+	int rc = 0;
+
+	if (folder == NULL)
+		return failed(state, e);
+	while (rc == 0 && (entry = readdir(folder)) != NULL) {
+		if (strncmp(entry->d_name, "ledger.", 7) != 0)
+			continue;
+		if (fchownat(dirfd(folder), entry->d_name, owner->uid,
+			owner->gid, AT_SYMLINK_NOFOLLOW) < 0)
+			rc = failed(state, e);
+	}
+	if (rc == 0 && fchown(dirfd(folder), owner->uid, owner->gid) < 0)
+		rc = failed(state, e);
+	closedir(folder);
+	return rc;
+}
+
 int
 import_write(const struct import_plan *p, struct error *e)
 {
-	if (record(p, e) < 0)
+	struct owner owner;
+
+	if (find_owner(p->after, &owner, e) < 0 || record(p, e) < 0 ||
+	    (owner.given && give_ledger(p->after->state, &owner, e) < 0))
 		return -1;
-	return write_settings(p, e);
+	return write_settings(p, &owner, e);
 }

@@ -232,6 +232,8 @@ read_all_settings(
 	if (origin_of(m->in) == ORIGIN_SETTINGS) {
 		status = command_settings(m->in, &m->settings);
 		if (status == EX_OK)
+			status = command_become(m->in, &m->settings);
+		if (status == EX_OK)
 			m->state = xstrdup(m->settings->state);
 	} else {
 		status = settings_of_boxes(m, b);

@@ -1,6 +1,7 @@
 """Coming from fetchmail: what is shown, asked, written and refused; nothing comes
 twice, whatever cuts it off."""
 import os
+import pwd
 import stat
 
 import mail
@@ -263,6 +264,31 @@ def test_settings_that_are_there_stay_and_their_destination_is_found():
     equal(scene.files()["postrider.conf"].decode(), HAVE)
     contains(scene.account("pop.isp.example"), 'destination = "home";')
     equal(len(scene.rider.query("SELECT id FROM account")), 3, "accounts")
+
+
+@each("run_as", "the state directory")
+def test_what_root_writes_belongs_to_who_works_with_it(whose):
+    if os.geteuid() != 0:
+        tap.skip("only root can give files away")
+    somebody = pwd.getpwnam("nobody")
+    scene = Scene()
+    if whose == "run_as":
+        scene.settings(HAVE + 'run_as = "nobody";\n')
+    else:
+        scene.settings(HAVE)
+        os.mkdir(scene.rider.state, 0o700)
+        os.chown(scene.rider.state, somebody.pw_uid, somebody.pw_gid)
+    scene.run("--yes")
+    made = [os.path.join(folder, name)
+            for top in (scene.place, scene.rider.state)
+            for folder, folders, names in os.walk(top)
+            for name in names + folders
+            if name not in ("postrider.conf", "accounts.d")]
+    equal(len([path for path in made if "/accounts.d/" in path]), 3)
+    for path in [*made, scene.rider.state]:
+        found = os.lstat(path)
+        equal((found.st_uid, found.st_gid),
+              (somebody.pw_uid, somebody.pw_gid), path)
 
 
 def test_a_destination_can_be_named():
