@@ -95,7 +95,7 @@ look_accounts(void *arg, const struct stop *stop)
 int
 look_run(const struct invocation *in, void (*show)(const struct look *look))
 {
-	struct looking l = { .in = in, .show = show };
+	struct looking l = { .in = in, .show = show, .json.prints = in->json };
 	struct settings *settings = NULL;
 	int status;
 
