@@ -10,6 +10,9 @@
 
 #define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
 
+/* What is written out at once where it need not wait for the end. */
+#define PIECE ((size_t)64 * 1024)
+
 /* The number of a character of UTF-8. */
 static unsigned
 code_point(struct slice character)
@@ -81,6 +84,10 @@ json_close(struct json *j, char bracket)
 {
 	buffer_add(&j->out, &bracket, 1);
 	j->comma = true;
+	if (!j->prints || j->out.len < PIECE)
+		return;
+	fwrite(j->out.data, 1, j->out.len, stdout);
+	buffer_clear(&j->out);
 }
 
 void

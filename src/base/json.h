@@ -13,6 +13,7 @@
 /* { 0 } begins; output gathers in out. */
 struct json {
 	struct buffer out;
+	bool prints; /* what has gathered is written out now and then */
 	bool comma; /* private */
 };
 
@@ -26,7 +27,7 @@ void json_number(struct json *j, const char *key, int64_t value);
 void json_bool(struct json *j, const char *key, bool value);
 void json_time(struct json *j, const char *key, int64_t wall); /* 0: null */
 
-/* json_finish - write it out with a line end, and free. */
+/* json_finish - write the rest out with a line end, and free. */
 void json_finish(struct json *j);
 
 #endif

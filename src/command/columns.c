@@ -10,41 +10,6 @@
 
 #define GAP "  "
 
-/* The '\0' behind the last octet of a buffer becomes part of it. */
-static void
-cell_end(struct columns *c, size_t start)
-{
-	size_t column = c->count % strlen(c->shape);
-	size_t width = terminal_width(slice_of(c->cells.data + start));
-
-	if (width > c->width[column])
-		c->width[column] = width;
-	c->count++;
-	buffer_add(&c->cells, "", 1);
-}
-
-void
-columns_add(struct columns *c, const char *fmt, ...)
-{
-	size_t start = c->cells.len;
-	va_list ap;
-
-	buffer_reserve(&c->cells, 1);
-	va_start(ap, fmt);
-	buffer_vaddf(&c->cells, fmt, ap);
-	va_end(ap);
-	cell_end(c, start);
-}
-
-void
-columns_octets(struct columns *c, struct slice words)
-{
-	char text[1024];
-
-	text_harmless(words, text, sizeof(text));
-	columns_add(c, "%s", text);
-}
-
 static size_t
 columns_shown(const struct columns *c)
 {
@@ -126,7 +91,7 @@ line_cut(const struct columns *c, size_t from, struct buffer *out)
 
 /* Line by line; with a file, nothing of them stays in `out`. */
 static void
-lines_write(struct columns *c, struct buffer *out, FILE *file)
+lines_write(const struct columns *c, struct buffer *out, FILE *file)
 {
 	size_t columns = strlen(c->shape);
 	const char *cell = c->cells.data;
@@ -145,21 +110,75 @@ lines_write(struct columns *c, struct buffer *out, FILE *file)
 		}
 		from = out->len;
 	}
+}
+
+static void
+lines_print(const struct columns *c)
+{
+	struct buffer line = { 0 };
+
+	lines_write(c, &line, stdout);
+	buffer_free(&line);
+}
+
+static void
+begin_anew(struct columns *c)
+{
 	buffer_free(&c->cells);
 	*c = (struct columns){ .shape = c->shape };
+}
+
+/* The '\0' behind the last octet of a buffer becomes part of it. */
+static void
+cell_end(struct columns *c, size_t start)
+{
+	size_t columns = strlen(c->shape), column = c->count % columns;
+	size_t width = terminal_width(slice_of(c->cells.data + start));
+
+	if (width > c->width[column])
+		c->width[column] = width;
+	c->count++;
+	buffer_add(&c->cells, "", 1);
+	if (c->way == COLUMNS_GATHER || column + 1 < columns)
+		return;
+	if (c->way == COLUMNS_PRINT)
+		lines_print(c);
+	buffer_clear(&c->cells);
+	c->count = 0;
+}
+
+void
+columns_add(struct columns *c, const char *fmt, ...)
+{
+	size_t start = c->cells.len;
+	va_list ap;
+
+	buffer_reserve(&c->cells, 1);
+	va_start(ap, fmt);
+	buffer_vaddf(&c->cells, fmt, ap);
+	va_end(ap);
+	cell_end(c, start);
+}
+
+void
+columns_octets(struct columns *c, struct slice words)
+{
+	char text[1024];
+
+	text_harmless(words, text, sizeof(text));
+	columns_add(c, "%s", text);
 }
 
 void
 columns_write(struct columns *c, struct buffer *out)
 {
 	lines_write(c, out, NULL);
+	begin_anew(c);
 }
 
 void
 columns_print(struct columns *c)
 {
-	struct buffer line = { 0 };
-
-	lines_write(c, &line, stdout);
-	buffer_free(&line);
+	lines_print(c);
+	begin_anew(c);
 }

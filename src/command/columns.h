@@ -1,6 +1,8 @@
 /*
  * columns.h - a table for a person: cells gathered first, then written in
  * columns as wide as their widest cell. What switches colours takes no room.
+ * A table of very many lines is added twice instead, and not gathered: first to
+ * measure its cells, then to print each line when it is complete.
  */
 #ifndef COMMAND_COLUMNS_H
 #define COMMAND_COLUMNS_H
@@ -11,9 +13,16 @@
 
 #define COLUMNS_MAX 12
 
-/* Set shape, the rest zero. */
+enum columns_way {
+	COLUMNS_GATHER,
+	COLUMNS_MEASURE,
+	COLUMNS_PRINT
+};
+
+/* Set shape, the rest zero; way as above. */
 struct columns {
 	const char *shape; /* a letter for each column: 'l'eft, 'r'ight */
+	enum columns_way way;
 	struct buffer cells; /* private: strings, each with its '\0' */
 	size_t count; /* cells so far */
 	size_t width[COLUMNS_MAX];
@@ -39,7 +48,8 @@ size_t columns_fit(struct columns *c, size_t width, size_t least);
 /* columns_width - of all lines, as they are now. */
 size_t columns_width(const struct columns *c);
 
-/* columns_write, columns_print - to standard output; and begin anew. */
+/* columns_write, columns_print - to standard output, what was gathered; and begin
+ * anew. */
 void columns_write(struct columns *c, struct buffer *out);
 void columns_print(struct columns *c);
 

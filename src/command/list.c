@@ -31,20 +31,29 @@ list_json(const struct look *look)
 }
 
 static void
-list_text(const struct look *look)
+add_lines(const struct look *look, struct columns *c)
 {
-	struct columns c = { .shape = "rrll" };
 	const struct plan_entry *entry;
-	char size[TEXT_UNIT];
 	size_t i;
 
 	for (i = 0; i < look->plan->count; i++) {
 		entry = &look->plan->list[i];
-		columns_add(&c, "%" PRIu32, entry->listed->number);
-		columns_add(&c, "%" PRIu64, entry->listed->octets);
-		columns_add(&c, "%s", look_state(entry));
-		columns_octets(&c, entry->listed->uid);
+		columns_add(c, "%" PRIu32, entry->listed->number);
+		columns_add(c, "%" PRIu64, entry->listed->octets);
+		columns_add(c, "%s", look_state(entry));
+		columns_octets(c, entry->listed->uid);
 	}
+}
+
+static void
+list_text(const struct look *look)
+{
+	struct columns c = { .shape = "rrll", .way = COLUMNS_MEASURE };
+	char size[TEXT_UNIT];
+
+	add_lines(look, &c);
+	c.way = COLUMNS_PRINT;
+	add_lines(look, &c);
 	columns_print(&c);
 	printf("%s: %zu message%s, %s\n", look->account->name,
 	    look->listing->count, look->listing->count == 1 ? "" : "s",

@@ -103,7 +103,10 @@ int
 look_baseline(const struct invocation *in, const struct baseline *baseline,
     void (*show)(const struct look *look))
 {
-	struct looking l = { .in = in, .show = show, .baseline = baseline };
+	struct looking l = { .in = in,
+		.show = show,
+		.baseline = baseline,
+		.json.prints = in->json };
 	struct settings *settings = NULL;
 	int status;
 

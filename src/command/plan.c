@@ -107,23 +107,32 @@ plan_summary(const struct look *look)
 }
 
 static void
-plan_text(const struct look *look)
+add_lines(const struct look *look, struct columns *c)
 {
-	struct columns c = { .shape = "lrrll" };
 	const struct plan_entry *entry;
 	size_t i;
 
-	plan_summary(look);
 	for (i = 0; i < look->plan->count; i++) {
 		entry = &look->plan->list[i];
 		if (!entry_notable(look, entry))
 			continue;
-		columns_add(&c, "  %s", plan_action_name(entry->action));
-		columns_add(&c, "%" PRIu32, entry->listed->number);
-		columns_add(&c, "%" PRIu64, entry->listed->octets);
-		columns_octets(&c, entry->listed->uid);
-		columns_add(&c, "%s", entry->reason);
+		columns_add(c, "  %s", plan_action_name(entry->action));
+		columns_add(c, "%" PRIu32, entry->listed->number);
+		columns_add(c, "%" PRIu64, entry->listed->octets);
+		columns_octets(c, entry->listed->uid);
+		columns_add(c, "%s", entry->reason);
 	}
+}
+
+static void
+plan_text(const struct look *look)
+{
+	struct columns c = { .shape = "lrrll", .way = COLUMNS_MEASURE };
+
+	plan_summary(look);
+	add_lines(look, &c);
+	c.way = COLUMNS_PRINT;
+	add_lines(look, &c);
 	columns_print(&c);
 }
 

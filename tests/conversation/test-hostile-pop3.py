@@ -695,6 +695,12 @@ def test_two_hundred_thousand_messages_are_planned_in_bounded_memory():
     for how in (("list",), ("list", "--json"), ("plan",), ("plan", "-v")):
         result = rider.run(*how).expect(OK)
         print(f"# {' '.join(how)}: {result.peak_kib} KiB")
+        if "--json" in how:
+            equal(len(result.json()["accounts"][0]["messages"]), COUNT)
+        elif how != ("plan",):
+            uids = [line.find("0" * 64) for line in result.out.splitlines()
+                    if "0" * 64 in line]
+            equal((len(uids), len(set(uids))), (COUNT, 1), "lines and places")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@
 #include <openssl/ssl.h>
 #include <pthread.h>
 
-#define LONG_MS 20000
+#define LONG_MS 120000
 
 /* The other end of a stream, played by a thread. */
 struct far_end {

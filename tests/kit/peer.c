@@ -154,7 +154,7 @@ peer_end(struct peer *p)
 static void *
 peer_run(void *arg)
 {
-	struct timeval patience = { .tv_sec = 5 };
+	struct timeval patience = { .tv_sec = 120 };
 	struct peer *p = arg;
 	const char *const *step = p->steps;
 	int one = 1;
@@ -197,7 +197,7 @@ peer_start(struct peer *p, const char *const *steps, enum tls_mode tls)
 		.port = ntohs(sa.sin_port),
 		.tls = tls,
 		.ca_file = ca_file,
-		.timeout_ms = 5000 };
+		.timeout_ms = 120000 };
 	assert_int_equal(pthread_create(&p->thread, NULL, peer_run, p), 0);
 }
 

@@ -24,7 +24,7 @@
 #include <pthread.h>
 
 /* Longer than anything that is to succeed, so that no test hangs. */
-#define PATIENCE_MS 10000
+#define PATIENCE_MS 120000
 
 #define HELLO "S 220 hi\nC EHLO me.example\n"
 #define PLAIN_HELLO HELLO "S 250 hi\n"

@@ -482,7 +482,7 @@ nobody_waits_for_the_answers_to_quit(void **state)
 {
 	struct scene s = { .sink = { .keywords = PIPELINING,
 			       .verdict_ms = SHORT_MS,
-			       .quit_ms = 500 } };
+			       .quit_ms = 3000 } };
 	int64_t began;
 
 	(void)state;
@@ -492,7 +492,7 @@ nobody_waits_for_the_answers_to_quit(void **state)
 	assert_int_equal(atomic_load(&s.sink.open), 8);
 	began = clock_monotonic_ms();
 	delivery_free(&s.d);
-	assert_true(clock_monotonic_ms() - began < 500);
+	assert_true(clock_monotonic_ms() - began < 2500);
 	assert_true(wait_for(&s.sink.quits, 8));
 	scene_end(&s);
 }

@@ -18,7 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define PATIENCE_MS 20000
+#define PATIENCE_MS 60000
 
 static char folder[] = "/tmp/test-hook-XXXXXX";
 static const struct error fine;

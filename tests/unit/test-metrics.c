@@ -1,7 +1,6 @@
 /* test-metrics.c - what is counted, and how it is written. */
 #include "daemon/metrics.h"
 
-#include "base/clock.h"
 #include "base/histogram.h"
 #include "daemon/family.h"
 #include "daemon/watched.h"
@@ -13,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -405,18 +405,18 @@ many_accounts_are_written_in_a_moment(void **state)
 {
 	struct metrics *m = *state;
 	struct buffer out = { 0 };
-	int64_t began, took;
+	clock_t began, took;
 	char name[32];
 
 	for (int i = 0; i < MANY; i++) {
 		snprintf(name, sizeof(name), "user%d@mail.example", i);
 		metrics_account(m, name, NOW - i);
 	}
-	began = clock_monotonic_ms();
+	began = clock();
 	metrics_render(m, NOW, &out);
-	took = clock_monotonic_ms() - began;
-	print_message("# %d accounts: %zu octets in %lld ms\n", MANY, out.len,
-	    (long long)took);
+	took = (clock() - began) / (CLOCKS_PER_SEC / 1000);
+	print_message("# %d accounts: %zu octets in %ld ms of processor time\n",
+	    MANY, out.len, (long)took);
 	assert_true(tells(m, "postrider_accounts 50000"));
 	assert_true(out.room < out.len * 3 / 2);
 	/* Ten times what it takes at leisure, and more. */

@@ -30,7 +30,7 @@ struct supervisor {
 static int
 listen_at(struct supervisor *s)
 {
-	const struct timeval soon = { .tv_sec = 10 };
+	const struct timeval soon = { .tv_sec = 60 };
 	struct sockaddr_un here = { .sun_family = AF_UNIX };
 	size_t len = strlen(s->name);
 

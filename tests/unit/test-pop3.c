@@ -528,7 +528,7 @@ a_silent_server_is_left_in_time(void **state)
 	assert_error(&e, ERR_TIMEOUT, "RETR 1");
 	pop3_free(&pop3);
 	peer_finish(&peer);
-	assert_true(clock_monotonic_ms() - begun < 4000);
+	assert_true(clock_monotonic_ms() - begun < 15000);
 	buffer_free(&all);
 }
 

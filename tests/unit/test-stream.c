@@ -161,7 +161,7 @@ a_silent_peer_ends_with_the_deadline(void **state)
 	    stream_line(f->s, 512, &line, deadline_in(100), &f->e), -1);
 	assert_int_equal(f->e.kind, ERR_TIMEOUT);
 	assert_text(f, "pop.example.org:995 did not answer for 1");
-	assert_in_range(clock_monotonic_ms() - since, 100, 2000);
+	assert_in_range(clock_monotonic_ms() - since, 100, LONG_MS);
 }
 
 static void
@@ -182,7 +182,7 @@ a_dripping_peer_does_not_extend_the_deadline(void **state)
 	assert_int_equal(
 	    stream_line(f->s, 512, &line, deadline_in(200), &f->e), -1);
 	assert_int_equal(f->e.kind, ERR_TIMEOUT);
-	assert_in_range(clock_monotonic_ms() - since, 200, 2000);
+	assert_in_range(clock_monotonic_ms() - since, 200, LONG_MS);
 }
 
 static void
@@ -238,15 +238,15 @@ grace_has_an_end(void **state)
 	int64_t since = clock_monotonic_ms();
 
 	converse(f, request_stop_soon);
-	stream_grace(f->s, 200);
+	stream_grace(f->s, 1000);
 	expect_end(f, ERR_STOPPED);
 	assert_non_null(strstr(f->e.text, "did not answer in time"));
-	assert_in_range(clock_monotonic_ms() - since, 200, 2000);
+	assert_in_range(clock_monotonic_ms() - since, 1000, LONG_MS);
 	/* All waits share it. */
 	error_clear(&f->e);
 	since = clock_monotonic_ms();
 	expect_end(f, ERR_STOPPED);
-	assert_in_range(clock_monotonic_ms() - since, 0, 150);
+	assert_in_range(clock_monotonic_ms() - since, 0, 900);
 }
 
 static void
@@ -572,7 +572,7 @@ an_unknown_host_is_named_within_the_deadline(void **state)
 	/* Without a name server nobody can say that there is none. */
 	assert_true(f->e.kind == ERR_RESOLVE || f->e.kind == ERR_TIMEOUT);
 	assert_text(f, "no-such-host.invalid");
-	assert_in_range(clock_monotonic_ms() - since, 0, 3000);
+	assert_in_range(clock_monotonic_ms() - since, 0, LONG_MS);
 }
 
 static void
