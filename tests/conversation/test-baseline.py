@@ -45,7 +45,7 @@ def test_what_is_there_counts_as_seen_and_what_comes_later_is_fetched():
     result = rider.run("baseline").expect(OK)
     equal((result.out, result.err),
           (f"ann: {COUNT} messages count as seen now\n", ""))
-    equal(rider.counts(), {"seen": COUNT})
+    equal((rider.counts(), sink.connections), ({"seen": COUNT}, 0))
     assert not {"RETR", "DELE", "TOP"} & set(box.verbs()), box.verbs()
     arrive(box, 100)
     contains(rider.fetch().out, "1 message (")
@@ -258,6 +258,18 @@ def test_a_session_that_breaks_leaves_nothing_half_done():
     box.replies["LIST"] = [None]
     rider.run("baseline").expect(OK)
     equal(rider.counts(), {"seen": COUNT})
+
+
+def test_when_the_ledger_has_gone_it_begins_a_new_one_if_told_to():
+    box, sink, rider = scene()
+    rider.fetch()
+    for name in os.listdir(rider.state):
+        if name.startswith("ledger.db"):
+            os.unlink(os.path.join(rider.state, name))
+    contains(rider.run("baseline").expect(CONFIG).err, "--new-ledger")
+    rider.run("baseline", "--new-ledger").expect(OK)
+    rider.fetch()
+    equal((len(sink.accepted), rider.counts()), (COUNT, {"seen": COUNT}))
 
 
 def test_several_accounts_each_have_their_own():
