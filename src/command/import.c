@@ -128,17 +128,17 @@ const struct command command_import = {
 		    "[--netrc FILE] [--run-commands] PROGRAM [FILE…]",
 	.summary = "take over the mailboxes of another program",
 	.help =
-	    "Reads the settings of PROGRAM (fetchmail), from FILE or their "
-	    "usual place,\n"
-	    "and which messages it has fetched. Shows what that comes to here, "
-	    "and what\n"
-	    "has no counterpart; asks; writes an account into accounts_dir for "
-	    "each\n"
-	    "mailbox, passwords into private files, and the unique ids of "
-	    "those messages\n"
-	    "into the ledger, so that nothing is fetched twice. Doing it again "
-	    "changes\n"
-	    "nothing. Stop the other program first.\n",
+	    "Reads the settings of PROGRAM (fetchmail, getmail, mpop or fdm), "
+	    "from FILE or\n"
+	    "their usual place, and which messages it has fetched. Shows what "
+	    "that comes\n"
+	    "to here, and what has no counterpart; asks; writes an account "
+	    "into\n"
+	    "accounts_dir for each mailbox, passwords into private files, and "
+	    "the unique\n"
+	    "ids of those messages into the ledger, so that nothing is fetched "
+	    "twice.\n"
+	    "Doing it again changes nothing. Stop the other program first.\n",
 	.options = COMMAND_YES | COMMAND_DRY_RUN | COMMAND_DESTINATION |
 	    COMMAND_SEEN | COMMAND_NETRC | COMMAND_RUN_COMMANDS |
 	    COMMAND_NEW_LEDGER,
