@@ -362,7 +362,11 @@ def test_a_password_of_something_else_is_not_overwritten():
       ("\npoll a.example proto pop3 user x pass y is \"a b\" ssl\n", ":2: "),
       ("\n\npoll a.example proto pop3 user x pass y is a ssl sslcertfile /no\n",
        ":3: "),
-      ("poll a.example proto pop3 user x pass \"a\\nb\" is a ssl\n", ":1: "))
+      ("poll a.example proto pop3 user x pass \"a\\nb\" is a ssl\n", ":1: "),
+      ("\npoll a.example proto pop3 user x pass y is a ssl smtphost \"\"\n",
+       ":2: "),
+      ("poll a.example proto pop3 user x pass y is a ssl smtphost \"a b\"\n",
+       ":1: "))
 def test_what_no_setting_can_hold_is_told_where_it_stands(rc, place):
     scene = Scene(rc=rc, ids="")
     contains(scene.run("--yes", status=CONFIG).err, f".fetchmailrc{place}")
