@@ -65,8 +65,19 @@ static const struct {
 	    "      --destination-password-file, "
 	    "--destination-password-command,\n"
 	    "      --at-password-file, --at-password-command\n" },
-	{ COMMAND_YES,
-	    "      --yes           do not ask whether that is wanted\n" },
+	{ COMMAND_YES, "      --yes           do not ask\n" },
+	{ COMMAND_DESTINATION,
+	    "      --destination NAME  where mail goes, whatever the other "
+	    "program says\n" },
+	{ COMMAND_SEEN,
+	    "      --seen FILE     what was fetched, if that is not where its "
+	    "settings\n"
+	    "                      say; may be repeated\n" },
+	{ COMMAND_NETRC,
+	    "      --netrc FILE    passwords, if they are not in ~/.netrc\n" },
+	{ COMMAND_RUN_COMMANDS,
+	    "      --run-commands  run commands in its settings that print "
+	    "more of them\n" },
 };
 
 static void

@@ -251,6 +251,15 @@ def test_ids_that_are_not_there_are_told_of():
     equal(len(scene.rider.query("SELECT id FROM account")), 3, "accounts")
 
 
+def test_a_fetchmail_that_runs_is_told_of():
+    scene = Scene()
+    scene.put(".fetchmail.pid", f"{os.getpid()} 600\n")
+    contains(scene.run("--dry-run").out, f"running, as process {os.getpid()}")
+    for text in ("", "x\n", "0\n", "99999999999\n", "-1 600\n"):
+        scene.put(".fetchmail.pid", text)
+        assert "running" not in scene.run("--dry-run").out, text
+
+
 # --- settings that are there already -------------------------------------------
 
 HAVE = ('destinations = { home = { smtp = "127.0.0.1"; port = 25; };\n'
@@ -379,7 +388,11 @@ def test_a_password_of_something_else_is_not_overwritten():
       ("\npoll a.example proto pop3 user x pass y is \"a b\" ssl\n", ":2: "),
       ("\n\npoll a.example proto pop3 user x pass y is a ssl sslcertfile /no\n",
        ":3: "),
-      ("poll a.example proto pop3 user x pass \"a\\nb\" is a ssl\n", ":1: "))
+      ("poll a.example proto pop3 user x pass \"a\\nb\" is a ssl\n", ":1: "),
+      ("\npoll a.example proto pop3 user x pass y is a ssl smtphost \"\"\n",
+       ":2: "),
+      ("poll a.example proto pop3 user x pass y is a ssl smtphost \"a b\"\n",
+       ":1: "))
 def test_what_no_setting_can_hold_is_told_where_it_stands(rc, place):
     scene = Scene(rc=rc, ids="")
     contains(scene.run("--yes", status=CONFIG).err, f".fetchmailrc{place}")
