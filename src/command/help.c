@@ -46,6 +46,19 @@ static const struct {
 	    "ago\n" },
 	{ COMMAND_DRY_RUN,
 	    "      --dry-run       only show what would be done\n" },
+	{ COMMAND_YES, "      --yes           do not ask\n" },
+	{ COMMAND_DESTINATION,
+	    "      --destination NAME  where mail goes, whatever the other "
+	    "program says\n" },
+	{ COMMAND_SEEN,
+	    "      --seen FILE     what was fetched, if that is not where its "
+	    "settings\n"
+	    "                      say; may be repeated\n" },
+	{ COMMAND_NETRC,
+	    "      --netrc FILE    passwords, if they are not in ~/.netrc\n" },
+	{ COMMAND_RUN_COMMANDS,
+	    "      --run-commands  run commands in its settings that print "
+	    "more of them\n" },
 };
 
 static void

@@ -128,29 +128,17 @@ const struct command command_import = {
 		    "[--netrc FILE] [--run-commands] PROGRAM [FILE…]",
 	.summary = "take over the mailboxes of another program",
 	.help =
-	    "Reads the settings of PROGRAM (fetchmail), and which messages it "
-	    "has\n"
-	    "fetched. Shows what that comes to here, and what has no "
-	    "counterpart; asks;\n"
-	    "writes an account into accounts_dir for each mailbox, passwords "
+	    "Reads the settings of PROGRAM (fetchmail, getmail, mpop or fdm), "
+	    "from FILE or\n"
+	    "their usual place, and which messages it has fetched. Shows what "
+	    "that comes\n"
+	    "to here, and what has no counterpart; asks; writes an account "
 	    "into\n"
-	    "private files, and the unique ids of those messages into the "
-	    "ledger, so\n"
-	    "that nothing is fetched twice. Doing it again changes nothing. "
-	    "Stop the\n"
-	    "other program first.\n"
-	    "\n"
-	    "  FILE                its settings, if they are not in their "
-	    "usual place\n"
-	    "  --seen FILE         what it has fetched, if that is not where "
-	    "its\n"
-	    "                      settings say; may be repeated\n"
-	    "  --netrc FILE        passwords, if they are not in ~/.netrc\n"
-	    "  --destination NAME  where mail goes, whatever its settings say\n"
-	    "  --run-commands      run commands in its settings that print "
-	    "more of them\n"
-	    "  --dry-run           show only\n"
-	    "  --yes               do not ask\n",
+	    "accounts_dir for each mailbox, passwords into private files, and "
+	    "the unique\n"
+	    "ids of those messages into the ledger, so that nothing is fetched "
+	    "twice.\n"
+	    "Doing it again changes nothing. Stop the other program first.\n",
 	.options = COMMAND_YES | COMMAND_DRY_RUN | COMMAND_DESTINATION |
 	    COMMAND_SEEN | COMMAND_NETRC | COMMAND_RUN_COMMANDS |
 	    COMMAND_NEW_LEDGER,

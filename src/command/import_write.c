@@ -78,13 +78,16 @@ write_all(int fd, struct slice text)
 	return 0;
 }
 
-/* Readable by its owner only, as mkstemp(3) makes it. */
+/* What was cut off left a draft behind, perhaps. */
 static int
 write_file(const char *path, struct slice text, struct error *e)
 {
-	char *draft = xasprintf("%s.XXXXXX", path);
-	int fd = mkostemp(draft, O_CLOEXEC);
-	int rc = -1;
+	char *draft = xasprintf("%s.new", path);
+	int fd, rc = -1;
+
+	unlink(draft);
+	fd = open(
+	    draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
 
 	if (fd < 0) {
 		failed(draft, e);

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -204,11 +205,19 @@ is_loopback(const char *host)
 static uint16_t
 port_of(const char *service)
 {
+	static const struct {
+		const char *name;
+		uint16_t port;
+	} usual[] = { { "pop3", 110 }, { "pop-3", 110 }, { "pop3s", 995 },
+		{ "smtp", 25 }, { "submission", 587 } };
 	struct servent *known;
 	uint64_t port;
 
 	if (text_u64(slice_of(service), UINT16_MAX, &port) == 0)
 		return (uint16_t)port;
+	for (size_t i = 0; i < sizeof(usual) / sizeof(usual[0]); i++)
+		if (strcmp(service, usual[i].name) == 0)
+			return usual[i].port;
 	known = getservbyname(service, "tcp");
 	return known != NULL ? ntohs((uint16_t)known->s_port) : 0;
 }
@@ -557,17 +566,17 @@ obstacle(struct reading *r, const struct fetchmail_user *u)
 	return NULL;
 }
 
-/* Is this mailbox one that another entry fetches from? */
+/* Another entry that fetches from this mailbox, or NULL. */
 static const struct import_account *
-account_of(
-    const struct reading *r, const struct fetchmail_user *u, uint16_t port)
+account_of(const struct reading *r, const struct import_account *a)
 {
 	for (size_t i = 0; i < r->im->account_count; i++) {
-		const struct import_account *a = r->im->accounts[i];
+		const struct import_account *other = r->im->accounts[i];
 
-		if (strcmp(a->user, user_of(r, u)) == 0 &&
-		    strcasecmp(a->host, host_of(r, u)) == 0 && a->port == port)
-			return a;
+		if (other != a && strcmp(other->user, a->user) == 0 &&
+		    strcasecmp(other->host, a->host) == 0 &&
+		    other->port == a->port)
+			return other;
 	}
 	return NULL;
 }
@@ -621,13 +630,13 @@ account_make(struct reading *r, const struct fetchmail_user *u, struct error *e)
 	import_replace(&a->user, user_of(r, u));
 	if (map_port(r, u, a, e) < 0)
 		return -1;
-	other = account_of(r, u, a->port);
-	if (other != a) {
+	other = account_of(r, a);
+	if (other != NULL) {
 		import_note(r->im, r->rc.file, u->line,
-		    "%s at %s is not imported again: line %u has it, and one "
+		    "%s at %s is not imported again: %s:%u has it, and one "
 		    "mailbox has one account (with as many recipients as you "
 		    "like)",
-		    a->user, a->host, other->line);
+		    a->user, a->host, other->file, other->line);
 		import_account_drop(r->im);
 		return 0;
 	}
@@ -743,6 +752,45 @@ ids_all(struct reading *r, struct error *e)
 	return 0;
 }
 
+/* A daemon writes its process and its interval there. */
+static void
+note_process(struct reading *r, const char *file)
+{
+	struct buffer text = { 0 };
+	struct error e = { 0 };
+	struct slice rest;
+	uint64_t pid;
+
+	if (access(file, R_OK) == 0 &&
+	    import_file(file, IMPORT_SETTINGS_MAX, &text, &e) == 0) {
+		rest = buffer_slice(&text);
+		rest.len = strcspn(text.data, "\n");
+		rest = slice_word(&rest);
+		if (text_u64(rest, INT32_MAX, &pid) == 0 && pid > 0 &&
+		    (kill((pid_t)pid, 0) == 0 || errno == EPERM))
+			import_note(r->im, file, 0,
+			    "fetchmail is running, as process %u: stop it, and "
+			    "do this again, or what it fetches meanwhile comes "
+			    "twice",
+			    (unsigned)pid);
+	}
+	buffer_free(&text);
+}
+
+static void
+note_running(struct reading *r)
+{
+	const char *said = fetchmail_text(&r->rc, NULL, FM_PIDFILE);
+	char *file = said != NULL
+	    ? import_path(r->files->home, said)
+	    : usual_place(r, "fetchmail.pid", ".fetchmail.pid");
+
+	note_process(r, file);
+	if (said == NULL && geteuid() == 0)
+		note_process(r, "/run/fetchmail.pid");
+	free(file);
+}
+
 static int
 text_check(const char *file, struct slice text, struct error *e)
 {
@@ -773,6 +821,7 @@ rc_read(struct reading *r, const char *file, struct error *e)
 		    "%s: there is no server in it (\"poll …\")", file);
 		goto out;
 	}
+	note_running(r);
 	if (accounts_make(r, e) == 0 && ids_all(r, e) == 0)
 		rc = 0;
 out:

@@ -250,6 +250,15 @@ def test_ids_that_are_not_there_are_told_of():
     equal(len(scene.rider.query("SELECT id FROM account")), 3, "accounts")
 
 
+def test_a_fetchmail_that_runs_is_told_of():
+    scene = Scene()
+    scene.put(".fetchmail.pid", f"{os.getpid()} 600\n")
+    contains(scene.run("--dry-run").out, f"running, as process {os.getpid()}")
+    for text in ("", "x\n", "0\n", "99999999999\n", "-1 600\n"):
+        scene.put(".fetchmail.pid", text)
+        assert "running" not in scene.run("--dry-run").out, text
+
+
 # --- settings that are there already -------------------------------------------
 
 HAVE = ('destinations = { home = { smtp = "127.0.0.1"; port = 25; };\n'

@@ -337,6 +337,18 @@ file_with(const char *text)
 	return path;
 }
 
+/* With "rc" for the name of the file. */
+static void
+add_note(struct buffer *out, const struct import_note *note, const char *path)
+{
+	const char *at = strstr(note->text, path);
+	size_t before = at != NULL ? (size_t)(at - note->text) : 0;
+
+	buffer_addf(out, "%u %.*s%s%s\n", note->line, (int)before, note->text,
+	    at != NULL ? "rc" : "",
+	    at != NULL ? at + strlen(path) : note->text);
+}
+
 /* The account as it would be written, and all notes; or the error. */
 static char *
 imported(const char *text)
@@ -374,8 +386,7 @@ imported(const char *text)
 		buffer_add_text(&out, "\n");
 	}
 	for (size_t i = 0; i < im.note_count && e.kind == ERR_NONE; i++)
-		buffer_addf(
-		    &out, "%u %s\n", im.notes[i].line, im.notes[i].text);
+		add_note(&out, &im.notes[i], path);
 	import_free(&im);
 	unlink(path);
 	free(path);
@@ -472,7 +483,7 @@ options_become_settings_or_notes(void **state)
 		    "gets it, which postrider does not do\n" },
 		{ PLAIN USER "\n" PLAIN USER "keep",
 		    SAME "after_delivery=delete\n"
-			 "2 ann at a.example is not imported again: line 1 "
+			 "2 ann at a.example is not imported again: rc:1 "
 			 "has it, and one mailbox has one account (with as "
 			 "many recipients as you like)\n" },
 		{ "poll a.example" USER,
