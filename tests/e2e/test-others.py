@@ -337,7 +337,8 @@ def understood_by_mpop(home):
         found[name] = (
             said["host"], said["port"], said["user"],
             int(said["timeout"].split()[0])), (
-            "none" if said["tls"] == "off" else
+            "none" if said["tls"] == "off" and said["auth"] == "PLAIN" else
+            "starttls" if said["tls"] == "off" else  # without, it hides passwords
             "starttls" if said["tls_starttls"] == "on" else "implicit"), (
             "keep" if said["keep"] == "on" else "delete")
     return found
