@@ -96,7 +96,7 @@ static void
 map_tls(
     struct reading *r, const struct fdm_account *f, struct import_account *a)
 {
-	share_clear(r->im, a, f->line);
+	share_clear(r->im, a, f->line, !f->no_apop);
 	if (f->insecure)
 		import_note(r->im, f->file, f->line,
 		    "insecure: TLS 1.2 at least is spoken");
@@ -310,10 +310,10 @@ account_add(struct reading *r, const struct fdm_account *f, const char *host,
 	other = share_mailbox(r->im, host, port, user);
 	if (other != NULL) {
 		import_note(r->im, f->file, f->line,
-		    "account %s is not imported again: line %u has this "
+		    "account %s is not imported again: %s:%u has this "
 		    "mailbox, and one mailbox has one account (with as many "
 		    "recipients as you like)",
-		    f->name, other->line);
+		    f->name, other->file, other->line);
 		return 0;
 	}
 	a = import_account_add(r->im, f->file, f->line);

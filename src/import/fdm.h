@@ -143,7 +143,7 @@ struct fdm_account {
 	struct fdm_value pass;
 	char *cache; /* its path, or NULL */
 	bool has_pass, disabled, old_only, keep, starttls, insecure, no_verify,
-	    no_uidl, users;
+	    no_apop, no_uidl, users;
 };
 
 /* Who takes mail by SMTP, as an action has it. */

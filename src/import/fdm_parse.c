@@ -185,7 +185,7 @@ flag_read(
 		const char *word;
 		bool *flag;
 	} flags[] = {
-		{ "no-apop", NULL },
+		{ "no-apop", &a->no_apop },
 		{ "no-tls1", NULL },
 		{ "new-only", NULL },
 		{ "old-only", &a->old_only },

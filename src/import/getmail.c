@@ -68,8 +68,6 @@ static const struct {
 	{ RETRIEVER, "ssl_ciphers", NULL, "the TLS library chooses" },
 	{ RETRIEVER, "ssl_cert_hostname", NULL,
 	    "the certificate has to have the name of the server" },
-	{ RETRIEVER, "use_apop", "false",
-	    "postrider logs in by USER, PLAIN or LOGIN" },
 	{ RETRIEVER, "delete_dup_msgids", "false",
 	    "messages with the same unique id are told apart, and none is "
 	    "deleted before it is delivered" },
@@ -184,13 +182,21 @@ retriever_type(struct reading *r, struct error *e)
 	    "getmail has no retriever called %s", type);
 }
 
-static void
-map_tls(struct reading *r, struct import_account *a)
+static int
+map_tls(struct reading *r, struct import_account *a, struct error *e)
 {
 	const char *ca = getmail_text(&r->rc, RETRIEVER, "ca_certs");
+	const struct getmail_value *v =
+	    getmail_find(&r->rc, RETRIEVER, "use_apop");
+	bool apop;
 	char *path;
 
-	share_clear(r->im, a, line_of(r, RETRIEVER, "type"));
+	if (getmail_flag(&r->rc, RETRIEVER, "use_apop", false, &apop, e) < 0)
+		return -1;
+	if (v != NULL && apop)
+		import_note(r->im, r->file, v->line,
+		    "use_apop: postrider logs in by USER, PLAIN or LOGIN");
+	share_clear(r->im, a, line_of(r, RETRIEVER, "type"), apop);
 	if (ca != NULL) {
 		path = getmail_expand(r->files->home, ca);
 		import_account_set_text(a, "ca_file", path);
@@ -201,6 +207,7 @@ map_tls(struct reading *r, struct import_account *a)
 		    "verifies that of %s; if it is its own, name it in ca_file",
 		    a->host);
 	}
+	return 0;
 }
 
 /*
@@ -550,9 +557,9 @@ account_fill(struct reading *r, struct import_account *a, enum kind kind,
 	if (a->port == share_usual_port(a->tls))
 		a->port = 0;
 	account_name(r, a);
-	map_tls(r, a);
-	if (map_password(r, a, entry, e) < 0 || map_disposal(r, a, e) < 0 ||
-	    map_limits(r, a, e) < 0 || map_destination(r, a, e) < 0)
+	if (map_tls(r, a, e) < 0 || map_password(r, a, entry, e) < 0 ||
+	    map_disposal(r, a, e) < 0 || map_limits(r, a, e) < 0 ||
+	    map_destination(r, a, e) < 0)
 		return -1;
 	if (kind == KIND_MULTIDROP) {
 		(void)getmail_text(&r->rc, RETRIEVER, "envelope_recipient");

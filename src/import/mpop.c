@@ -174,6 +174,17 @@ map_trust(
 	free(path);
 }
 
+/* Without TLS, mpop itself chooses no way that shows the password. */
+static bool
+is_hidden(const struct mpop_account *m)
+{
+	const char *auth = m->values[MPOP_AUTH].text;
+
+	return auth == NULL ||
+	    (strcmp(auth, "user") != 0 && strcmp(auth, "plain") != 0 &&
+		strcmp(auth, "login") != 0);
+}
+
 /* Returns whether it has to do with passwords, or -1. */
 static int
 map_auth(struct reading *r, const struct mpop_account *m,
@@ -525,7 +536,8 @@ account_fill(struct reading *r, const struct mpop_account *m,
 	import_account_name(r->im, a, m->name);
 	share_clear(r->im, a,
 	    m->values[MPOP_TLS].text != NULL ? m->values[MPOP_TLS].line
-					     : m->line);
+					     : m->line,
+	    is_hidden(m));
 	map_trust(r, m, a);
 	passwords = map_auth(r, m, a, e);
 	if (passwords < 0)
@@ -565,10 +577,10 @@ account_make(struct reading *r, const struct mpop_account *m, char **path,
 	    m->values[MPOP_USER].text);
 	if (other != NULL) {
 		import_note(r->im, r->rc.file, m->line,
-		    "account %s is not imported again: line %u has this "
+		    "account %s is not imported again: %s:%u has this "
 		    "mailbox, and one mailbox has one account (with as many "
 		    "recipients as you like)",
-		    m->name, other->line);
+		    m->name, other->file, other->line);
 		return 0;
 	}
 	a = import_account_add(r->im, r->rc.file, m->line);

@@ -150,6 +150,16 @@ account_begin(struct parser *p, struct slice text, struct error *e)
 	return inherit(p, a, slice_skip(text, n + 1), e);
 }
 
+/* The others may go without an argument. */
+static bool
+needs_argument(size_t command)
+{
+	return command == MPOP_HOST || command == MPOP_PORT ||
+	    command == MPOP_TIMEOUT || command == MPOP_DELIVERY ||
+	    command == MPOP_UIDLS_FILE || command == MPOP_KILLSIZE ||
+	    command == MPOP_SKIPSIZE;
+}
+
 static int
 value_take(
     struct parser *p, struct slice command, struct slice text, struct error *e)
@@ -163,6 +173,9 @@ value_take(
 
 		if (!slice_is(command, names[i]))
 			continue;
+		if (text.len == 0 && needs_argument(i))
+			return import_error(e, p->rc->file, p->line,
+			    "%s has no argument", names[i]);
 		import_replace(&v->text, NULL);
 		v->text = xstrndup(text.len > 0 ? text.data : "", text.len);
 		v->line = p->line;

@@ -119,10 +119,19 @@ is_loopback(const char *host)
 }
 
 void
-share_clear(struct import *im, struct import_account *a, unsigned line)
+share_clear(
+    struct import *im, struct import_account *a, unsigned line, bool hidden)
 {
 	if (a->tls != IMPORT_TLS_NONE || is_loopback(a->host))
 		return;
+	if (hidden) {
+		a->tls = IMPORT_TLS_STARTTLS;
+		import_note(im, a->file, line,
+		    "no TLS: postrider insists on STARTTLS with %s, since it "
+		    "cannot hide a password otherwise",
+		    a->host);
+		return;
+	}
 	import_account_set(a, "allow_cleartext", "true");
 	import_note(im, a->file, line,
 	    "without TLS everybody on the way can read the password and the "

@@ -33,10 +33,12 @@ const struct import_account *share_mailbox(
 uint16_t share_usual_port(enum import_tls tls);
 
 /*
- * share_clear - note, where it is so, that the connection of an account is open
- * to everybody on the way, and allow it.
+ * share_clear - what becomes of a connection without TLS to another machine: it
+ * stays so where the password went in clear, and where it was hidden (APOP and
+ * its like), STARTTLS is insisted on. That is noted.
  */
-void share_clear(struct import *im, struct import_account *a, unsigned line);
+void share_clear(
+    struct import *im, struct import_account *a, unsigned line, bool hidden);
 
 /* Settings; what is out of range is noted, and mended. */
 void share_timeout(struct import *im, struct import_account *a, unsigned line,

@@ -224,6 +224,35 @@ names_and_passwords_come_out_of_a_netrc(void **state)
 }
 
 static void
+a_password_that_was_hidden_is_not_shown_from_now_on(void **state)
+{
+	static const struct {
+		const char *host, *more, *want;
+	} cases[] = {
+		{ "h", "", "x: u at h:0, starttls, password p\n" },
+		{ "h", "no-apop",
+		    "x: u at h:0, none, password p\n"
+		    "  allow_cleartext = true\n" },
+		{ "127.0.0.1", "", "x: u at 127.0.0.1:0, none, password p\n" },
+	};
+	struct home *h = *state;
+
+	h->settings = "rc";
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct buffer rc = { 0 };
+
+		buffer_addf(&rc,
+		    "account \"x\" pop3 server \"%s\" user \"u\" pass \"p\" "
+		    "%s\n",
+		    cases[i].host, cases[i].more);
+		home_put(h, "rc", rc.data);
+		assert_memory_equal(home_good(h, import_fdm), cases[i].want,
+		    strlen(cases[i].want));
+		buffer_free(&rc);
+	}
+}
+
+static void
 tags_are_replaced_as_fdm_does_it(void **state)
 {
 	static const struct {
@@ -377,6 +406,7 @@ main(void)
 		TEST(mail_that_a_rule_may_keep_is_kept),
 		TEST(files_are_included_and_conditions_kept),
 		TEST(names_and_passwords_come_out_of_a_netrc),
+		TEST(a_password_that_was_hidden_is_not_shown_from_now_on),
 		TEST(tags_are_replaced_as_fdm_does_it),
 		TEST(what_is_wrong_is_told_with_its_line),
 		TEST(macros_within_macros_end),

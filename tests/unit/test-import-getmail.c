@@ -96,6 +96,7 @@ what_has_no_counterpart_is_noted_where_it_stands(void **state)
 	home_is(h, import_getmail,
 	    "rc: ann at pop.example:0, implicit\n"
 	    "  after_delivery = keep\n"
+	    "~/rc:5: use_apop: postrider logs in by USER, PLAIN or LOGIN\n"
 	    "~/rc:2: no ca_certs: getmail takes any certificate, postrider "
 	    "verifies that of pop.example; if it is its own, name it in "
 	    "ca_file\n"
@@ -105,7 +106,6 @@ what_has_no_counterpart_is_noted_where_it_stands(void **state)
 	    "each time, postrider fetches nothing twice\n"
 	    "~/rc:9: Maildir ~/Maildir/: postrider delivers by SMTP or LMTP "
 	    "only; rc needs --destination\n"
-	    "~/rc:5: use_apop: postrider logs in by USER, PLAIN or LOGIN\n"
 	    "~/rc:6: ssl_version: TLS 1.2 at least is spoken\n"
 	    "~/rc:7: colour: there is no such setting\n"
 	    "~/rc:12: delete_bigger_than: no message is deleted before it is "
@@ -310,6 +310,25 @@ other_kinds_of_retrievers_are_told_of(void **state)
 }
 
 static void
+a_password_that_was_hidden_is_not_shown_from_now_on(void **state)
+{
+	static const char want[] = "rc: u at h:0, starttls, password p\n"
+				   "  after_delivery = keep\n"
+				   "~/rc:6: use_apop: postrider logs in by "
+				   "USER, PLAIN or LOGIN\n"
+				   "~/rc:2: no TLS: postrider insists on "
+				   "STARTTLS with h, since it cannot hide a "
+				   "password otherwise\n";
+	struct home *h = *state;
+
+	h->settings = "rc";
+	home_put(h, "rc",
+	    "[retriever]\ntype = SimplePOP3Retriever\nserver = h\n"
+	    "username = u\npassword = p\nuse_apop = yes\n" MAILDIR ONCE);
+	assert_memory_equal(home_good(h, import_getmail), want, strlen(want));
+}
+
+static void
 what_is_wrong_is_told_with_its_line(void **state)
 {
 	static const struct {
@@ -435,6 +454,7 @@ main(void)
 		TEST(the_file_of_a_mailbox_is_called_as_getmail_calls_it),
 		TEST(paths_have_variables_and_homes),
 		TEST(other_kinds_of_retrievers_are_told_of),
+		TEST(a_password_that_was_hidden_is_not_shown_from_now_on),
 		TEST(what_is_wrong_is_told_with_its_line),
 		TEST(state_that_is_cut_off_or_of_others_is_told_with_its_line),
 		TEST(no_file_is_too_long_to_be_told_of),

@@ -104,7 +104,7 @@ accounts_inherit_what_others_say_themselves(void **state)
 	    "  delete_seen = true\n"
 	    "  timeout = 20s\n"
 	    "  seen in ~/seen: x\n"
-	    "~/rc:18: account default is not imported again: line 13 has this "
+	    "~/rc:18: account default is not imported again: ~/rc:13 has this "
 	    "mailbox, and one mailbox has one account (with as many recipients "
 	    "as you like)\n");
 }
@@ -136,12 +136,11 @@ what_has_no_counterpart_is_noted_where_it_stands(void **state)
 	    "user x\n");
 	h->settings = "rc";
 	home_is(h, import_mpop,
-	    "one: ann at pop.example:0, none\n"
-	    "  allow_cleartext = true\n"
+	    "one: ann at pop.example:0, starttls\n"
 	    "  after_delivery = keep\n"
 	    "  timeout = 1h\n"
-	    "~/rc:1: without TLS everybody on the way can read the password "
-	    "and the mail of one\n"
+	    "~/rc:1: no TLS: postrider insists on STARTTLS with pop.example, "
+	    "since it cannot hide a password otherwise\n"
 	    "~/rc:4: auth scram-sha-256: postrider logs in by USER, PLAIN or "
 	    "LOGIN\n"
 	    "~/rc:1: no password for one: name a password_file or a "
@@ -167,6 +166,31 @@ what_has_no_counterpart_is_noted_where_it_stands(void **state)
 	    "~/.mpop_uidls/ann_at_pop.example:0: it is not there: all that is "
 	    "in the mailbox of one counts as new; if it is elsewhere, say "
 	    "--seen FILE\n");
+}
+
+static void
+what_went_in_clear_still_does(void **state)
+{
+	static const char *const ways[] = { "user", "plain", "login" };
+	struct home *h = *state;
+
+	h->settings = "rc";
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		struct buffer text = { 0 };
+		struct buffer want = { 0 };
+
+		buffer_addf(&text, ONE "tls off\nauth %s\n", ways[i]);
+		buffer_addf(&want,
+		    "one: ann at pop.example:0, none, password secret\n"
+		    "  allow_cleartext = true\n"
+		    "  auth = %s\n",
+		    ways[i]);
+		home_put(h, "rc", text.data);
+		assert_memory_equal(
+		    home_good(h, import_mpop), want.data, want.len);
+		buffer_free(&text);
+		buffer_free(&want);
+	}
 }
 
 static void
@@ -367,6 +391,7 @@ main(void)
 		TEST(an_account_is_read_with_all_that_has_a_counterpart),
 		TEST(accounts_inherit_what_others_say_themselves),
 		TEST(what_has_no_counterpart_is_noted_where_it_stands),
+		TEST(what_went_in_clear_still_does),
 		TEST(commands_in_settings_are_run_only_if_that_was_said),
 		TEST(passwords_come_out_of_a_netrc_last),
 		TEST(a_file_of_several_mailboxes_is_read_once),
