@@ -367,10 +367,9 @@ is_verified(unsigned verdict, bool has_place)
 }
 
 static void
-count(const struct check *one, unsigned verdict, bool has_place,
-    struct verify_result *r)
+count(const struct check *one, unsigned verdict, struct verify_result *r)
 {
-	r->verified += is_verified(verdict, has_place);
+	r->verified += is_verified(verdict, r->has_place);
 	r->same_source += (verdict & VERIFIED_SOURCE) != 0;
 	r->same_there += (verdict & VERIFIED_THERE) != 0;
 	r->changed_source += (verdict & VERIFIED_SOURCE_CHANGED) != 0;
@@ -498,7 +497,7 @@ list_added(const struct checks *c, char *out, size_t room)
 }
 
 void
-checks_judge(const struct checks *c, bool has_place, struct verify_result *r)
+checks_judge(const struct checks *c, struct verify_result *r)
 {
 	r->sound = xcalloc(c->moved ? c->moved : 1, sizeof(*r->sound));
 	for (size_t i = 0; i < c->count; i++) {
@@ -508,9 +507,9 @@ checks_judge(const struct checks *c, bool has_place, struct verify_result *r)
 		if (one->kind != CHECK_MOVED)
 			continue;
 		verdict = check_verdict(one, r->read_source, r->read_there);
-		count(one, verdict, has_place, r);
+		count(one, verdict, r);
 		name(c, one, verdict, r);
-		if (is_sound(one, verdict, has_place))
+		if (is_sound(one, verdict, r->has_place))
 			r->sound[r->sound_count++] = one->message;
 	}
 	list_added(c, r->added_names, sizeof(r->added_names));

@@ -99,7 +99,6 @@ unsigned
 check_verdict(const struct check *one, bool read_source, bool read_there);
 
 /* checks_judge - count and name what was found. */
-void checks_judge(
-    const struct checks *c, bool has_place, struct verify_result *result);
+void checks_judge(const struct checks *c, struct verify_result *result);
 
 #endif

@@ -24,6 +24,7 @@ struct reading {
 	uint64_t present; /* rows of messages that may be at the source */
 	/* Of the moved ones: verified as far as the one side goes, and both. */
 	uint64_t same_source, same_there;
+	uint64_t owed; /* deleted, or to be */
 	size_t moment_room;
 };
 
@@ -120,6 +121,7 @@ take_moved(struct reading *g, const struct proof *p)
 	m->moved++;
 	m->moved_octets += octets;
 	m->deleted += p->state == STATE_GONE && p->before == STATE_DELETE_OWED;
+	g->owed += p->state == STATE_DELETE_OWED;
 	if (p->delivered > 0) {
 		if (m->first == 0 || p->delivered < m->first)
 			m->first = p->delivered;
@@ -224,8 +226,12 @@ take_standing(struct reading *g, const struct standing *s)
 {
 	struct report_mailbox *m = g->m;
 	const char *trouble = g->source->trouble;
-	uint64_t present = g->present + s->to_delete + s->bound;
+	uint64_t there = s->to_delete + s->bound;
+	uint64_t present = g->present + there;
 
+	/* DELE was sent for the others, and QUIT answered. */
+	if (g->owed > there)
+		m->deleted += g->owed - there;
 	if (s->in_mailbox > present)
 		m->waiting += s->in_mailbox - present;
 	if (trouble != NULL)

@@ -719,6 +719,12 @@ add_notes(const struct report *r, struct buffer *out)
 {
 	const struct report_mailbox *all = &r->all;
 
+	if (all->deleted > 0) {
+		add_count(out, all->deleted);
+		buffer_add_text(
+		    out, " were then deleted from the old mailboxes. ");
+	}
+
 	if (all->duplicates > 0) {
 		add_count(out, all->duplicates);
 		buffer_add_text(out,
@@ -789,8 +795,8 @@ add_guide(struct buffer *out)
 	static const char *const terms[][2] = {
 		{ "Moved",
 		    "The new server has confirmed that it has the message. The "
-		    "old mailbox still has it, too, unless it was to be "
-		    "deleted after verification." },
+		    "old mailbox still has it, too, unless this report says "
+		    "that it was deleted." },
 		{ "Held",
 		    "The new server refused it for good, for one because it is "
 		    "too large. It stays in the old mailbox until its owner "

@@ -49,6 +49,9 @@ add_mailbox(const struct report_mailbox *m, struct buffer *out)
 	if (m->seen > 0)
 		buffer_addf(out, "\t%llu left alone: seen before the move\n",
 		    (unsigned long long)m->seen);
+	if (m->deleted > 0)
+		buffer_addf(out, "\t%llu deleted at the source since\n",
+		    (unsigned long long)m->deleted);
 	if (m->dropped > 0)
 		buffer_addf(out, "\t%llu given up by the owner\n",
 		    (unsigned long long)m->dropped);

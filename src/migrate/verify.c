@@ -93,9 +93,8 @@ static void
 contradictory(const struct listing *l, struct error *e)
 {
 	error_set(e, ERR_PROTOCOL,
-	    "the server contradicts itself about %zu messages, which were not "
-	    "read",
-	    l->left_out);
+	    "the server contradicts itself about %zu message%s, not read",
+	    l->left_out, l->left_out == 1 ? "" : "s");
 }
 
 static void
@@ -290,6 +289,18 @@ load(struct verification *v, struct error *e)
 	return rc;
 }
 
+/*
+ * That one which we deleted is not at the source says nothing new; what was
+ * found of it before that does.
+ */
+static bool
+is_told(const struct check *one, unsigned verdict)
+{
+	if (one->kind != CHECK_MOVED || verdict == 0)
+		return false;
+	return !one->deleted || verdict != VERIFIED_SOURCE_GONE;
+}
+
 static int
 record(struct verification *v, struct error *e)
 {
@@ -302,7 +313,7 @@ record(struct verification *v, struct error *e)
 		unsigned verdict = check_verdict(
 		    &c->list[i], v->result->read_source, v->result->read_there);
 
-		if (c->list[i].kind == CHECK_MOVED && verdict != 0)
+		if (is_told(&c->list[i], verdict))
 			changes[n++] =
 			    (struct ledger_change){ .kind = CHANGE_VERIFIED,
 				    .message = c->list[i].message,
@@ -348,7 +359,7 @@ compare(struct verification *v, struct error *e)
 	}
 	if (check_read(v, e) < 0)
 		return -1;
-	checks_judge(&v->checks, v->job->at.where != VERIFY_NOWHERE, v->result);
+	checks_judge(&v->checks, v->result);
 	return record(v, e);
 }
 
@@ -359,7 +370,8 @@ verify_run(
 	struct verification v = { .job = job, .result = result };
 	int rc;
 
-	*result = (struct verify_result){ .began = clock_wall() };
+	*result = (struct verify_result){ .began = clock_wall(),
+		.has_place = job->at.where != VERIFY_NOWHERE };
 	v.progress = job->progress != NULL ? job->progress : &v.ignored;
 	rc = compare(&v, e);
 	result->ended = clock_wall();

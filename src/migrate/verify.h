@@ -82,6 +82,7 @@ struct verify_result {
 	int64_t began, ended; /* wall clock */
 	uint64_t delivered; /* as the ledger has it: these were looked for */
 	uint64_t octets; /* of these, as sent */
+	bool has_place; /* the destination was to be read */
 	bool read_source, read_there; /* to the end */
 	uint64_t source_messages, source_octets; /* that were read */
 	uint64_t there_messages, there_octets;

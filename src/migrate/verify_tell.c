@@ -2,16 +2,11 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "ledger/ledger.h"
+#include "migrate/report-private.h"
 #include "migrate/verify.h"
 
 #include <inttypes.h>
 #include <stdio.h>
-
-static const char *
-messages(uint64_t n)
-{
-	return n == 1 ? "message" : "messages";
-}
 
 static void
 add_count(
@@ -35,25 +30,36 @@ compared_with(const struct verify_result *r)
 	return "at the source; the destination was not read";
 }
 
+/* Those that are not to be found anywhere that is read are not asked for. */
+static uint64_t
+asked(const struct verify_result *r)
+{
+	return r->has_place ? r->delivered : r->delivered - r->deleted_source;
+}
+
 static void
 tell_sum(const struct verify_result *r, const char *name, struct buffer *out)
 {
 	char all[TEXT_UNIT], some[TEXT_UNIT], octets[TEXT_UNIT];
+	uint64_t n = asked(r);
 
 	buffer_addf(out, "%s: ", name);
-	if (r->delivered == 0) {
-		buffer_add_text(out, "nothing to verify: nothing was moved\n");
-		return;
-	}
-	text_count(r->delivered, all);
-	if (r->verified == r->delivered)
-		buffer_addf(out, "%s%s %s", r->delivered == 1 ? "" : "all ",
-		    all, messages(r->delivered));
+	if (r->delivered == 0)
+		buffer_add_text(out, "nothing to verify: nothing was moved");
+	else if (n == 0)
+		buffer_add_text(out,
+		    "nothing to verify: all is deleted at the "
+		    "source, and the destination was not read");
+	else if (r->verified == n)
+		buffer_addf(out, "%s%s %s verified", n == 1 ? "" : "all ",
+		    text_count(n, all), words_messages(n));
 	else
-		buffer_addf(out, "%s of %s %s", text_count(r->verified, some),
-		    all, messages(r->delivered));
-	buffer_addf(out, " verified (%s), %s", text_octets(r->octets, octets),
-	    compared_with(r));
+		buffer_addf(out, "%s of %s %s verified",
+		    text_count(r->verified, some), text_count(n, all),
+		    words_messages(n));
+	if (n > 0)
+		buffer_addf(out, " (%s), %s", text_octets(r->octets, octets),
+		    compared_with(r));
 	add_count(out, r->missing, "; ", " missing");
 	add_count(out, r->changed, "; ", " changed");
 	add_count(out, r->changed_source, "; ", " changed at the source");
@@ -121,8 +127,9 @@ tell_notes(const struct verify_result *r, struct buffer *out)
 	if (r->read_there && r->delivered > 0 && r->missing == r->delivered &&
 	    r->there_messages > 0)
 		buffer_add_text(out,
-		    "  none of the messages there came from this mailbox: is "
-		    "it the right place?\n");
+		    "  nothing there has a Received field of ours for this "
+		    "mailbox: is it the right place, and does it keep these "
+		    "fields?\n");
 }
 
 void

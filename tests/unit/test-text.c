@@ -208,6 +208,20 @@ people_read_how_long_ago(void **state)
 }
 
 static void
+people_read_large_counts_in_groups(void **state)
+{
+	char out[TEXT_UNIT];
+
+	(void)state;
+	assert_string_equal(text_count(0, out), "0");
+	assert_string_equal(text_count(999, out), "999");
+	assert_string_equal(text_count(1000, out), "1,000");
+	assert_string_equal(text_count(19998, out), "19,998");
+	assert_string_equal(
+	    text_count(UINT64_MAX, out), "18,446,744,073,709,551,615");
+}
+
+static void
 no_terminal_obeys_harmless_text(void **state)
 {
 	static const struct {
@@ -404,6 +418,7 @@ main(void)
 		cmocka_unit_test(what_is_spelt_reads_back_the_same),
 		cmocka_unit_test(people_read_octets_in_decimal_units),
 		cmocka_unit_test(people_read_how_long_ago),
+		cmocka_unit_test(people_read_large_counts_in_groups),
 		cmocka_unit_test(no_terminal_obeys_harmless_text),
 		cmocka_unit_test(harmless_text_never_passes_its_room),
 		cmocka_unit_test(utf8_is_what_rfc_3629_says),
