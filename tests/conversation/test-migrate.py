@@ -207,11 +207,14 @@ def test_secrets_are_asked_for_on_a_terminal():
     source, sink, messages = scene()
     mover = Mover()
     running = mover.start("migrate", url(source), url(sink), "ann@kit.test",
-                          terminal=True)
+                          "--verify", terminal=True)
     wait_until(lambda: "Password for ann" in running.shown())
     running.type("secret")
     result = running.wait().expect(OK)
     assert "secret" not in result.out, result.out
+    # Once, though its mailbox is read twice.
+    equal(result.out.count("Password for"), 1)
+    contains(result.out, "all 10 messages verified")
     contains(result.out, "10 messages")
     equal(sink.digests(), digests(messages))
 
@@ -248,7 +251,9 @@ def numbers(sink):
 def test_in_order_each_message_waits_for_the_one_before():
     source = peers.Pop3Server(letters(30), capabilities=(
         "USER", "TOP", "UIDL", "PIPELINING", "SASL PLAIN"))
-    sink = peers.SmtpSink(keywords=("PIPELINING", "8BITMIME", "CHUNKING"))
+    # The others could overtake one that takes long, on other connections.
+    sink = peers.SmtpSink(keywords=("8BITMIME",), replies={
+        "END": [slow] * 20 + [lambda *_: time.sleep(0.5)] + [slow]})
     Mover().one(source, sink, "--ordered")
     equal(numbers(sink), list(range(30)))
 
@@ -296,6 +301,9 @@ def test_who_waits_for_the_rate_is_heard_of_and_can_be_stopped():
     running = mover.start("migrate", "--password-file", mover.password,
                           url(source), url(sink), "ann@kit.test", "--rate", "1")
     wait_until(lambda: len(sink.accepted) > 0)
+    # As much as that was is paid for in hours; the others would take 2 s.
+    time.sleep(3)
+    equal(len(sink.accepted), 1)
     running.signal(signal.SIGINT)
     running.wait().expect(-signal.SIGINT)
     contains(source.verbs(), "QUIT")
@@ -592,6 +600,21 @@ def test_deletion_is_asked_for_with_the_number_shown():
         equal(len(source.messages), left, f"left after {answer!r}")
         if left:
             contains(result.out, "nothing has been deleted")
+
+
+def test_what_arrives_before_the_deletion_is_neither_moved_nor_deleted_by_it():
+    source, sink, _ = scene(6)
+    mover = Mover()
+    running = mover.start(
+        "migrate", "--password-file", mover.password, url(source), url(sink),
+        "ann@kit.test", "--delete-source", terminal=True)
+    wait_until(lambda: "[y/N]" in running.shown())
+    late = peers.Message(mail.simple(77))
+    source.messages.append(late)
+    running.type("y")
+    running.wait().expect(OK)
+    equal((source.messages, len(sink.accepted)), ([late], 6))
+    contains(mover.one(source, sink).out, ": 1 message ")
 
 
 def test_asked_whether_to_delete_one_can_leave():

@@ -23,9 +23,35 @@
 	    "S: Subject: a", "S: ", "S: .", "C: UIDL 1", "S: +OK 1 " uid
 #define QUIT "C: QUIT", "S: +OK"
 
+/*
+ * Where it is set, who waits for something and for being asked to stop is told
+ * that the time has passed: by so much the clock is ahead. Of this thread.
+ */
+static _Thread_local int64_t ahead_ms;
+int64_t __real_clock_monotonic_ms(void);
+int64_t __wrap_clock_monotonic_ms(void);
+void *__real_queue_wait(struct queue *q, int also_fd, struct deadline until);
+void *__wrap_queue_wait(struct queue *q, int also_fd, struct deadline until);
+
+int64_t
+__wrap_clock_monotonic_ms(void)
+{
+	return __real_clock_monotonic_ms() + ahead_ms;
+}
+
+void *
+__wrap_queue_wait(struct queue *q, int also_fd, struct deadline until)
+{
+	if (ahead_ms == 0 || also_fd < 0)
+		return __real_queue_wait(q, also_fd, until);
+	ahead_ms += deadline_left(until);
+	return NULL;
+}
+
 /* One poll of it. Returns the kind of its error. */
 static enum error_kind
-poll_by(struct world *w, const char *const *steps, struct poll_report *report)
+poll_at_rate(struct world *w, const char *const *steps,
+    struct throttle *throttle, struct poll_report *report)
 {
 	static const char *recipients[] = { "ann", NULL };
 	/* Nobody listens there. */
@@ -45,7 +71,8 @@ poll_by(struct world *w, const char *const *steps, struct poll_report *report)
 		.password = "s3cret",
 		.state_dir = w->dir,
 		.ledger = w->l,
-		.moved = true };
+		.moved = true,
+		.throttle = throttle };
 	struct stop *stop = NULL;
 	struct error e = { 0 };
 	struct peer peer;
@@ -66,6 +93,12 @@ poll_by(struct world *w, const char *const *steps, struct poll_report *report)
 	stop_free(&stop);
 	peer_finish(&peer);
 	return e.kind;
+}
+
+static enum error_kind
+poll_by(struct world *w, const char *const *steps, struct poll_report *report)
+{
+	return poll_at_rate(w, steps, NULL, report);
 }
 
 static void
@@ -117,12 +150,45 @@ what_has_come_is_told_whatever_becomes_of_it(void **state)
 	world_end(&w);
 }
 
+#define LIST                                                             \
+	"C: STAT", "S: +OK 1 10", "C: UIDL", "S: +OK", "S: 1 a", "S: .", \
+	    "C: LIST", "S: +OK", "S: 1 10", "S: ."
+#define NOOP "C: NOOP", "S: +OK"
+#define MESSAGE                                                             \
+	"C: RETR 1", "S: +OK", "S: Subject: a", "S: ", "S: .", "C: UIDL 1", \
+	    "S: +OK 1 a"
+
+/* A server may end a session in which nothing has been said for ten minutes. */
+static void
+who_waits_until_the_rate_allows_more_keeps_the_session_alive(void **state)
+{
+	struct poll_report report;
+	struct throttle *throttle;
+	struct world w;
+
+	(void)state;
+	world_begin(&w);
+	ahead_ms = 1;
+	throttle_new(&throttle, 1, clock_monotonic_ms());
+	throttle_spend(throttle, 75, clock_monotonic_ms());
+	assert_int_equal(
+	    poll_at_rate(&w, STEPS(IN, LIST, NOOP, NOOP, MESSAGE, QUIT),
+		throttle, &report),
+	    ERR_CONNECT);
+	assert_int_equal(report.taken, 1);
+	throttle_free(&throttle);
+	ahead_ms = 0;
+	world_end(&w);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_delay_that_a_server_asks_for_is_told),
 		cmocka_unit_test(what_has_come_is_told_whatever_becomes_of_it),
+		cmocka_unit_test(
+		    who_waits_until_the_rate_allows_more_keeps_the_session_alive),
 	};
 
 	return cmocka_run_group_tests(tests, peers_begin, peers_end);
