@@ -21,7 +21,7 @@ RTT_MS = 30
 
 
 def said(*command, status=0):
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60,
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120,
                           stdin=subprocess.DEVNULL)
     equal(done.returncode, status, f"exit status ({done.stderr})")
     return done.stdout
@@ -61,7 +61,7 @@ def test_the_stopwatch_leaves_nothing_running():
     equal(timed("60", "sh", "-c", f"sleep 60 & echo $! >{mark}")[2], 0)
     with open(mark) as file:
         pid = file.read().strip()
-    assert ground.wait_until(lambda: not running(pid), 10), "it goes on"
+    assert ground.wait_until(lambda: not running(pid), tap.PATIENCE), "it goes on"
 
 
 def running(pid):

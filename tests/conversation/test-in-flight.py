@@ -227,6 +227,7 @@ def test_silence_with_many_on_their_way_is_given_up_in_time(which):
         session.release(2)
         if which == "reply_timeout":
             session.send(b"".join(session.answers[2].splitlines(True)[:3]))
+        session.silent = True
         session.server.stopped.wait()
         raise peers.Closed
     other = "reply_timeout" if which == "timeout" else "timeout"

@@ -83,10 +83,12 @@ class House(peers.Pop3Server):
 
 
 def settled(houses, sink, defaults=None, destinations=None, **settings):
-    """A Postrider for all mailboxes of some houses."""
+    """A Postrider for all mailboxes of some houses. A server is silent for as long
+    as it waits at a gate."""
     rider = postrider.Postrider()
     rider.write([a for house in houses for a in house.accounts()],
-                destinations or {"home": sink.destination()}, defaults,
+                destinations or {"home": sink.destination()},
+                {"timeout": f"{2 * PATIENCE}s", **(defaults or {})},
                 **settings)
     return rider
 

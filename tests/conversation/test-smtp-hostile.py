@@ -329,6 +329,7 @@ def test_a_server_that_is_lost_before_mail_has_seen_none(stage, what):
 def handshake(what):
     def instead(session, _):
         session.send(b"220 go ahead\r\n")
+        session.silent = True
         while not session.server.stopped.wait(0.05):
             session.send(what)
         return DROP

@@ -148,7 +148,7 @@ class Prometheus:
 
     def get(self, path):
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}",
-                                    timeout=20) as answer:
+                                    timeout=tap.PATIENCE) as answer:
             return answer.read()
 
     def is_ready(self):

@@ -19,6 +19,7 @@ import re
 import socket
 import ssl
 import threading
+import time
 
 import certificates
 import mail
@@ -38,7 +39,7 @@ class Session:
     def __init__(self, server, connection):
         self.server, self.socket = server, connection
         self.file = connection.makefile("rb", 1 << 16)
-        self.tls = False
+        self.tls = self.silent = False
 
     def line(self):
         line = self.file.readline(1 << 20)
@@ -70,6 +71,7 @@ class Session:
         if what == DROP:
             raise Closed
         if what == SILENCE:
+            self.silent = True
             self.server.stopped.wait()
             raise Closed
         self.reply(what)
@@ -84,6 +86,7 @@ class Server:
     """A listening socket, and a thread for each connection."""
 
     session = None  # class of its sessions
+    there = set()    # all servers of the running test
 
     def __init__(self, replies=None, tls=None, certificate=None, drip=False,
                  path=None, port=0):
@@ -96,7 +99,7 @@ class Server:
         self.connections = 0
         self.resumed = []        # of each TLS handshake: did a session go on?
         self.problems = []       # what went wrong in a thread of ours
-        self.sockets, self.threads = [], []
+        self.sockets, self.threads, self.talking = [], [], set()
         self.lock = threading.Lock()
         self.stopped = threading.Event()
         if path is not None:
@@ -107,6 +110,7 @@ class Server:
             self.listener = socket.create_server(("127.0.0.1", port), backlog=64)
             self.port = self.listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
+        Server.there.add(self)
         tap.cleanup(self.stop)
 
     @functools.cached_property
@@ -134,6 +138,7 @@ class Server:
 
     def _serve(self, connection):
         session = self.session(self, connection)
+        self.talking.add(session)
         try:
             if self.tls == "implicit":
                 session.start_tls()
@@ -145,8 +150,10 @@ class Server:
         finally:
             hang_up(session.socket)
             hang_up(connection)
+            self.talking.discard(session)
 
     def stop(self):
+        Server.there.discard(self)
         self.stopped.set()
         hang_up(self.listener)
         for connection in self.sockets:
@@ -171,6 +178,16 @@ class Server:
             if not answers:
                 return None
             return answers.pop(0) if len(answers) > 1 else answers[0]
+
+
+def hear_the_end(seconds=5):
+    """Nobody is connected any more: until all have heard what was said last, but
+    for those that do not listen."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and any(
+            not session.silent for server in list(Server.there)
+            for session in list(server.talking)):
+        time.sleep(0.002)
 
 
 def hang_up(connection):

@@ -13,6 +13,7 @@ import threading
 import time
 
 import mail
+import peers
 import tap
 
 PROGRAM = os.environ.get("POSTRIDER", "src/postrider")
@@ -82,6 +83,7 @@ def is_sanitized(program):
 
 class Running:
     """A process that was started and has not been waited for."""
+    all = set()
 
     def __init__(self, process, out, err, terminal=None, keyboard=None,
                  memory_limit=MEMORY_KIB):
@@ -89,6 +91,7 @@ class Running:
         self.keyboard, self.memory_limit = keyboard, memory_limit
         self._out, self._err = out, err
         self._inherited = memory_kib("self")
+        Running.all.add(self)
 
     def shown(self):
         """What it has said so far."""
@@ -131,6 +134,7 @@ class Running:
             time.sleep(0.005)
         _, status, used = os.wait4(self.process.pid, 0)
         self.process.returncode = os.waitstatus_to_exitcode(status)
+        Running.all.discard(self)
         above = used.ru_maxrss > self._inherited + COUNTED_ROUGHLY_KIB
         return max(peak, used.ru_maxrss if above else 0)
 
@@ -138,6 +142,8 @@ class Running:
         peak = self._reap()
         if self.terminal is not None:
             self.terminal.join()
+        if not Running.all:
+            peers.hear_the_end()
         out, err = (self._read(f) for f in (self._out, self._err))
         # On a terminal both are in out.
         said = (out + err).splitlines()

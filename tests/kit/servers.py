@@ -319,7 +319,7 @@ class Servers:
         """Files that Postfix delivered, once there are `count` (or time is up);
         a little patience would show one too many."""
         box = os.path.join(self.folder, "arrived", user)
-        end = time.monotonic() + seconds
+        end = time.monotonic() + seconds * tap.BUSY
         while len(self.files(box)) < count and time.monotonic() < end:
             time.sleep(0.05)
         while self.queued() and time.monotonic() < end:
