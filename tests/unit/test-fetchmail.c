@@ -488,9 +488,9 @@ options_become_settings_or_notes(void **state)
 		    "gets it, which postrider does not do\n" },
 		{ PLAIN USER "\n" PLAIN USER "keep",
 		    "ann@" SAME "after_delivery=delete\n"
-			 "2 ann at a.example is not imported again: rc:1 "
-			 "has it, and one mailbox has one account (with as "
-			 "many recipients as you like)\n" },
+		    "2 ann at a.example is not imported again: rc:1 "
+		    "has it, and one mailbox has one account (with as "
+		    "many recipients as you like)\n" },
 		{ "poll a.example" USER,
 		    SAME "after_delivery=delete\n"
 			 "1 no protocol: fetchmail tries IMAP first, and of "
