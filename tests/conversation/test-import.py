@@ -201,13 +201,13 @@ def test_what_was_fetched_in_between_is_added():
 
 def test_accounts_of_the_same_name_get_others():
     scene = Scene(rc="poll isp via a.example proto pop3 user a pass x is a ssl\n"
-                     "poll isp via b.example proto pop3 user b pass y is b ssl\n",
-                  ids="b@b.example 1\n")
+                     "poll isp via b.example proto pop3 user a pass y is b ssl\n",
+                  ids="a@b.example 1\n")
     scene.run("--yes")
-    equal(sorted(scene.files()), ["accounts.d/isp-2.conf", "accounts.d/isp.conf",
-                                  "postrider.conf", "secrets/isp",
-                                  "secrets/isp-2"])
-    equal(scene.rider.states("isp-2"), {"1": "seen"})
+    equal(sorted(scene.files()), [
+        "accounts.d/a@isp-2.conf", "accounts.d/a@isp.conf", "postrider.conf",
+        "secrets/a@isp", "secrets/a@isp-2"])
+    equal(scene.rider.states("a@isp-2"), {"1": "seen"})
 
 
 def test_several_destinations_and_their_passwords_come_along():
