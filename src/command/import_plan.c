@@ -25,6 +25,9 @@ _Static_assert(IMPORT_UID_MAX == POP3_UID_MAX, "what can be listed");
 #define PORT_POP3S 995
 #define PORT_SMTP 25
 
+#define DIGITS "0123456789"
+#define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
 /*
  * What is there already
  */
@@ -212,15 +215,11 @@ outlet_name(const struct import_plan *p, const struct import_destination *d)
 
 	if (host_is_loopback(host))
 		host = "local";
-	if (strspn(host, "0123456789:") > 0)
+	if (strspn(host, LETTERS) == 0)
 		buffer_add_text(&name, "at-");
-	for (; *host != '\0'; host++) {
-		bool plain = (*host >= '0' && *host <= '9') ||
-		    (*host >= 'a' && *host <= 'z') ||
-		    (*host >= 'A' && *host <= 'Z');
-
-		buffer_add(&name, plain ? host : "-", 1);
-	}
+	for (; *host != '\0'; host++)
+		buffer_add(
+		    &name, strchr(DIGITS LETTERS, *host) ? host : "-", 1);
 	len = name.len;
 	for (unsigned i = 2; outlet_is_taken(p, name.data); i++) {
 		name.len = len;
@@ -307,14 +306,30 @@ destination_missing(const struct import_plan *p, const struct import_account *a,
 	return EX_CONFIG;
 }
 
+/* What is none would be told of in settings that are not there yet. */
+static bool
+is_host(const char *host)
+{
+	return host[0] == '/' ||
+	    (host[0] != '\0' && host[0] != '-' && host[0] != '.' &&
+		strspn(host, DIGITS LETTERS "-._:%[]") == strlen(host));
+}
+
 static int
 destination_pick(struct import_plan *p, struct import_item *item)
 {
 	const struct import_destination *d = &item->from->destination;
+	char shown[256];
 
 	item->destination = p->in->destination;
 	if (item->destination != NULL)
 		return EX_OK;
+	if (d->host != NULL && !is_host(d->host)) {
+		text_harmless(slice_of(d->host), shown, sizeof(shown));
+		log_error("%s:%u: \"%s\" is no host that mail can be sent to",
+		    item->from->file, item->from->line, shown);
+		return EX_CONFIG;
+	}
 	if (d->host != NULL)
 		item->destination = p->before != NULL
 		    ? destination_known(p->before, d)

@@ -581,6 +581,18 @@ account_of(const struct reading *r, const struct import_account *a)
 	return NULL;
 }
 
+/* Is there no other entry of the server's name? */
+static bool
+is_only_one(
+    const struct fetchmail_rc *rc, const struct fetchmail_server *server)
+{
+	for (size_t i = 0; i < rc->server_count; i++)
+		if (&rc->servers[i] != server &&
+		    strcmp(rc->servers[i].name, server->name) == 0)
+			return false;
+	return true;
+}
+
 static void
 account_name(
     struct reading *r, const struct fetchmail_user *u, struct import_account *a)
@@ -588,7 +600,7 @@ account_name(
 	const struct fetchmail_server *s = &r->rc.servers[u->server];
 	char *name;
 
-	if (s->users == 1)
+	if (s->users == 1 && is_only_one(&r->rc, s))
 		name = xstrdup(s->name);
 	else if (strchr(a->user, '@') != NULL)
 		name = xstrdup(a->user);

@@ -200,13 +200,13 @@ def test_what_was_fetched_in_between_is_added():
 
 def test_accounts_of_the_same_name_get_others():
     scene = Scene(rc="poll isp via a.example proto pop3 user a pass x is a ssl\n"
-                     "poll isp via b.example proto pop3 user b pass y is b ssl\n",
-                  ids="b@b.example 1\n")
+                     "poll isp via b.example proto pop3 user a pass y is b ssl\n",
+                  ids="a@b.example 1\n")
     scene.run("--yes")
-    equal(sorted(scene.files()), ["accounts.d/isp-2.conf", "accounts.d/isp.conf",
-                                  "postrider.conf", "secrets/isp",
-                                  "secrets/isp-2"])
-    equal(scene.rider.states("isp-2"), {"1": "seen"})
+    equal(sorted(scene.files()), [
+        "accounts.d/a@isp-2.conf", "accounts.d/a@isp.conf", "postrider.conf",
+        "secrets/a@isp", "secrets/a@isp-2"])
+    equal(scene.rider.states("a@isp-2"), {"1": "seen"})
 
 
 def test_several_destinations_and_their_passwords_come_along():
@@ -362,7 +362,11 @@ def test_a_password_of_something_else_is_not_overwritten():
       ("\npoll a.example proto pop3 user x pass y is \"a b\" ssl\n", ":2: "),
       ("\n\npoll a.example proto pop3 user x pass y is a ssl sslcertfile /no\n",
        ":3: "),
-      ("poll a.example proto pop3 user x pass \"a\\nb\" is a ssl\n", ":1: "))
+      ("poll a.example proto pop3 user x pass \"a\\nb\" is a ssl\n", ":1: "),
+      ("\npoll a.example proto pop3 user x pass y is a ssl smtphost \"\"\n",
+       ":2: "),
+      ("poll a.example proto pop3 user x pass y is a ssl smtphost \"a b\"\n",
+       ":1: "))
 def test_what_no_setting_can_hold_is_told_where_it_stands(rc, place):
     scene = Scene(rc=rc, ids="")
     contains(scene.run("--yes", status=CONFIG).err, f".fetchmailrc{place}")

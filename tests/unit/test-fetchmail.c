@@ -467,6 +467,11 @@ options_become_settings_or_notes(void **state)
 		    "localhost:0 after_delivery=delete\n"
 		    "bob@a.example bob@a.example:0 0 >b@localhost smtp "
 		    "localhost:0 after_delivery=delete\n" },
+		{ PLAIN USER "\n" PLAIN "user bob pass y is b here ssl",
+		    "ann@a.example ann@a.example:0 0 >ann@localhost smtp "
+		    "localhost:0 after_delivery=delete\n"
+		    "bob@a.example bob@a.example:0 0 >b@localhost smtp "
+		    "localhost:0 after_delivery=delete\n" },
 		{ "skip a.example user ann\n"
 		  "poll b.example proto imap user ann\n"
 		  "poll c.example user ann is a b here\n"
@@ -482,7 +487,7 @@ options_become_settings_or_notes(void **state)
 		    "fetchmail guesses from the header of each message who "
 		    "gets it, which postrider does not do\n" },
 		{ PLAIN USER "\n" PLAIN USER "keep",
-		    SAME "after_delivery=delete\n"
+		    "ann@" SAME "after_delivery=delete\n"
 			 "2 ann at a.example is not imported again: rc:1 "
 			 "has it, and one mailbox has one account (with as "
 			 "many recipients as you like)\n" },
