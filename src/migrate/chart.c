@@ -10,7 +10,6 @@
 /* So many pictures side by side; runs beyond that share one. */
 #define PANELS_MAX ((size_t)6)
 #define COLUMNS_MAX ((size_t)120)
-#define COLUMNS_MIN ((size_t)8)
 #define HEIGHT 100
 
 /* A picture: one run, or several with the shortest pauses between them. */
@@ -81,11 +80,7 @@ measure(struct chart *c)
 		p->columns = (size_t)(p->share * (double)COLUMNS_MAX);
 		if ((int64_t)p->columns > seconds)
 			p->columns = (size_t)seconds;
-		if (p->columns < COLUMNS_MIN)
-			p->columns = COLUMNS_MIN;
 		p->width_s = (double)seconds / (double)p->columns;
-		if (p->width_s < 1)
-			p->width_s = 1;
 	}
 }
 

@@ -389,11 +389,11 @@ difference_words(const struct check *one)
 {
 	switch (one->difference) {
 	case CONTENT_HEADER:
-		return "its header is another, its text is the same";
+		return "its header is different, its text the same";
 	case CONTENT_BODY:
-		return "its text is another, its header is the same";
+		return "its text is different, its header the same";
 	default:
-		return "header and text are others";
+		return "its header and its text are different";
 	}
 }
 

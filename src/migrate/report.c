@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/text.h"
 #include "ledger/reader.h"
 
 #include <errno.h>
@@ -59,6 +60,18 @@ append(struct report_message **list, size_t *count)
 	return &(*list)[(*count)++];
 }
 
+/* One line that no terminal obeys. */
+static char *
+copy_of(const char *text)
+{
+	size_t room = text != NULL ? strlen(text) + 1 : 1;
+	char *copy = xcalloc(1, room);
+
+	if (text != NULL)
+		text_harmless(slice_of(text), copy, room);
+	return copy;
+}
+
 static void
 describe(struct report_message *m, const struct proof *p, const char *words)
 {
@@ -70,7 +83,7 @@ describe(struct report_message *m, const struct proof *p, const char *words)
 	m->since = p->since;
 	m->subject = xstrdup("");
 	m->where = xstrdup("");
-	m->words = xstrdup(words != NULL ? words : "");
+	m->words = copy_of(words);
 }
 
 static const char *
@@ -204,7 +217,7 @@ take_findings(struct report_mailbox *m, const struct verify_result *v)
 		to->date = from->date;
 		to->subject = xstrdup(from->subject);
 		to->where = xstrdup(from->where);
-		to->words = xstrdup(from->words);
+		to->words = copy_of(from->words);
 	}
 	m->duplicates = v->duplicates;
 	m->added = v->added;
@@ -217,7 +230,7 @@ static void
 set_trouble(struct report_mailbox *m, const char *words)
 {
 	free(m->trouble);
-	m->trouble = xstrdup(words);
+	m->trouble = copy_of(words);
 }
 
 /* How its last poll ended, unless the caller knows better. */
@@ -270,12 +283,6 @@ read_mailbox(struct reading *g, struct reader *reader, struct error *e)
 	if (g->source->verified != NULL)
 		take_findings(m, g->source->verified);
 	return 0;
-}
-
-static char *
-copy_of(const char *text)
-{
-	return xstrdup(text != NULL ? text : "");
 }
 
 static void

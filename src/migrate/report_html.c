@@ -17,6 +17,8 @@
 #define NAMED_ALL ((size_t)2000)
 /* With more mailboxes those that are well are folded away. */
 #define OPEN_MAX ((size_t)60)
+/* What took less is not worth a picture. */
+#define DRAWN_S 5
 /* However few they are, one has to see them. */
 #define LEAST_SHARE 1.5
 
@@ -780,7 +782,7 @@ add_verification(const struct report *r, struct buffer *out)
 static void
 add_timeline(const struct report *r, struct buffer *out)
 {
-	if (r->run_count == 0)
+	if (r->took_s < DRAWN_S)
 		return;
 	buffer_add_text(out, "<h2>When it moved</h2>\n");
 	chart_add(r, out);

@@ -71,7 +71,7 @@ static void
 add_message(
     const struct report_message *m, const char *state, struct buffer *out)
 {
-	char uid[256], when[CLOCK_TEXT], where[256];
+	char uid[256], when[CLOCK_TEXT], where[256], octets[TEXT_UNIT];
 
 	text_harmless(buffer_slice(&m->uid), uid, sizeof(uid));
 	buffer_addf(out, "\tUID %s", uid);
@@ -82,8 +82,9 @@ add_message(
 	if (m->subject[0] != '\0')
 		buffer_addf(out, ", \"%s\"", m->subject);
 	if (state != NULL)
-		buffer_addf(
-		    out, ", %s since %s", state, clock_text(m->since, when));
+		buffer_addf(out, ", %s, %s since %s",
+		    text_octets(m->octets, octets), state,
+		    clock_text(m->since, when));
 	buffer_add_text(out, "\n");
 	if (m->words[0] != '\0')
 		buffer_addf(out, "\t\t%s\n", m->words);

@@ -145,7 +145,7 @@ def test_three_that_were_removed_and_one_that_was_changed_are_named(where):
         says(said, uid)
     equal(len(re.findall(r"^  UID ", said, re.M)), 4)
     says(said, '"Letter 3"', "not at the destination", "2023-11-14",
-             "its text is another, its header is the same")
+             "its text is different, its header the same")
     finding = next(f for f in report["mailboxes"][0]["findings"]
                    if f["uid"] == changed)
     equal((finding["subject"], finding["date"]),
