@@ -97,6 +97,9 @@ make(struct making *m)
 	struct error e = { 0 };
 	int status;
 
+	/* It has a ledger: whoever wants a new one is told that it has it. */
+	if (m->in->new_ledger)
+		return make_here(m);
 	if (make_there(m, &status, &e) == 0)
 		return status;
 	return e.kind == ERR_CONNECT ? make_here(m) : command_fail(&e);
@@ -186,6 +189,7 @@ const struct command command_baseline = {
 	    "nobody knows when they arrived; with both, only what fits both "
 	    "is seen.\n"
 	    "Beside a running daemon it is the daemon that does this.\n",
-	.options = COMMAND_DRY_RUN | COMMAND_LAST | COMMAND_BEFORE,
+	.options = COMMAND_NEW_LEDGER | COMMAND_DRY_RUN | COMMAND_LAST |
+	    COMMAND_BEFORE,
 	.run = run,
 };

@@ -11,11 +11,14 @@
 
 /* --- who is lost, and who is strange --- */
 
-/* What we have deleted is expected to go. */
+/*
+ * What we have deleted is expected to go; and what was imported may have gone
+ * long ago.
+ */
 static bool
 is_missed(const struct row *row, int64_t now)
 {
-	if (row->deletions > 0)
+	if (row->deletions > 0 || row->imported)
 		return false;
 	return row->state != STATE_GONE || row->since > now - RECENT_S;
 }

@@ -32,8 +32,9 @@ struct moved {
 	size_t stranger_count;
 	const struct row **lost; /* owned; known, and not listed as such */
 	size_t lost_count;
-	size_t missed; /* of these: neither deleted by us nor gone for long */
-	size_t unmet; /* of these: imported, and never listed here */
+	size_t missed; /* of these: listed here once, and neither deleted by us
+			* nor gone for long */
+	size_t unmet; /* of the lost: imported, and never listed here */
 	size_t known; /* listed under the UID that the ledger has */
 };
 

@@ -15,6 +15,8 @@
 
 /* Sessions that one poll may use up on messages nobody wants. */
 #define SESSIONS_MAX 8
+/* Messages that were imported, to be recorded together. */
+#define FOUND_BATCH ((size_t)8192)
 /* By so much the two clocks disagree because one counts whole seconds. */
 #define CLOCK_COARSE_S 2
 
@@ -172,13 +174,58 @@ change_of_found(const struct plan_entry *entry)
 								: CHANGE_REKEY;
 }
 
+/*
+ * After an import these are as many as the mailbox holds, and none depends on
+ * another, so they are not all in memory at once.
+ */
+static int
+record_found(struct session *s, struct error *e)
+{
+	struct ledger_change *changes = NULL;
+	const struct plan *plan = &s->plan;
+	size_t n = 0;
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < plan->count; i++) {
+		const struct plan_entry *entry = &plan->list[i];
+
+		if (entry->found && changes == NULL)
+			changes = xcalloc(FOUND_BATCH, sizeof(*changes));
+		if (entry->found)
+			add(changes, &n, change_of_found(entry), entry);
+		if (n == FOUND_BATCH || i + 1 == plan->count) {
+			rc = ledger_change(
+			    s->job->ledger, s->account, changes, n, e);
+			n = 0;
+		}
+	}
+	free(changes);
+	return rc;
+}
+
+/* At most; of many messages few change. */
+static size_t
+changes_needed(const struct plan *plan)
+{
+	size_t n = plan->gone_count + 2;
+
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct plan_entry *entry = &plan->list[i];
+
+		n += entry->returned;
+		n += entry->action == PLAN_SEEN || entry->action == PLAN_HOLD ||
+		    entry->action == PLAN_DELETE;
+	}
+	return n;
+}
+
 /* All that the plan decides, in one transaction, before the first RETR. */
 static int
 record_plan(struct session *s, struct error *e)
 {
 	const struct plan *plan = &s->plan;
 	struct ledger_change *changes =
-	    xcalloc(3 * plan->count + plan->gone_count + 2, sizeof(*changes));
+	    xcalloc(changes_needed(plan), sizeof(*changes));
 	size_t n = 0;
 	int rc;
 
@@ -200,8 +247,6 @@ record_plan(struct session *s, struct error *e)
 
 		if (entry->returned && !entry->fresh)
 			add(changes, &n, CHANGE_RETURN, entry);
-		if (entry->found)
-			add(changes, &n, change_of_found(entry), entry);
 		if (entry->action == PLAN_SEEN) {
 			add(changes, &n, CHANGE_SEEN, entry);
 			s->report->seen++;
@@ -390,7 +435,8 @@ look(struct session *s, struct error *e)
 	if (listing_sizes(&s->listing, s->pop3, e) < 0 ||
 	    make_plan(s->pop3, s->reader, &in, s->account, &s->polled,
 		&s->listing, &s->rows, &s->plan, e) < 0 ||
-	    recognise(s, &in, e) < 0 || record_plan(s, e) < 0)
+	    recognise(s, &in, e) < 0 || record_found(s, e) < 0 ||
+	    record_plan(s, e) < 0)
 		return -1;
 	recall_plan(s);
 	report_plan(s);

@@ -45,7 +45,7 @@ def test_what_is_there_counts_as_seen_and_what_comes_later_is_fetched():
     result = rider.run("baseline").expect(OK)
     equal((result.out, result.err),
           (f"ann: {COUNT} messages count as seen now\n", ""))
-    equal(rider.counts(), {"seen": COUNT})
+    equal((rider.counts(), sink.connections), ({"seen": COUNT}, 0))
     assert not {"RETR", "DELE", "TOP"} & set(box.verbs()), box.verbs()
     arrive(box, 100)
     contains(rider.fetch().out, "1 message (")
@@ -55,8 +55,11 @@ def test_what_is_there_counts_as_seen_and_what_comes_later_is_fetched():
 
 
 def test_a_second_baseline_makes_nothing_seen():
+    """Also where the listing is known to leave nothing to do."""
     box, sink, rider = scene()
     rider.run("baseline").expect(OK)
+    rider.fetch()
+    rider.fetch()
     before = rider.query("SELECT * FROM message")
     contains(rider.run("baseline").expect(OK).out,
              f"ann: no message became seen; {COUNT} were known before")
@@ -82,8 +85,9 @@ def test_what_is_older_than_a_date_counts_as_seen(_, date):
     recent = time.strftime("%a, %d %b %Y %H:%M:%S +0000",
                            time.gmtime(time.time() - DAY))
     undated = b"Subject: when?\r\n\r\nx\r\n"
-    box = peers.Pop3Server([mail.simple(0), dated(1, recent), undated,
-                            mail.simple(3)])
+    box = peers.Pop3Server(
+        [mail.simple(0), dated(1, recent), undated, mail.simple(3)],
+        capabilities=("USER", "TOP", "UIDL", "PIPELINING"))
     _, sink, rider = scene(box=box)
     equal(rider.run("baseline", "--before", date()).expect(OK).out,
           "ann: 2 messages count as seen now; 2 stay new\n")
@@ -254,6 +258,18 @@ def test_a_session_that_breaks_leaves_nothing_half_done():
     box.replies["LIST"] = [None]
     rider.run("baseline").expect(OK)
     equal(rider.counts(), {"seen": COUNT})
+
+
+def test_when_the_ledger_has_gone_it_begins_a_new_one_if_told_to():
+    box, sink, rider = scene()
+    rider.fetch()
+    for name in os.listdir(rider.state):
+        if name.startswith("ledger.db"):
+            os.unlink(os.path.join(rider.state, name))
+    contains(rider.run("baseline").expect(CONFIG).err, "--new-ledger")
+    rider.run("baseline", "--new-ledger").expect(OK)
+    rider.fetch()
+    equal((len(sink.accepted), rider.counts()), (COUNT, {"seen": COUNT}))
 
 
 def test_several_accounts_each_have_their_own():

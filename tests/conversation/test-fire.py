@@ -83,6 +83,7 @@ class Field:
             # Sent again three times, a message in doubt waits for its owner.
             self.rider.run("held", "retry", "all")
         equal(self.box.messages, [])
+        self.rider.proves(a.data for a in self.sink.accepted)
         arrived = collections.Counter(self.sink.digests())
         for uid, digest in self.wanted.items():
             assert 1 <= arrived[digest] <= 1 + self.doubts[uid], \

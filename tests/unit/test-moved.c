@@ -547,6 +547,7 @@ nothing_imported_is_listed_and_strangers_are(void **state)
 	find(w);
 	assert_true(moved_unmet(&w->m));
 	assert_int_equal(w->m.unmet, 3);
+	assert_int_equal(w->m.missed, 0);
 	world_end(w);
 }
 

@@ -139,7 +139,7 @@ copies_of_a_uid_become_seen_each_by_itself(void **state)
 	listed(&w, "u", 100);
 	listed(&w, "u", 200);
 	listed(&w, "u", 300);
-	known(&w, "u", 0, STATE_HELD);
+	known(&w, "u", 0, STATE_DEFERRED);
 	known(&w, "u", 5, STATE_DELIVERED);
 	w.in.baseline = &b;
 	make(&w);
@@ -400,6 +400,7 @@ an_imported_one_is_not_deleted_when_it_is_listed_for_the_first_time(
 	w.account.after = AFTER_DELETE;
 	make(&w);
 	assert_int_equal(action(&w, 0), PLAN_LEAVE);
+	assert_non_null(strstr(w.plan.list[0].reason, "listed twice"));
 	assert_int_equal(w.plan.delete_count, 0);
 	facts_end(&w);
 }

@@ -92,8 +92,7 @@ what_we_write_is_found(void **state)
 		"a-very-long-local-part-that-goes-on-and-on@example.org" };
 	static const char *const hosts[] = { "h", "pop.isp.example",
 		"2001:db8::1",
-		"a-host.with-a-name.that-is.so-long-that.it-fills-a-line."
-		"example" };
+		"a-host.with-a-name.that-is.so-long-that.it-fills-it.example" };
 
 	(void)state;
 	for (size_t i = 0; i < 3 * 4 * 2; i++) {

@@ -294,9 +294,8 @@ the_defaults_in_the_example_are_the_defaults(void **state)
 		"allow_cleartext = false;", "timeout = \"60s\";",
 		"reply_timeout = \"10m\";", "destination = \"home\";",
 		"after_delivery = \"keep\";", "delete_seen = false;",
-		"first_poll = \"all\";",
-		"fetch_limit = 0;", "max_size = 0;", "every = \"5m\";",
-		"in_doubt = \"resend\";" };
+		"first_poll = \"all\";", "fetch_limit = 0;", "max_size = 0;",
+		"every = \"5m\";", "in_doubt = \"resend\";" };
 	struct folder *f = *state;
 	struct buffer text = { 0 }, before = { 0 }, after = { 0 };
 
