@@ -230,6 +230,9 @@ moved_report(const struct moving *m, struct error *e)
 			.verified = b->verified ? &b->result : NULL,
 			.trouble =
 			    b->error.kind != ERR_NONE ? b->error.text : NULL,
+			.unverified = b->verify_error.kind != ERR_NONE
+			    ? b->verify_error.text
+			    : NULL,
 		};
 	}
 	rc = report_read(&report, m->state, list, m->count, e);

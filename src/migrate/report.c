@@ -200,6 +200,19 @@ take(void *arg, const struct proof *p, struct error *e)
 	return 0;
 }
 
+static void
+note_unread(struct report_mailbox *m, const char *side, const struct error *e)
+{
+	char *words;
+
+	if (e->kind == ERR_NONE || m->unread[0] != '\0')
+		return;
+	words = xasprintf("%s could not be read: %s", side, e->text);
+	free(m->unread);
+	m->unread = copy_of(words);
+	free(words);
+}
+
 /* What was found just now, in more words than the ledger keeps. */
 static void
 take_findings(struct report_mailbox *m, const struct verify_result *v)
@@ -219,6 +232,8 @@ take_findings(struct report_mailbox *m, const struct verify_result *v)
 		to->where = xstrdup(from->where);
 		to->words = copy_of(from->words);
 	}
+	note_unread(m, "the destination", &v->there_error);
+	note_unread(m, "the source", &v->source_error);
 	m->duplicates = v->duplicates;
 	m->added = v->added;
 	m->unproven = v->unproven;
@@ -293,6 +308,7 @@ begin_mailbox(struct report_mailbox *m, const struct report_source *s)
 		.to = copy_of(s->to),
 		.at = copy_of(s->at),
 		.trouble = copy_of(s->trouble),
+		.unread = copy_of(s->unverified),
 		.added_names = copy_of("") };
 }
 
@@ -302,7 +318,7 @@ report_is_troubled(const struct report_mailbox *m)
 	return m->held + m->waiting + m->rejected + m->missing + m->changed +
 		m->changed_source + m->unproven >
 	    0 ||
-	    m->trouble[0] != '\0';
+	    m->trouble[0] != '\0' || m->unread[0] != '\0';
 }
 
 /* --- all of them --- */
@@ -459,6 +475,7 @@ report_free(struct report *r)
 		free(m->to);
 		free(m->at);
 		free(m->trouble);
+		free(m->unread);
 		free(m->added_names);
 		free_messages(m->held_list, m->held_count);
 		free_messages(m->findings, m->finding_count);

@@ -25,6 +25,7 @@ struct report_source {
 	/* What happened in this run, or NULL. */
 	const struct verify_result *verified;
 	const char *trouble; /* why it was given up */
+	const char *unverified; /* why nothing of it could be compared */
 };
 
 /* A message that was not moved, or with which something is wrong. Owned. */
@@ -45,6 +46,8 @@ struct report_message {
 struct report_mailbox {
 	char *name, *from, *to, *at; /* owned; "" when there is none */
 	char *trouble; /* owned; why the last attempt ended early, or "" */
+	/* Owned; why a side could not be read for verification now, or "". */
+	char *unread;
 	bool known; /* the ledger has it */
 	/* Messages, and octets as the mailbox lists them. */
 	uint64_t moved, moved_octets;

@@ -497,6 +497,16 @@ add_way(
 }
 
 static void
+add_trouble(struct buffer *out, const char *what, const char *words)
+{
+	if (words[0] == '\0')
+		return;
+	buffer_addf(out, "<small class=\"t\">%s", what);
+	add_text(out, words);
+	buffer_add_text(out, "</small>");
+}
+
+static void
 add_mailbox(
     const struct page *page, const struct report_mailbox *m, struct buffer *out)
 {
@@ -504,11 +514,8 @@ add_mailbox(
 	add_octets(out, title(m));
 	buffer_add_text(out, "</bdi></b>");
 	add_way(page, m, out);
-	if (m->trouble[0] != '\0') {
-		buffer_add_text(out, "<small class=\"t\">Not finished: ");
-		add_text(out, m->trouble);
-		buffer_add_text(out, "</small>");
-	}
+	add_trouble(out, "Not finished: ", m->trouble);
+	add_trouble(out, "Not verified: ", m->unread);
 	if (m->seen > 0) {
 		buffer_add_text(out, "<small>");
 		add_count(out, m->seen);

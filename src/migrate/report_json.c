@@ -103,6 +103,7 @@ add_mailbox(struct json *j, const struct report_mailbox *m)
 	add_sums(j, m);
 	json_string(j, "trouble", m->trouble[0] ? m->trouble : NULL);
 	add_verification(j, m);
+	json_string(j, "unread", m->unread[0] ? m->unread : NULL);
 	json_open(j, "not_moved", '[');
 	for (size_t i = 0; i < m->held_count; i++)
 		add_held(j, &m->held_list[i]);

@@ -46,6 +46,8 @@ add_mailbox(const struct report_mailbox *m, struct buffer *out)
 		buffer_addf(out, "\tread at %s\n", m->at);
 	if (m->trouble[0] != '\0')
 		buffer_addf(out, "\tnot finished: %s\n", m->trouble);
+	if (m->unread[0] != '\0')
+		buffer_addf(out, "\tnot verified: %s\n", m->unread);
 	if (m->seen > 0)
 		buffer_addf(out, "\t%llu left alone: seen before the move\n",
 		    (unsigned long long)m->seen);

@@ -287,6 +287,8 @@ def test_nothing_is_called_missing_where_the_Maildir(how):
     equal(sums(report), all_well(3))  # at the source, as far as that goes
     says(result.out + result.err, words, "could not be read")
     says(report["headline"], "3 verified at the source only")
+    says(report["mailboxes"][0]["unread"], words,
+         "the destination could not be read")
 
 
 def test_nothing_is_called_missing_where_the_password_is_wrong():
@@ -574,6 +576,16 @@ def test_a_server_that_contradicts_itself_is_not_trusted():
     report, result = verify(rider, at, postrider.PROTOCOL)
     equal((findings(report), sums(report)), ({}, all_well(3)))
     says(result.out + result.err, "contradicts itself about 1 message")
+
+
+def test_a_mailbox_of_which_neither_end_can_be_read_is_not_verified():
+    box, _, rider = moved(letters(3))
+    box.replies["RETR"] = [peers.DROP]
+    report, result = verify(rider, [os.path.join(rider.folder, "nowhere")],
+                            CONFIG)
+    equal(sums(report), all_well(0))
+    says(report["mailboxes"][0]["unread"], "nowhere")
+    says(result.err, "not verified")
 
 
 def test_a_message_that_the_source_does_not_show_is_told():

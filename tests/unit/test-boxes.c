@@ -551,10 +551,12 @@ nul_is_no_text(void **state)
 static void
 a_list_with_passwords_is_private(void **state)
 {
-	static const char *const secret[] = { HEAD LINE,
-		"source,recipient\npop3s://a:s@old.example,a\n",
-		"source,recipient,destination,destination_password\n"
-		"pop3s://a@old.example,a,smtps://u@x.example,s\n" };
+	static const char url[] =
+	    "source,recipient\npop3s://a:s@old.example,a\n";
+	static const char destination[] =
+	    "source,recipient,destination,destination_password\n"
+	    "pop3s://a@old.example,a,smtps://u@x.example,s\n";
+	static const char *const secret[] = { HEAD LINE, url, destination };
 	static const char open[] = "source,recipient\npop3s://a@b.example,a\n";
 	struct listed l;
 

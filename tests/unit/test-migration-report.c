@@ -34,6 +34,7 @@ begin(struct report *r, size_t mailboxes)
 		m->to = xasprintf("user%zu@new.example at mx.new.example", i);
 		m->at = xstrdup("");
 		m->trouble = xstrdup("");
+		m->unread = xstrdup("");
 		m->added_names = xstrdup("");
 	}
 }
@@ -236,8 +237,10 @@ however_many_runs_there_were_their_pictures_fit(void **state)
 		    (uint64_t)i);
 		buffer_clear(&page);
 		make_page(&r, &page);
-		assert_int_equal(
-		    times(page.data, "<figure"), i == 0 ? 0 : i < 6 ? i + 1 : 6);
+		assert_int_equal(times(page.data, "<figure"),
+		    i == 0      ? 0
+			: i < 6 ? i + 1
+				: 6);
 	}
 	assert_true(page.len < 60000);
 	report_free(&r);
