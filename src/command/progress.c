@@ -484,6 +484,21 @@ put_lines(const struct buffer *text)
 	buffer_free(&out);
 }
 
+/* When the first of them began. */
+static int64_t
+beginning(struct progress *list, size_t count)
+{
+	int64_t first = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		int64_t began = atomic_load(&list[i].began);
+
+		if (began != 0 && (first == 0 || began < first))
+			first = began;
+	}
+	return first;
+}
+
 /* With the lock held. */
 static void
 draw(struct progress *list, size_t count)
@@ -493,6 +508,8 @@ draw(struct progress *list, size_t count)
 
 	if (sum_up(list, count).octets_done == 0)
 		the.since_ms = now;
+	else if (the.since_ms == 0)
+		the.since_ms = beginning(list, count);
 	describe(&text, list, count, now);
 	if (the.drawn == 0 || strcmp(text.data, the.text.data) != 0)
 		put_lines(&text);

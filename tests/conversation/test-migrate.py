@@ -551,6 +551,9 @@ def test_on_a_terminal_each_mailbox_under_way_has_a_line():
         r"\d of 3 mailboxes done, \d+ of \d+ messages")
     wait_until(lambda: frame.search(running.shown()), what="a frame")
     result = running.wait().expect(OK)
+    # However late the first one is drawn: 270 kB do not take an hour.
+    rates = re.findall(r"mailboxes done[^\n]*, ([\d.]+ k?B)/s", result.out)
+    assert rates and all(r.endswith("kB") for r in rates), rates
     # In the end the lines are gone.
     rest = result.out[result.out.rindex("\033[J"):]
     contains(rest, "3 mailboxes: 90 messages")
