@@ -477,9 +477,9 @@ def numbers(files):
 def move(per_user=10, users=1, options="keep", rc=None):
     """A home and a mailbox of which fetchmail has fetched some: (servers, names,
     home, Postrider). Every message has a Message-ID of its own."""
+    home = fetchmail.Home()
     s = servers.started()
     names = [s.user() for _ in range(users)]
-    home = fetchmail.Home()
     for name in names:
         s.put(name, [mail.simple(n) for n in range(per_user)])
     home.write(f"poll localhost proto pop3 service {s.pop3s}\n" + "".join(
@@ -628,10 +628,10 @@ class Somebody:
 
 @tap.limit(180)
 def test_the_commands_of_the_README_move_somebody_who_has_three_files():
+    person = Somebody()
     s = servers.started()
     user = s.user()
     s.put(user, [mail.simple(n) for n in range(12)])
-    person = Somebody()
     ca = os.path.join(person.home.folder, "ca.pem")
     shutil.copy(s.ca, ca)
     # The three files: settings, what was fetched (fetchmail writes it), passwords.
