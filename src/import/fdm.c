@@ -151,7 +151,7 @@ map_settings(
 		return;
 	import_replace(&a->destination.host, smtp->host);
 	a->destination.port = smtp->port;
-	if (smtp->to != NULL)
+	if (smtp->to != NULL && !smtp->several)
 		import_account_recipient(a, smtp->to);
 }
 

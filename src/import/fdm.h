@@ -150,7 +150,8 @@ struct fdm_account {
 struct fdm_smtp {
 	char *host, *to; /* or NULL */
 	uint16_t port; /* 0: the usual one */
-	unsigned count; /* of such actions that do not agree */
+	unsigned count; /* of servers */
+	bool several; /* who take it, of one server */
 };
 
 struct fdm_conf {

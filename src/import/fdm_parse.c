@@ -302,6 +302,24 @@ account_read(struct parser *p, struct error *e)
  * Actions and rules
  */
 
+/* One more action of that kind. */
+static void
+smtp_add(struct fdm_smtp *smtp, const char *host, uint16_t port, const char *to)
+{
+	bool known = smtp->count > 0 && strcasecmp(smtp->host, host) == 0 &&
+	    smtp->port == port;
+
+	if (known) {
+		smtp->several = smtp->several || to == NULL ||
+		    smtp->to == NULL || strcmp(smtp->to, to) != 0;
+		return;
+	}
+	smtp->count++;
+	smtp->port = port;
+	import_replace(&smtp->host, host);
+	import_replace(&smtp->to, to);
+}
+
 /* "smtp server H [port P] [from X] [to X]" tells where mail goes. */
 static int
 smtp_read(struct parser *p, struct error *e)
@@ -312,24 +330,14 @@ smtp_read(struct parser *p, struct error *e)
 	bool there;
 	int rc = -1;
 
-	if (fdm_next(l, e) < 0 || server_read(p, &server, e) < 0 ||
-	    take_word(l, "from", &there, e) < 0 ||
-	    (there && fdm_plain(l, &from, e) < 0) ||
-	    take_word(l, "to", &there, e) < 0 ||
-	    (there && fdm_plain(l, &to, e) < 0))
-		goto out;
-	rc = 0;
-	if (p->conf->smtp.count > 0 && server.host != NULL &&
-	    strcasecmp(p->conf->smtp.host, server.host) == 0 &&
-	    p->conf->smtp.port == server.port)
-		goto out;
-	if (server.host == NULL)
-		goto out;
-	p->conf->smtp.count++;
-	p->conf->smtp.port = server.port;
-	import_replace(&p->conf->smtp.host, server.host);
-	import_replace(&p->conf->smtp.to, to);
-out:
+	if (fdm_next(l, e) == 0 && server_read(p, &server, e) == 0 &&
+	    take_word(l, "from", &there, e) == 0 &&
+	    (!there || fdm_plain(l, &from, e) == 0) &&
+	    take_word(l, "to", &there, e) == 0 &&
+	    (!there || fdm_plain(l, &to, e) == 0))
+		rc = 0;
+	if (rc == 0 && server.host != NULL)
+		smtp_add(&p->conf->smtp, server.host, server.port, to);
 	free(server.host);
 	free(from);
 	free(to);

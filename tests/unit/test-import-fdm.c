@@ -112,7 +112,7 @@ actions_rules_and_the_rest_are_noted_where_they_stand(void **state)
 	    "\"b\"\n"
 	    "action \"again\" users { \"a\" \"b\" } action \"relay\"\n"
 	    "action \"two\" { tag \"x\" value \"y\"\n smtp server \"mx\" port "
-	    "2525 }\n" ONE SAFE
+	    "2525 to \"b\" }\n" ONE SAFE
 	    "account \"i\" imaps server \"h\" folders { \"a\" } keep\n"
 	    "account \"n\" nntp server \"h\" group \"g\" cache \"c\"\n"
 	    "account \"s\" disabled stdin\n"
@@ -157,6 +157,41 @@ actions_rules_and_the_rest_are_noted_where_they_stand(void **state)
 	    "servers, and runs no command instead\n"
 	    "~/rc:13: account d (pop3) is not imported: it is disabled: fdm "
 	    "fetches from it only when it is named\n");
+}
+
+static void
+where_mail_goes_is_taken_over_if_that_is_one_place(void **state)
+{
+	static const struct {
+		const char *second, *want;
+	} cases[] = {
+		{ "\"mx\" to \"b\"", ", to b, smtp mx" },
+		{ "\"MX\" to \"b\"", ", to b, smtp mx" },
+		{ "\"mx\" to \"c\"", ", smtp mx" },
+		{ "\"mx\"", ", smtp mx" },
+		{ "\"mx\" port 26 to \"b\"", "" },
+		{ "\"other\" to \"b\"", "" },
+	};
+	struct home *h = *state;
+
+	h->settings = "rc";
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct buffer text = { 0 };
+		struct buffer want = { 0 };
+
+		buffer_addf(&text,
+		    SAFE ONE "\naction \"1\" smtp server \"mx\" to \"b\"\n"
+			     "action \"2\" smtp server %s\n",
+		    cases[i].second);
+		buffer_addf(&want,
+		    "one: ann at pop.example:0, implicit, password secret%s\n",
+		    cases[i].want);
+		home_put(h, "rc", text.data);
+		assert_memory_equal(
+		    home_good(h, import_fdm), want.data, want.len);
+		buffer_free(&text);
+		buffer_free(&want);
+	}
 }
 
 static void
@@ -403,6 +438,7 @@ main(void)
 		TEST(passwords_that_commands_print_stay_references),
 		TEST(what_else_commands_print_is_asked_only_if_that_was_said),
 		TEST(actions_rules_and_the_rest_are_noted_where_they_stand),
+		TEST(where_mail_goes_is_taken_over_if_that_is_one_place),
 		TEST(mail_that_a_rule_may_keep_is_kept),
 		TEST(files_are_included_and_conditions_kept),
 		TEST(names_and_passwords_come_out_of_a_netrc),
