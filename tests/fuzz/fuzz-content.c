@@ -7,7 +7,8 @@
 #include <string.h>
 
 #define ID "abcdefgh.ijklmnopqrstuvwxyz22"
-#define OURS "Received: from a by b with POP3S id " ID "; now\r\n"
+#define DATE "Tue, 14 Nov 2023 22:13:20 +0000"
+#define OURS "Received: from a by b with POP3S id " ID "; " DATE "\r\n"
 
 static void
 read_whole(
@@ -64,14 +65,9 @@ check_way(struct slice raw, const struct content_tags *tags)
 {
 	struct content sent = { 0 }, there = { 0 };
 	struct buffer arrived = { 0 };
-	char first;
 
 	buffer_add_text(&arrived, OURS);
 	canonical(raw, &arrived);
-	first = arrived.data[sizeof(OURS) - 1];
-	/* It goes on with our field, for everybody who reads it. */
-	if (first == ' ' || first == '\t')
-		goto out;
 	read_whole(&sent, NULL, raw);
 	read_whole(&there, tags, buffer_slice(&arrived));
 	fuzz_must(sent.ours && there.ours, "it is found again");
@@ -82,7 +78,6 @@ check_way(struct slice raw, const struct content_tags *tags)
 		fuzz_must(
 		    content_same(&sent.sum, &there.sum), "it is the same");
 	content_compare(sent.parts, there.parts);
-out:
 	content_free(&sent);
 	content_free(&there);
 	buffer_free(&arrived);
