@@ -6,7 +6,6 @@
 #include "command/command.h"
 #include "command/look.h"
 #include "command/polls.h"
-#include "command/session.h"
 #include "poll/outcome.h"
 
 #include <stdio.h>
@@ -32,26 +31,6 @@ begin(void *arg, size_t i, struct poll_job *job)
 }
 
 static int
-work(void *arg, const struct stop *stop)
-{
-	struct polls *p = arg;
-	struct error e = { 0 };
-
-	if (polls_open(p, stop, &e) < 0 || polls_all(p, &e) < 0)
-		polls_worse(p, command_fail(&e));
-	polls_close(p);
-	return p->status;
-}
-
-static void
-tick(void *arg)
-{
-	struct polls *p = arg;
-
-	progress_show(p->progress, p->count);
-}
-
-static int
 make_here(struct making *m)
 {
 	struct polls p = {
@@ -64,10 +43,7 @@ make_here(struct making *m)
 	p.settings = m->settings;
 	p.accounts = m->accounts;
 	p.state = m->settings->state;
-	polls_prepare(&p);
-	status = session_run(work, tick, &p);
-	polls_release(&p);
-	return status;
+	return polls_run(&p);
 }
 
 /* --- by the daemon, which has the ledger --- */

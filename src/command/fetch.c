@@ -3,7 +3,6 @@
 #include "command/command.h"
 #include "command/ground.h"
 #include "command/polls.h"
-#include "command/session.h"
 
 #include <stdlib.h>
 #include <sysexits.h>
@@ -17,26 +16,6 @@ struct fetch {
 };
 
 static int
-work(void *arg, const struct stop *stop)
-{
-	struct polls *p = arg;
-	struct error e = { 0 };
-
-	if (polls_open(p, stop, &e) < 0 || polls_all(p, &e) < 0)
-		polls_worse(p, command_fail(&e));
-	polls_close(p);
-	return p->status;
-}
-
-static void
-tick(void *arg)
-{
-	struct polls *p = arg;
-
-	progress_show(p->progress, p->count);
-}
-
-static int
 poll_here(struct fetch *f)
 {
 	struct polls p = { .in = f->in, .each = f->terminal };
@@ -47,10 +26,7 @@ poll_here(struct fetch *f)
 	p.settings = f->settings;
 	p.accounts = f->accounts;
 	p.state = f->settings->state;
-	polls_prepare(&p);
-	status = session_run(work, tick, &p);
-	polls_release(&p);
-	return status;
+	return polls_run(&p);
 }
 
 /*

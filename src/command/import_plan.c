@@ -2,6 +2,7 @@
 #include "command/import.h"
 
 #include "base/alloc.h"
+#include "base/host.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "config/source.h"

@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "command/session.h"
 #include "poll/crew.h"
 #include "poll/outcome.h"
 #include "poll/room.h"
@@ -357,4 +358,35 @@ polls_release(struct polls *p)
 	free(p->progress);
 	free(p->mailboxes);
 	pthread_mutex_destroy(&p->lock);
+}
+
+static int
+work(void *arg, const struct stop *stop)
+{
+	struct polls *p = arg;
+	struct error e = { 0 };
+
+	if (polls_open(p, stop, &e) < 0 || polls_all(p, &e) < 0)
+		polls_worse(p, command_fail(&e));
+	polls_close(p);
+	return p->status;
+}
+
+static void
+tick(void *arg)
+{
+	struct polls *p = arg;
+
+	progress_show(p->progress, p->count);
+}
+
+int
+polls_run(struct polls *p)
+{
+	int status;
+
+	polls_prepare(p);
+	status = session_run(work, tick, p);
+	polls_release(p);
+	return status;
 }

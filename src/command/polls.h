@@ -70,6 +70,12 @@ void polls_prepare(struct polls *p);
 void polls_release(struct polls *p);
 
 /*
+ * polls_run - all of it, with ^C and the progress: polls that need no other
+ * thread's care. Returns the exit status.
+ */
+int polls_run(struct polls *p);
+
+/*
  * polls_open - the ledger and the destinations. stop: borrowed until
  * polls_close().
  */

@@ -1,6 +1,7 @@
 #include "config/check.h"
 
 #include "base/alloc.h"
+#include "base/host.h"
 #include "base/text.h"
 #include "base/user.h"
 #include "config/derive.h"

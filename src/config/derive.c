@@ -1,6 +1,7 @@
 #include "config/derive.h"
 
 #include "base/alloc.h"
+#include "base/host.h"
 #include "config/source.h"
 #include "config/value.h"
 #include "net/endpoint.h"

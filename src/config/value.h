@@ -44,7 +44,4 @@ void value_write(
 /* value_quote - a string as it stands in a file. */
 void value_quote(const char *text, struct buffer *out);
 
-/* host_is_loopback - does what is sent there stay on this machine? */
-bool host_is_loopback(const char *host);
-
 #endif

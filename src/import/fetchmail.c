@@ -2,6 +2,7 @@
 #include "import/fetchmail.h"
 
 #include "base/alloc.h"
+#include "base/host.h"
 #include "base/text.h"
 #include "import/netrc.h"
 
@@ -188,19 +189,6 @@ host_of(const struct reading *r, const struct fetchmail_user *u)
 	return via != NULL ? via : r->rc.servers[u->server].name;
 }
 
-static bool
-is_loopback(const char *host)
-{
-	struct in_addr v4;
-	struct in6_addr v6;
-
-	if (strcasecmp(host, "localhost") == 0)
-		return true;
-	if (inet_pton(AF_INET, host, &v4) == 1)
-		return ntohl(v4.s_addr) >> 24 == IN_LOOPBACKNET;
-	return inet_pton(AF_INET6, host, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
-}
-
 /* A port, or the name of one. Returns 0 when it is neither. */
 static uint16_t
 port_of(const char *service)
@@ -250,7 +238,7 @@ map_tls(
 	if (is_on(r, u, FM_SSL) ||
 	    (mode != NULL && strcmp(mode, "wrapped") == 0)) {
 		a->tls = IMPORT_TLS_IMPLICIT;
-	} else if (is_loopback(a->host)) {
+	} else if (host_is_loopback(a->host)) {
 		a->tls = IMPORT_TLS_NONE;
 	} else if (clear) {
 		a->tls = IMPORT_TLS_NONE;

@@ -2,6 +2,7 @@
 #include "import/share.h"
 
 #include "base/alloc.h"
+#include "base/host.h"
 #include "base/runner.h"
 #include "base/stop.h"
 #include "base/text.h"
@@ -105,24 +106,11 @@ share_mailbox(
 	return NULL;
 }
 
-static bool
-is_loopback(const char *host)
-{
-	struct in_addr v4;
-	struct in6_addr v6;
-
-	if (strcasecmp(host, "localhost") == 0)
-		return true;
-	if (inet_pton(AF_INET, host, &v4) == 1)
-		return ntohl(v4.s_addr) >> 24 == IN_LOOPBACKNET;
-	return inet_pton(AF_INET6, host, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
-}
-
 void
 share_clear(
     struct import *im, struct import_account *a, unsigned line, bool hidden)
 {
-	if (a->tls != IMPORT_TLS_NONE || is_loopback(a->host))
+	if (a->tls != IMPORT_TLS_NONE || host_is_loopback(a->host))
 		return;
 	if (hidden) {
 		a->tls = IMPORT_TLS_STARTTLS;

@@ -2,6 +2,7 @@
 #include "migrate/boxes.h"
 
 #include "base/alloc.h"
+#include "base/host.h"
 #include "base/text.h"
 #include "config/expects.h"
 #include "config/source.h"
@@ -9,10 +10,10 @@
 #include "message/digest.h"
 #include "migrate/csv.h"
 #include "migrate/url.h"
+#include "sasl/password.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -886,26 +887,18 @@ boxes_from_list(struct boxes *b, const char *path,
 	return rc;
 }
 
-static void
-wipe(char *text)
-{
-	if (text != NULL)
-		OPENSSL_cleanse(text, strlen(text));
-	free(text);
-}
-
 void
 boxes_free(struct boxes *b)
 {
 	for (size_t i = 0; i < b->count; i++) {
 		free(b->places[i].at);
-		wipe(b->places[i].password);
+		password_free(&b->places[i].password);
 		free(b->places[i].password_file);
 		free(b->places[i].password_command);
 	}
 	for (size_t i = 0; i < b->destination_count; i++) {
 		free(b->names[i]);
-		wipe(b->bodies[i]);
+		password_free(&b->bodies[i]);
 	}
 	free(b->places);
 	free(b->names);

@@ -3,9 +3,9 @@
 
 #include "base/alloc.h"
 #include "base/text.h"
+#include "sasl/password.h"
 
 #include <ctype.h>
-#include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -195,14 +195,6 @@ url_parse(struct url *u, const char *text, struct buffer *why)
 	return has_query ? parse_options(u, query, why) : 0;
 }
 
-static void
-wipe(char *text)
-{
-	if (text != NULL)
-		OPENSSL_cleanse(text, strlen(text));
-	free(text);
-}
-
 void
 url_free(struct url *u)
 {
@@ -214,7 +206,7 @@ url_free(struct url *u)
 	free(u->scheme);
 	free(u->host);
 	free(u->path);
-	wipe(u->user);
-	wipe(u->password);
+	free(u->user);
+	password_free(&u->password);
 	*u = (struct url){ 0 };
 }
