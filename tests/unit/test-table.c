@@ -3,6 +3,7 @@
 #include "config/table.h"
 
 #include "config/describe.h"
+#include "base/host.h"
 #include "config/value.h"
 
 #include <setjmp.h>
