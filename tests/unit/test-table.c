@@ -2,8 +2,8 @@
  * from it is whole. */
 #include "config/table.h"
 
-#include "config/describe.h"
 #include "base/host.h"
+#include "config/describe.h"
 #include "config/value.h"
 
 #include <setjmp.h>
