@@ -382,8 +382,7 @@ work(void *arg, const struct stop *stop)
 		say_sum(m);
 		if (stop_level(stop) == STOP_NO && !m->polls.ledger_failed)
 			prove(m);
-		if (moved_report(m, &e) < 0)
-			fail(m, &e);
+		polls_worse(&m->polls, moved_report(m));
 	}
 	polls_close(&m->polls);
 	if (m->in->json)
@@ -451,6 +450,8 @@ run(const struct invocation *in)
 		status = find_places(&m, &boxes);
 	}
 	boxes_free(&boxes);
+	if (status == EX_OK)
+		status = moved_try_reports(&m);
 	if (status == EX_OK)
 		status = move(&m);
 	free(accounts);

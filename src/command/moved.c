@@ -3,12 +3,14 @@
 
 #include "base/alloc.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "migrate/report.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sysexits.h>
 
 /* Of a message that was delivered, ever. */
 static uint64_t
@@ -209,15 +211,51 @@ moved_json(const struct moving *m)
 /* --- reports --- */
 
 int
-moved_report(const struct moving *m, struct error *e)
+moved_try_reports(const struct moving *m)
+{
+	const struct migrate_options *o = &m->in->migrate;
+	struct error e = { 0 };
+	int status = EX_OK;
+
+	for (size_t i = 0; i < o->report_count; i++) {
+		if (report_try(o->reports[i], &e) == 0)
+			continue;
+		log_error("%s", e.text);
+		status = EX_CANTCREAT;
+	}
+	return status;
+}
+
+/* Where one cannot be written the others are all the same. */
+static int
+write_reports(const struct report *r, const struct migrate_options *o)
+{
+	struct error e = { 0 };
+	int status = EX_OK;
+
+	for (size_t i = 0; i < o->report_count; i++) {
+		if (report_try(o->reports[i], &e) < 0)
+			status = command_worse(status, EX_CANTCREAT);
+		else if (report_write(r, o->reports[i], &e) < 0)
+			status = command_worse(status, EX_IOERR);
+		else
+			continue;
+		log_error("%s", e.text);
+	}
+	return status;
+}
+
+int
+moved_report(const struct moving *m)
 {
 	const struct migrate_options *o = &m->in->migrate;
 	struct report_source *list;
+	struct error e = { 0 };
 	struct report report;
-	int rc;
+	int status;
 
 	if (o->report_count == 0)
-		return 0;
+		return EX_OK;
 	list = xcalloc(m->count, sizeof(*list));
 	for (size_t i = 0; i < m->count; i++) {
 		const struct moved_box *b = &m->list[i];
@@ -235,10 +273,10 @@ moved_report(const struct moving *m, struct error *e)
 			    : NULL,
 		};
 	}
-	rc = report_read(&report, m->state, list, m->count, e);
-	for (size_t i = 0; rc == 0 && i < o->report_count; i++)
-		rc = report_write(&report, o->reports[i], e);
+	status = report_read(&report, m->state, list, m->count, &e) < 0
+	    ? command_fail(&e)
+	    : write_reports(&report, o);
 	report_free(&report);
 	free(list);
-	return rc;
+	return status;
 }

@@ -83,7 +83,11 @@ void moved_json(const struct moving *m);
 /* moved_is_complete - nothing is left that could still be moved. */
 bool moved_is_complete(const struct moved_box *b);
 
-/* moved_report - write the reports that were asked for. */
-int moved_report(const struct moving *m, struct error *e);
+/*
+ * moved_try_reports - can the reports that were asked for be written?
+ * moved_report - write them. Both tell what is wrong and return the exit status.
+ */
+int moved_try_reports(const struct moving *m);
+int moved_report(const struct moving *m);
 
 #endif

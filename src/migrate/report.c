@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define BAD (VERIFIED_SOURCE_CHANGED | VERIFIED_MISSING | VERIFIED_CHANGED)
@@ -530,12 +531,55 @@ cannot_write(const char *path, struct error *e)
 	    path, strerror(errno));
 }
 
+/* *temporary: the path of the file. Returns it open, or -1 with errno. */
+static int
+open_beside(const char *path, char **temporary)
+{
+	*temporary = xasprintf("%s.XXXXXX", path);
+	return mkostemp(*temporary, O_CLOEXEC);
+}
+
+/* It would take the place of a device, and cannot take that of a folder. */
+static int
+check_place(const char *path, struct error *e)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0 || S_ISREG(st.st_mode))
+		return 0;
+	return error_set(e, ERR_SYSTEM,
+	    "cannot write the report to %.200s: that is %s", path,
+	    S_ISDIR(st.st_mode) ? "a folder; name a file in it"
+				: "no ordinary file");
+}
+
+int
+report_try(const char *path, struct error *e)
+{
+	char *temporary;
+	int fd, rc = 0;
+
+	if (strcmp(path, "-") == 0)
+		return 0;
+	if (check_place(path, e) < 0)
+		return -1;
+	fd = open_beside(path, &temporary);
+	if (fd < 0) {
+		rc = cannot_write(path, e);
+	} else {
+		close(fd);
+		unlink(temporary);
+	}
+	free(temporary);
+	return rc;
+}
+
 /* Whole, or not at all: whoever looks finds the old one or the new one. */
 static int
 put_in_place(const char *path, struct slice document, struct error *e)
 {
-	char *temporary = xasprintf("%s.XXXXXX", path);
-	int fd = mkostemp(temporary, O_CLOEXEC);
+	char *temporary;
+	int fd = open_beside(path, &temporary);
 	int rc = 0;
 
 	if (fd < 0) {

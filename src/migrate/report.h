@@ -127,6 +127,12 @@ void report_json(const struct report *r, struct buffer *out);
 void report_html(const struct report *r, struct buffer *out);
 
 /*
+ * report_try - could one be written to that path? Leaves nothing behind, and what
+ * is there as it is. Returns 0, or -1 with ERR_SYSTEM.
+ */
+int report_try(const char *path, struct error *e);
+
+/*
  * report_write - report_html(), report_json() or report_text() by the suffix of
  * the path (.html, .htm; .json; any other), into a new file beside it that takes
  * its place (0600); "-": text on standard output.

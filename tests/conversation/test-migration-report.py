@@ -15,7 +15,7 @@ import tap
 from postrider import OK, UNAVAILABLE, wait_until
 from tap import contains, each, equal
 
-OS_ERROR, DATA_ERROR = 71, 65
+CANNOT_CREATE, DATA_ERROR = 73, 65
 VOID = {"meta", "br"}
 EVIL = "\u202e\"><script>alert('1')</script>&amp;<b>"
 HOSTILE = b"Subject: " + EVIL.encode() + b" \xff\xfe\x1b[2J\r\n"
@@ -156,12 +156,48 @@ def test_it_takes_the_place_of_an_older_one_and_only_its_owner_reads_it():
           ["report.html", "report.json", "report.txt"])
 
 
-def test_one_that_cannot_be_written_fails_the_command():
-    _, _, rider = scene(letters(2))
-    path = os.path.join(rider.folder, "missing", "report.html")
-    result = rider.run("migrate", "--report", path).expect(OS_ERROR)
-    contains(result.err, f"cannot write the report to {path}")
+NO_PLACES = {
+    "in no folder": ("missing/report.html", "No such file"),
+    "that is a folder": ("folder", "that is a folder"),
+    "in a file": ("file/report.html", "Not a directory"),
+    "that is a device": ("device", "no ordinary file"),
+}
+
+
+@each(*NO_PLACES)
+def test_nothing_is_moved_when_a_report_cannot_be_written_to_a_path(kind):
+    name, why = NO_PLACES[kind]
+    box, _, rider = scene(letters(2))
+    place = tap.folder()
+    os.mkdir(os.path.join(place, "folder"))
+    os.symlink("/dev/null", os.path.join(place, "device"))
+    for other in ("file", "old.html"):
+        with open(os.path.join(place, other), "w", encoding="ascii") as file:
+            file.write("an old report\n")
+    before = sorted(os.listdir(place))
+    path = os.path.join(place, name)
+    result = rider.run("migrate", "--report", os.path.join(place, "old.html"),
+                       "--report", os.path.join(place, "new.html"),
+                       "--report", path).expect(CANNOT_CREATE)
+    contains(result.err, f"cannot write the report to {path}: ")
+    contains(result.err, why)
+    equal(sorted(os.listdir(place)), before)
+    equal(read(os.path.join(place, "old.html")), "an old report\n")
+    equal(box.verbs(), [])
+
+
+def test_one_whose_folder_has_gone_meanwhile_keeps_no_other_from_being_written():
+    box, _, rider = scene(letters(2))
+    folder = os.path.join(tap.folder(), "gone")
+    other = os.path.join(rider.folder, "other.txt")
+    path = os.path.join(folder, "report.html")
+    os.mkdir(folder)
+    box.replies["QUIT"] = [lambda *_: os.rmdir(folder)]
+    result = rider.run("migrate", "--report", path, "--report", other)
+    result.expect(CANNOT_CREATE)
+    contains(result.err, f"cannot write the report to {path}: No such file")
     equal(rider.counts(), {"delivered": 2})
+    contains(read(other), "All 2 messages moved")
 
 
 def test_a_mailbox_that_could_not_be_moved_says_why():
