@@ -141,7 +141,7 @@ end(void *arg, size_t i, const struct poll_end *end)
 	int64_t wait;
 
 	b->moved += r->delivered;
-	b->octets += r->octets;
+	b->octets += r->content;
 	b->resent += r->resent;
 	b->doubtful = b->doubtful || r->in_doubt > 0;
 	b->took_ms = clock_monotonic_ms() - b->began_ms;

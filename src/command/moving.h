@@ -23,7 +23,7 @@ struct moved_box {
 	int64_t took_ms; /* until the end of the last */
 	int64_t stuck_ms; /* since when nothing could be moved, 0: it can */
 	bool warned; /* of that */
-	uint64_t moved, octets; /* delivered in this run */
+	uint64_t moved, octets; /* delivered in this run; as proven */
 	uint64_t resent; /* of these, after being in doubt */
 	bool doubtful; /* one came to be in doubt in this run */
 	bool ended; /* the last poll is over */

@@ -49,7 +49,7 @@ struct report_mailbox {
 	/* Owned; why a side could not be read for verification now, or "". */
 	char *unread;
 	bool known; /* the ledger has it */
-	/* Messages, and octets as the mailbox lists them. */
+	/* Messages, and octets: as proven, or else as the mailbox lists them. */
 	uint64_t moved, moved_octets;
 	uint64_t held, held_octets; /* refused for good; its owner decides */
 	uint64_t waiting,

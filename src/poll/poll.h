@@ -42,6 +42,7 @@ struct poll_report {
 	uint64_t in_mailbox; /* listed, less what was deleted */
 	uint64_t taken, octets_taken; /* messages that came whole; of all */
 	uint64_t delivered, octets, deleted, deferred, held;
+	uint64_t content; /* octets, too, without our Received fields */
 	uint64_t resent; /* delivered ones that were in doubt before */
 	/* Refused for good, and somebody was told, or nobody. */
 	uint64_t reported, dropped;

@@ -190,6 +190,7 @@ log_delivered(struct session *s, const struct transit *t)
 	    (long long)t->took_ms, t->id);
 	s->report->delivered++;
 	s->report->octets += t->sent;
+	s->report->content += t->content;
 }
 
 /* Done with, one way or the other: delete it now, if it is to be deleted. */

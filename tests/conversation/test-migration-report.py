@@ -100,6 +100,47 @@ def test_it_says_what_was_moved_and_what_is_held_and_why():
     contains(shown, "The new server has confirmed each of them")
 
 
+def sizes(octets):
+    """As it is told, where that is less than 10 kB."""
+    return f"{octets} B" if octets < 1000 else f"{octets / 1000:.1f} kB"
+
+
+@each("as many octets as it has", "other sizes")
+def test_all_that_tells_of_mail_has_one_size_of_it_where_a_server_lists(what):
+    contents = [letters(8), letters(3)]
+    boxes = [peers.Pop3Server([peers.Message(
+        m, octets=len(m) + 5 * (what == "other sizes")) for m in messages])
+        for messages in contents]
+    each_of = [sum(len(mail.canonical(m)) for m in messages)
+               for messages in contents]
+    for more in ([], ["--json"]):
+        sink = peers.SmtpSink()
+        rider = postrider.Postrider()
+        rider.write([box.account(name=f"isp{n}")
+                     for n, box in enumerate(boxes)],
+                    {"home": sink.destination()})
+        path = os.path.join(rider.folder, "report.json")
+        text = os.path.join(rider.folder, "report.txt")
+        told = rider.run("migrate", "--verify", "--report", path,
+                         "--report", text, *more).expect(OK)
+        found = json.loads(read(path))
+        equal(([m["moved_octets"] for m in found["mailboxes"]],
+               found["moved_octets"], found["runs"][0]["octets"]),
+              (each_of, sum(each_of), sum(each_of)))
+        if more:
+            summary = told.json()
+            equal([m["octets"] for m in summary["mailboxes"]], each_of)
+            equal(summary["octets"], sum(each_of))
+            continue
+        lines = told.out + read(text)
+        for n, octets in enumerate(each_of):
+            # When it was moved, when it was verified, and in the report.
+            equal(re.findall(rf"^isp{n}: .*\((\S+ k?B)\)", lines, re.M),
+                  [sizes(octets)] * 3)
+        contains(lines, f"11 messages ({sizes(sum(each_of))}) moved in")
+        contains(lines, f"{sizes(sum(each_of))} in 2 mailboxes")
+
+
 def test_it_is_made_anew_when_nothing_is_left_to_move():
     _, _, rider = scene(letters(4))
     _, first, _ = reports(rider)
