@@ -15,8 +15,8 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-/* Of one mailbox, so many are told; a report has all of them. */
-#define FINDINGS_MOST 20
+/* Of one mailbox, so many that are no faults are told; a report has more. */
+#define NOTES_MOST 20
 
 /* --- verification --- */
 
@@ -57,7 +57,7 @@ tell(struct moving *m, struct moved_box *b)
 			    b->verify_error.text);
 		return;
 	}
-	verify_tell(&b->result, b->account.name, FINDINGS_MOST, &out);
+	verify_tell(&b->result, b->account.name, NOTES_MOST, &out);
 	rest = out.data;
 	/* What is wrong is to be heard even with -q. */
 	while (rest != NULL && (line = strsep(&rest, "\n")) != NULL) {

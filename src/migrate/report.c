@@ -242,6 +242,28 @@ take_findings(struct report_mailbox *m, const struct verify_result *v)
 	m->added_names = xstrdup(v->added_names);
 }
 
+/* Those of a rank stay in their order. */
+static void
+sort_findings(struct report_mailbox *m)
+{
+	struct report_message *sorted =
+	    xcalloc(m->finding_count ? m->finding_count : 1, sizeof(*sorted));
+	size_t n = 0;
+
+	for (int rank = 0; rank < RANKS; rank++) {
+		if (rank == RANK_NOTE)
+			m->fault_count = n;
+		for (size_t i = 0; i < m->finding_count; i++) {
+			const struct report_message *f = &m->findings[i];
+
+			if ((int)verify_rank(f->verdict, f->grave) == rank)
+				sorted[n++] = *f;
+		}
+	}
+	free(m->findings);
+	m->findings = sorted;
+}
+
 static void
 set_trouble(struct report_mailbox *m, const char *words)
 {
@@ -298,6 +320,7 @@ read_mailbox(struct reading *g, struct reader *reader, struct error *e)
 	m->verified = m->there ? g->same_there : g->same_source;
 	if (g->source->verified != NULL)
 		take_findings(m, g->source->verified);
+	sort_findings(m);
 	return 0;
 }
 

@@ -69,8 +69,9 @@ struct report_mailbox {
 	bool there; /* the destination was read for that */
 	struct report_message *held_list; /* owned; held and waiting ones */
 	size_t held_count;
-	struct report_message *findings; /* owned */
+	struct report_message *findings; /* owned; by verify_rank() */
 	size_t finding_count;
+	size_t fault_count; /* of these, the first: before RANK_NOTE */
 };
 
 /* Messages that were delivered in the same second. */

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* So many messages of a mailbox are named; the JSON has all. */
+/* So many messages of a mailbox are seen; more that are faults are folded. */
 #define NAMED_MAX ((size_t)50)
 /* And of all mailboxes. */
 #define NAMED_ALL ((size_t)2000)
@@ -664,30 +664,100 @@ add_finding(const struct report_message *m, struct buffer *out)
 	buffer_add_text(out, "</p></li>\n");
 }
 
-static void
-add_messages(struct naming *n, const struct report_mailbox *m,
-    const struct report_message *list, size_t count,
-    void (*add)(const struct report_message *m, struct buffer *out))
+/* How many of a mailbox's are to be seen. */
+static size_t
+take_room(struct naming *n, size_t count)
 {
 	size_t most = count < NAMED_MAX ? count : NAMED_MAX;
 
-	if (count == 0)
-		return;
 	if (most > n->left)
 		most = n->left;
 	n->left -= most;
-	buffer_add_text(n->out, "<h3><bdi>");
-	add_octets(n->out, title(m));
-	buffer_add_text(n->out, "</bdi></h3>\n<ul class=\"msgs card\">\n");
+	return most;
+}
+
+static void
+add_name(const struct report_mailbox *m, struct buffer *out)
+{
+	buffer_add_text(out, "<h3><bdi>");
+	add_octets(out, title(m));
+	buffer_add_text(out, "</bdi></h3>\n");
+}
+
+static void
+add_more(struct buffer *out, size_t count, const char *words)
+{
+	buffer_add_text(out, "<li class=\"more\">");
+	add_count(out, count);
+	buffer_addf(out, " %s</li>\n", words);
+}
+
+static void
+add_not_moved_of(struct naming *n, const struct report_mailbox *m)
+{
+	size_t most = take_room(n, m->held_count);
+
+	if (m->held_count == 0)
+		return;
+	add_name(m, n->out);
+	buffer_add_text(n->out, "<ul class=\"msgs card\">\n");
 	for (size_t i = 0; i < most; i++)
-		add(&list[i], n->out);
-	if (most < count) {
-		buffer_add_text(n->out, "<li class=\"more\">");
-		add_count(n->out, count - most);
-		buffer_add_text(n->out,
-		    " more: the report as text or JSON names them</li>\n");
-	}
+		add_held(&m->held_list[i], n->out);
+	if (most < m->held_count)
+		add_more(n->out, m->held_count - most,
+		    "more: the report as text or JSON names them");
 	buffer_add_text(n->out, "</ul>\n");
+}
+
+/* No fault is left out, however many there are. */
+static void
+add_folded(const struct report_mailbox *m, size_t from, struct buffer *out)
+{
+	if (from == m->fault_count)
+		return;
+	buffer_add_text(out, "<details class=\"card\"><summary>");
+	add_count(out, m->fault_count - from);
+	buffer_add_text(
+	    out, " more of this mailbox</summary>\n<ul class=\"msgs\">\n");
+	for (size_t i = from; i < m->fault_count; i++)
+		add_finding(&m->findings[i], out);
+	buffer_add_text(out, "</ul>\n</details>\n");
+}
+
+static void
+add_notes_of(struct naming *n, const struct report_mailbox *m)
+{
+	size_t notes = m->finding_count - m->fault_count;
+	size_t most = take_room(n, notes);
+
+	if (notes == 0)
+		return;
+	buffer_add_text(n->out, "<ul class=\"msgs card\">\n");
+	for (size_t i = 0; i < most; i++)
+		add_finding(&m->findings[m->fault_count + i], n->out);
+	if (most < notes)
+		add_more(n->out, notes - most,
+		    "more with which all is well: the report as JSON names "
+		    "them");
+	buffer_add_text(n->out, "</ul>\n");
+}
+
+static void
+add_findings(struct naming *n, const struct report_mailbox *m)
+{
+	size_t seen = take_room(n, m->fault_count);
+
+	if (m->finding_count == 0)
+		return;
+	add_name(m, n->out);
+	if (seen > 0)
+		buffer_add_text(n->out, "<ul class=\"msgs card\">\n");
+	for (size_t i = 0; i < seen; i++)
+		add_finding(&m->findings[i], n->out);
+	if (seen > 0)
+		buffer_add_text(n->out, "</ul>\n");
+	add_folded(m, seen, n->out);
+	add_notes_of(n, m);
 }
 
 static void
@@ -710,8 +780,7 @@ add_not_moved(const struct report *r, struct buffer *out)
 		    out, "What is not moved yet goes with the next run. ");
 	buffer_add_text(out, "</p>\n");
 	for (size_t i = 0; i < r->count; i++)
-		add_messages(&n, &r->list[i], r->list[i].held_list,
-		    r->list[i].held_count, add_held);
+		add_not_moved_of(&n, &r->list[i]);
 }
 
 static bool
@@ -780,8 +849,7 @@ add_verification(const struct report *r, struct buffer *out)
 	if (!has_findings(r))
 		return;
 	for (size_t i = 0; i < r->count; i++)
-		add_messages(&n, &r->list[i], r->list[i].findings,
-		    r->list[i].finding_count, add_finding);
+		add_findings(&n, &r->list[i]);
 }
 
 /* --- the rest --- */

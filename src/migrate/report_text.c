@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-/* So many messages of a mailbox are named here; the other reports name all. */
-#define NAMED_MAX ((size_t)1000)
+/* So many messages of a mailbox are named that are no faults; JSON names all. */
+#define NOTES_MAX ((size_t)1000)
 
 static void
 add_rule(struct buffer *out, size_t from, char c)
@@ -97,13 +97,6 @@ add_message(
 }
 
 static void
-add_more(size_t count, struct buffer *out)
-{
-	if (count > NAMED_MAX)
-		buffer_addf(out, "\tand %zu more\n", count - NAMED_MAX);
-}
-
-static void
 add_held(const struct report *r, struct buffer *out)
 {
 	const struct report_mailbox *m;
@@ -116,11 +109,23 @@ add_held(const struct report *r, struct buffer *out)
 		if (m->held_count == 0)
 			continue;
 		buffer_addf(out, "%s\n", m->name);
-		for (size_t k = 0; k < m->held_count && k < NAMED_MAX; k++)
+		for (size_t k = 0; k < m->held_count; k++)
 			add_message(&m->held_list[k],
 			    words_state(m->held_list[k].state), out);
-		add_more(m->held_count, out);
 	}
+}
+
+static void
+add_findings(const struct report_mailbox *m, struct buffer *out)
+{
+	size_t notes = m->finding_count - m->fault_count;
+	size_t named = notes < NOTES_MAX ? notes : NOTES_MAX;
+
+	for (size_t i = 0; i < m->fault_count + named; i++)
+		add_message(&m->findings[i], NULL, out);
+	if (named < notes)
+		buffer_addf(out, "\tand %zu more with which all is well\n",
+		    notes - named);
 }
 
 static void
@@ -141,9 +146,7 @@ add_verification(const struct report *r, struct buffer *out)
 		if (m->finding_count == 0)
 			continue;
 		buffer_addf(out, "%s\n", m->name);
-		for (size_t k = 0; k < m->finding_count && k < NAMED_MAX; k++)
-			add_message(&m->findings[k], NULL, out);
-		add_more(m->finding_count, out);
+		add_findings(m, out);
 	}
 }
 

@@ -395,6 +395,18 @@ verify_result_free(struct verify_result *result)
 	*result = (struct verify_result){ 0 };
 }
 
+enum verify_rank
+verify_rank(unsigned verdict, bool grave)
+{
+	if (verdict & VERIFIED_MISSING)
+		return RANK_MISSING;
+	if (verdict & VERIFIED_CHANGED)
+		return RANK_CHANGED;
+	if (verdict & VERIFIED_SOURCE_CHANGED)
+		return RANK_CHANGED_SOURCE;
+	return grave ? RANK_UNPROVEN : RANK_NOTE;
+}
+
 static bool
 has_faults(const struct verify_result *r)
 {

@@ -137,12 +137,23 @@ bool verify_is_well(const struct verify_result *result);
 int verify_status(
     const struct verify_result *result, int rc, const struct error *e);
 
+/* verify_rank - in this order findings are told. */
+enum verify_rank {
+	RANK_MISSING,
+	RANK_CHANGED, /* at the destination */
+	RANK_CHANGED_SOURCE,
+	RANK_UNPROVEN,
+	RANK_NOTE /* no fault */
+};
+#define RANKS (RANK_NOTE + 1)
+enum verify_rank verify_rank(unsigned verdict, bool grave);
+
 /*
  * verify_tell - a line that sums it up ("ann: 998 of 1,000 messages verified
- * …"), and one or two for each finding, for people; not more than `most`
- * findings (0: all), and how many more there are. name: the mailbox.
+ * …"), and one or two for each finding, for people: all faults, but not more than
+ * `notes` of the others, and how many more there are. name: the mailbox.
  */
 void verify_tell(const struct verify_result *result, const char *name,
-    size_t most, struct buffer *out);
+    size_t notes, struct buffer *out);
 
 #endif

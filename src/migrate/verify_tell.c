@@ -95,20 +95,33 @@ tell_finding(const struct verify_finding *f, struct buffer *out)
 	buffer_add_text(out, "\n");
 }
 
-/* What is grave goes first. */
-static void
-tell_findings(const struct verify_result *r, size_t most, struct buffer *out)
+/* Returns how many there are. */
+static size_t
+tell_rank(const struct verify_result *r, enum verify_rank rank, size_t most,
+    struct buffer *out)
 {
-	size_t told = 0;
+	size_t n = 0;
 
-	for (int grave = 1; grave >= 0; grave--)
-		for (size_t i = 0; i < r->finding_count; i++)
-			if (r->findings[i].grave == (grave == 1) &&
-			    (most == 0 || told < most)) {
-				tell_finding(&r->findings[i], out);
-				told++;
-			}
-	add_count(out, r->finding_count - told, "  and ", " more\n");
+	for (size_t i = 0; i < r->finding_count; i++) {
+		const struct verify_finding *f = &r->findings[i];
+
+		if (verify_rank(f->verdict, f->grave) == rank && n++ < most)
+			tell_finding(f, out);
+	}
+	return n;
+}
+
+static void
+tell_findings(const struct verify_result *r, size_t notes, struct buffer *out)
+{
+	size_t n;
+
+	for (int rank = 0; rank < RANK_NOTE; rank++)
+		tell_rank(r, (enum verify_rank)rank, SIZE_MAX, out);
+	n = tell_rank(r, RANK_NOTE, notes, out);
+	if (n > notes)
+		add_count(
+		    out, n - notes, "  and ", " more with which all is well\n");
 }
 
 static void
@@ -133,12 +146,12 @@ tell_notes(const struct verify_result *r, struct buffer *out)
 }
 
 void
-verify_tell(const struct verify_result *r, const char *name, size_t most,
+verify_tell(const struct verify_result *r, const char *name, size_t notes,
     struct buffer *out)
 {
 	tell_sum(r, name, out);
 	tell_error(name, "the destination", &r->there_error, out);
 	tell_error(name, "the source", &r->source_error, out);
-	tell_findings(r, most, out);
+	tell_findings(r, notes, out);
 	tell_notes(r, out);
 }

@@ -152,6 +152,36 @@ def test_three_that_were_removed_and_one_that_was_changed_are_named(where):
           ("Letter 15", "2023-11-14T22:13:20Z"))
 
 
+def test_each_fault_is_named_before_what_is_none_and_however_many_there_are():
+    box, sink, rider = moved(letters(100))
+    place = Maildir(rider, sink)
+    uids = [m.uid for m in box.messages]
+    lost, changed, gone = uids[40::2], uids[41::2], uids[:40]
+    for uid in changed:
+        place.messages[place.of(uid)] += b"more\r\n"
+    for index in sorted(map(place.of, lost), reverse=True):
+        del place.messages[index]
+    del box.messages[:40]
+    paths = [os.path.join(tap.folder(), "report." + s)
+             for s in ("json", "html", "txt")]
+    result = rider.run("migrate", "--verify", "--at", *place.at(),
+                       *(word for path in paths for word in ("--report", path)))
+    result.expect(DATA_ERROR)
+    found, page, text = (open(path, encoding="utf-8").read() for path in paths)
+    named = {
+        "lines": re.findall(r"^  UID (\w+)", result.out, re.M),
+        "JSON": [f["uid"] for f in json.loads(found)["mailboxes"][0]["findings"]],
+        "page": re.findall(r"UID <code><bdi>(\w+)", page),
+        "text": re.findall(r"^\tUID (\w+)", text, re.M)}
+    for how, order in named.items():
+        equal((set(order[:30]), set(order[30:60])),
+              (set(lost), set(changed)), how)
+        equal(len(set(order[60:]) & set(gone)), 20 if how == "lines" else 40,
+              how)
+    says(result.out, "  and 20 more with which all is well")
+    says(page, "<summary>10 more of this mailbox</summary>")
+
+
 @each(*PLACES)
 def test_all_is_well_where_nothing_was_touched(where):
     _, sink, rider = moved(letters(5))

@@ -294,7 +294,8 @@ messages(size_t count, unsigned verdict)
 static void
 of_thousands_of_messages_the_page_names_some_and_the_others_all(void **state)
 {
-	struct buffer page = { 0 }, json = { 0 };
+	const char *folded;
+	struct buffer page = { 0 }, json = { 0 }, text = { 0 };
 	struct report r;
 
 	(void)state;
@@ -302,19 +303,59 @@ of_thousands_of_messages_the_page_names_some_and_the_others_all(void **state)
 	r.list[0].held_list = messages(5000, 0);
 	r.list[0].held_count = r.all.waiting = r.list[0].waiting = 5000;
 	r.list[0].findings = messages(3000, VERIFIED_MISSING);
-	r.list[0].finding_count = r.all.missing = r.list[0].missing = 3000;
+	r.list[0].finding_count = r.list[0].fault_count = 3000;
+	r.all.missing = r.list[0].missing = 3000;
 	r.all.moved = r.list[0].moved = 3000;
 	r.all.verified_at = r.list[0].verified_at = NOW;
 	make_page(&r, &page);
 	report_json(&r, &json);
+	report_text(&r, &text);
 	assert_int_equal(times(page.data, "refused for now</span>"), 50);
 	assert_non_null(strstr(page.data, "4,950 more"));
-	assert_int_equal(times(page.data, ">missing</span>"), 50);
-	assert_non_null(strstr(page.data, "2,950 more"));
+	/* Each fault, but what is more than 50 is folded. */
+	assert_int_equal(times(page.data, ">missing</span>"), 3000);
+	folded = strstr(page.data, "<summary>2,950 more");
+	assert_non_null(folded);
+	assert_int_equal(times(folded, ">missing</span>"), 2950);
+	assert_int_equal(times(text.data, "UID uid-"), 8000);
 	assert_int_equal(times(json.data, "\"uid\":"), 8000);
 	report_free(&r);
 	buffer_free(&page);
 	buffer_free(&json);
+	buffer_free(&text);
+}
+
+static void
+of_what_is_no_fault_all_but_the_json_name_some(void **state)
+{
+	struct buffer page = { 0 }, json = { 0 }, text = { 0 };
+	struct report r;
+
+	(void)state;
+	begin(&r, 1);
+	r.list[0].findings = messages(3000, 0);
+	r.list[0].finding_count = 3000;
+	for (size_t i = 0; i < 60; i++) {
+		r.list[0].findings[i].verdict = VERIFIED_MISSING;
+		r.list[0].findings[i].grave = true;
+	}
+	r.list[0].fault_count = 60;
+	r.all.missing = r.list[0].missing = 60;
+	r.all.moved = r.list[0].moved = 3000;
+	r.all.verified_at = r.list[0].verified_at = NOW;
+	make_page(&r, &page);
+	report_json(&r, &json);
+	report_text(&r, &text);
+	assert_int_equal(times(page.data, ">missing</span>"), 60);
+	assert_int_equal(times(page.data, ">note</span>"), 50);
+	assert_non_null(strstr(page.data, "2,890 more with which all is well"));
+	assert_int_equal(times(text.data, "UID uid-"), 1060);
+	assert_non_null(strstr(text.data, "and 1940 more with which all"));
+	assert_int_equal(times(json.data, "\"uid\":"), 3000);
+	report_free(&r);
+	buffer_free(&page);
+	buffer_free(&json);
+	buffer_free(&text);
 }
 
 static int
@@ -340,6 +381,8 @@ main(void)
 		    a_thousand_mailboxes_that_are_well_are_folded_away),
 		cmocka_unit_test(
 		    of_thousands_of_messages_the_page_names_some_and_the_others_all),
+		cmocka_unit_test(
+		    of_what_is_no_fault_all_but_the_json_name_some),
 	};
 
 	return cmocka_run_group_tests(tests, in_utc, NULL);
