@@ -219,6 +219,7 @@ settings_of_boxes(struct moving *m, struct boxes *b)
 		return show_problems(&problems, &e);
 	buffer_free(&problems);
 	m->state = xasprintf("%s/migrate", m->settings->state);
+	m->by_urls = true;
 	return EX_OK;
 }
 

@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "migrate/url.h"
 #include "poll/outcome.h"
 
 #include <stdlib.h>
@@ -103,7 +104,7 @@ tell(struct moving *m, size_t i, const struct poll_end *end)
 				: "");
 	if (end->rc < 0 && end->error->kind != ERR_STOPPED &&
 	    !(end->error->kind == ERR_LEDGER && m->polls.ledger_failed))
-		log_error("%s: %s%s%s", b->account.name, end->error->text,
+		log_error("%s: %s%s%s", b->account.name, b->error.text,
 		    end->error->kind == ERR_QUESTION
 			? " (that option goes to migrate)"
 			: "",
@@ -132,6 +133,14 @@ status_of(const struct standing *s)
 	return s->counts[STATE_HELD] > 0 ? EX_UNAVAILABLE : EX_OK;
 }
 
+static void
+note_error(
+    const struct moving *m, struct moved_box *b, const struct error *error)
+{
+	error_set(&b->error, error->kind, "%s%s", error->text,
+	    m->by_urls ? url_way(error->text) : "");
+}
+
 static int64_t
 end(void *arg, size_t i, const struct poll_end *end)
 {
@@ -153,7 +162,7 @@ end(void *arg, size_t i, const struct poll_end *end)
 	b->ended = true;
 	b->well = end->rc == 0 && r->listed && r->left_out == 0;
 	if (end->rc < 0)
-		b->error = *end->error;
+		note_error(m, b, end->error);
 	moving_counts(m, i);
 	tell(m, i, end);
 	polls_worse(&m->polls, outcome_status(r, end->rc, end->error));

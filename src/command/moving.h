@@ -50,6 +50,7 @@ struct moving {
 	struct there there;
 	struct throttle *throttle; /* owned, or NULL */
 	int64_t patience_ms;
+	bool by_urls; /* not by settings */
 	struct polls polls;
 	const struct stop *stop;
 	bool refused_to_delete; /* its owner said no */

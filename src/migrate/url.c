@@ -210,3 +210,16 @@ url_free(struct url *u)
 	password_free(&u->password);
 	*u = (struct url){ 0 };
 }
+
+const char *
+url_way(const char *words)
+{
+	static const char destination[] = "destination ";
+
+	if (strstr(words, "tls = \"implicit\"") == NULL)
+		return "";
+	if (strncmp(words, destination, strlen(destination)) == 0)
+		return "; in a URL that is smtps:// instead of smtp://, or "
+		       "?tls=implicit behind lmtp://";
+	return "; in a URL that is pop3s:// instead of pop3://";
+}

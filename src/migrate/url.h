@@ -36,4 +36,10 @@ bool url_is(const char *text);
 int url_parse(struct url *u, const char *text, struct buffer *why);
 void url_free(struct url *u); /* wipes */
 
+/*
+ * url_way - where the words of an error advise a setting, how a URL has that: a
+ * clause for behind them, or "".
+ */
+const char *url_way(const char *words);
+
 #endif

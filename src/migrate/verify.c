@@ -8,6 +8,7 @@
 #include "migrate/checks.h"
 #include "migrate/content.h"
 #include "migrate/maildir.h"
+#include "migrate/url.h"
 #include "poll/peruse.h"
 
 #include <stdio.h>
@@ -171,8 +172,10 @@ read_there(struct verification *v)
 		rc = read_pop3(v, &e);
 		break;
 	}
+	/* Wherever the mailboxes stand, this place is a URL. */
 	if (rc < 0)
-		r->there_error = e;
+		error_set(
+		    &r->there_error, e.kind, "%s%s", e.text, url_way(e.text));
 	r->read_there = r->there_error.kind == ERR_NONE;
 }
 

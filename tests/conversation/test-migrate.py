@@ -10,8 +10,8 @@ import mail
 import peers
 import postrider
 import tap
-from postrider import (AUTH, CONFIG, IO_ERROR, LATER, OK, UNAVAILABLE, USAGE,
-                       wait_until)
+from postrider import (AUTH, CONFIG, IO_ERROR, LATER, OK, PROTOCOL, UNAVAILABLE,
+                       USAGE, wait_until)
 from tap import contains, each, equal
 
 
@@ -114,6 +114,32 @@ def test_what_counts_as_seen_is_moved_only_when_asked():
     third = rider.run("migrate", "--all").expect(OK)
     contains(third.out, "10 moved before")
     equal(len(sink.accepted), 10)
+
+
+def test_advice_about_a_setting_is_told_in_the_way_of_a_URL():
+    source, sink, _ = scene(2)
+    mover = Mover()
+    starttls = f"pop3://ann@localhost:{source.port}"
+    way = "; in a URL that is pop3s:// instead of pop3://"
+    report = os.path.join(mover.folder, "report.txt")
+    result = mover.migrate("--password-file", mover.password, starttls, url(sink),
+                           "ann@kit.test", "--report", report, status=PROTOCOL)
+    contains(result.err, f'tls = "implicit" (port 995){way}\n')
+    with open(report, encoding="utf-8") as file:
+        contains(file.read(), way)
+    result = mover.migrate("--password-file", mover.password, url(source),
+                           url(sink) + "?tls=starttls", "ann@kit.test",
+                           status=PROTOCOL)
+    contains(result.err, 'tls = "implicit"; in a URL that is smtps:// instead of')
+    mover.one(source, sink)
+    result = mover.one(source, sink, "--verify", "--at", starttls,
+                       "--at-password-file", mover.password, status=PROTOCOL)
+    contains(result.out + result.err, way)
+    # The settings have that word.
+    rider = postrider.Postrider()
+    rider.write([source.account(tls="starttls")], {"home": sink.destination()})
+    result = rider.run("migrate").expect(PROTOCOL)
+    contains(result.err, 'tls = "implicit" (port 995)\n')
 
 
 def test_a_list_moves_many_to_where_each_says():
