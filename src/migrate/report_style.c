@@ -116,7 +116,7 @@ const char *const report_style[] = {
 	    "0)}",
 	"details>summary{cursor:pointer;padding:.85rem 1.25rem;"
 	    "font-weight:550}",
-	"details.card{margin-top:1rem}",
+	"details.card,.card+.msgs{margin-top:1rem}",
 	".msgs{list-style:none;margin:0;padding:0}",
 	".msgs li{padding:.8rem 1.25rem;border-top:1px solid var(--line)}",
 	".msgs li:first-child{border-top:0}",
