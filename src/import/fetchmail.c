@@ -702,6 +702,31 @@ usual_place(const struct reading *r, const char *own, const char *name)
 	return xasprintf("%s/%s", folder, name);
 }
 
+/* One list that several mailboxes have is told of where it begins. */
+static void
+note_shared(struct reading *r, const char *file)
+{
+	size_t next;
+
+	for (size_t i = 0; i < r->key_count; i = next) {
+		const struct fetchmail_key *key = &r->keys[i];
+		struct buffer names = { 0 };
+
+		buffer_add_text(&names, key->account->name);
+		for (next = i + 1; next < r->key_count &&
+		     fetchmail_key_compare(key, &r->keys[next]) == 0;
+		     next++)
+			buffer_addf(
+			    &names, ", %s", r->keys[next].account->name);
+		if (next > i + 1 && key->line > 0)
+			import_note(r->im, file, key->line,
+			    "%s@%s is what fetchmail calls several mailboxes: "
+			    "its unique ids count as seen in each of %s",
+			    key->user, key->host, names.data);
+		buffer_free(&names);
+	}
+}
+
 static int
 ids_read(struct reading *r, const char *file, struct error *e)
 {
@@ -716,6 +741,8 @@ ids_read(struct reading *r, const char *file, struct error *e)
 		import_note(r->im, file, 0,
 		    "%zu unique id%s of other mailboxes: left out", others,
 		    others == 1 ? "" : "s");
+	if (rc == 0)
+		note_shared(r, file);
 	buffer_free(&text);
 	for (size_t i = 0; i < r->key_count; i++)
 		import_replace(&r->keys[i].account->seen.file, file);

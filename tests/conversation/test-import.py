@@ -570,5 +570,29 @@ def test_what_fetchmail_has_left_is_deleted_only_where_it_would_be(options, left
     equal(len(box.messages), left)
 
 
+def test_what_fetchmail_tells_apart_by_port_only_does_not_come_twice():
+    one = peers.Pop3Server([mail.simple(n) for n in range(4)])
+    two = peers.Pop3Server([mail.simple(n) for n in range(10, 14)])
+    for box in (one, two):
+        for n, message in enumerate(box.messages):
+            message.uid = f"{box.port}.{n}"
+    sink = peers.SmtpSink()
+    scene = Scene(
+        rc="".join(f"poll {name} via localhost proto pop3 service {box.port} "
+                   "user ann pass secret is ann here keep smtphost "
+                   f"localhost/{sink.port}\n"
+                   for name, box in (("one", one), ("two", two))),
+        ids="".join(f"ann@localhost {box.messages[n].uid}\n"
+                    for box in (one, two) for n in range(3)))
+    shown = scene.run("--yes").out
+    contains(shown, ".fetchids:1: ann@localhost is what fetchmail calls several "
+                    "mailboxes: its unique ids count as seen in each of one, "
+                    "two")
+    equal((scene.rider.counts("one"), scene.rider.counts("two")),
+          ({"seen": 6}, {"seen": 6}))
+    scene.rider.fetch()
+    arrived(sink, 3, 13)
+
+
 if __name__ == "__main__":
     tap.main()
