@@ -710,12 +710,36 @@ item_look(const struct import_plan *p, struct reader *reader,
 	return 0;
 }
 
+/*
+ * What has to be written before it can be read is done so, as a fetch would do
+ * it. A ledger that is begun anew knows nothing.
+ */
+static int
+ledger_read(
+    const struct import_plan *p, struct reader **reader, struct error *e)
+{
+	const char *state = p->after->state;
+
+	if (reader_open(reader, state, e) == 0)
+		return 0;
+	if (e->kind == ERR_QUESTION && p->in->new_ledger) {
+		error_clear(e);
+		return 0;
+	}
+	if (e->kind != ERR_LEDGER || p->in->dry_run)
+		return -1;
+	error_clear(e);
+	if (import_mend(p, e) < 0)
+		return -1;
+	return reader_open(reader, state, e);
+}
+
 static int
 ledger_look(struct import_plan *p)
 {
 	struct reader *reader = NULL;
 	struct error e = { 0 };
-	int rc = reader_open(&reader, p->after->state, &e);
+	int rc = ledger_read(p, &reader, &e);
 
 	for (size_t i = 0; rc == 0 && i < p->count; i++)
 		rc = item_look(p, reader, &p->items[i], &e);

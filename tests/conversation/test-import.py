@@ -2,13 +2,17 @@
 twice, whatever cuts it off."""
 import os
 import pwd
+import shutil
+import signal
+import sqlite3
 import stat
+import time
 
 import mail
 import peers
 import postrider
 import tap
-from postrider import CONFIG, LATER, OK, USAGE
+from postrider import CONFIG, IO_ERROR, LATER, OK, USAGE
 from tap import contains, each, equal
 
 KILLED = -9
@@ -71,6 +75,16 @@ class Scene:
             for name in names:
                 with open(os.path.join(path, name), "rb") as file:
                     found[os.path.relpath(file.name, self.place)] = file.read()
+        return found
+
+    def ledger(self):
+        """The octets of its file, and of the journal that it may have."""
+        found = {}
+        for name in ("ledger.db", "ledger.db-journal"):
+            path = os.path.join(self.rider.state, name)
+            if os.path.exists(path):
+                with open(path, "rb") as file:
+                    found[name] = file.read()
         return found
 
     def account(self, name):
@@ -510,6 +524,73 @@ def test_cut_off_at(place):
               for n, t in whole.files().items()}
     equal(scene.files(), wanted)
     contains(scene.run("--yes").out, "known already")
+
+
+def half_made(folder, kind):
+    """What somebody leaves who is ended while making a ledger."""
+    os.mkdir(folder, 0o700)
+    path = os.path.join(folder, "ledger.db")
+    with open(path, "wb"):
+        pass
+    if kind == "empty":
+        return
+    made = os.path.join(tap.folder(), "ledger.db")
+    db = sqlite3.connect(made, isolation_level=None)
+    if kind == "without a table":
+        db.execute("PRAGMA journal_mode = WAL")
+    else:
+        # Too much to be kept: it goes into the file before it is complete.
+        db.executescript("PRAGMA cache_size = 1; BEGIN; CREATE TABLE a (b);")
+        db.execute("INSERT INTO a VALUES (?)", (b"x" * 1000000,))
+        shutil.copy(made + "-journal", path + "-journal")
+    shutil.copy(made, path)
+    db.close()
+
+
+@each("empty", "without a table", "with a journal")
+def test_a_ledger_that_was_never_finished_is_made_then(kind):
+    scene = Scene()
+    half_made(scene.rider.state, kind)
+    before = scene.ledger()
+    contains(scene.run("--dry-run").out, "nothing has been changed")
+    equal(scene.ledger(), before)
+    scene.run("--yes")
+    all_there(scene)
+
+
+def test_a_ledger_of_an_older_version_is_brought_up_to_date():
+    scene = Scene()
+    scene.run("--yes")
+    scene.put(".fetchids", IDS + "ann@isp.example@pop.isp.example 3\n")
+    with sqlite3.connect(os.path.join(scene.rider.state, "ledger.db")) as db:
+        for column in ("trace", "digest", "content", "verified", "verdict",
+                       "imported"):
+            db.execute(f"ALTER TABLE message DROP COLUMN {column}")
+        db.execute("PRAGMA user_version = 4")
+    db.close()
+    contains(scene.run("--dry-run", status=IO_ERROR).err, "older version")
+    contains(scene.run("--yes").out, "3, 1 new")
+    equal(scene.rider.counts("pop.isp.example"), {"seen": 3})
+
+
+def test_a_ledger_that_has_gone_is_asked_about_and_can_be_begun_anew():
+    scene = Scene()
+    scene.run("--yes")
+    os.unlink(os.path.join(scene.rider.state, "ledger.db"))
+    contains(scene.run("--yes", status=CONFIG).err, "--new-ledger")
+    scene.run("--yes", "--new-ledger")
+    equal(scene.rider.counts(), {"seen": 3})
+
+
+def test_killed_at_any_moment_it_can_be_done_again():
+    for n in range(30):
+        scene = Scene()
+        running = scene.start("--yes")
+        time.sleep(n * 0.0006)
+        os.kill(running.process.pid, signal.SIGKILL)
+        running.wait()
+        scene.run("--yes")
+        all_there(scene)
 
 
 # --- and then ------------------------------------------------------------------
