@@ -8,6 +8,7 @@ import sqlite3
 import stat
 import time
 
+import certificates
 import mail
 import peers
 import postrider
@@ -634,6 +635,40 @@ def test_new_mail_is_new_whatever_a_first_poll_takes(defaults):
     box, sink, scene = come(defaults=defaults)
     scene.rider.fetch()
     arrived(sink, 3, 4)
+
+
+@each(("nokeep", 3), ("nokeep flush", 0), ("keep", 5))
+def test_defaults_do_not_decide_what_becomes_of_mail(options, left):
+    box, sink, scene = come(
+        options, 'after_delivery = "delete"; delete_seen = true; max_size = "1"; '
+                 'fetch_limit = 1; port = 1; auth = "login";')
+    for _ in range(2):
+        scene.rider.fetch()
+        arrived(sink, 3, 4)
+    equal(len(box.messages), left)
+
+
+def test_what_defaults_would_change_is_written_down():
+    scene = Scene()
+    scene.settings(HAVE + 'defaults = { port = 1; auth = "login"; delete_seen = '
+                   'true; max_size = "5"; fetch_limit = 5; every = "1h"; };\n')
+    scene.run("--yes")
+    equal(scene.account("pop.isp.example").splitlines()[3:], [
+        'port = 995;', 'tls = "implicit";', 'user = "ann@isp.example";',
+        f'password_file = "{scene.place}/secrets/pop.isp.example";',
+        'recipient = "ann@localhost";', 'destination = "home";',
+        'every = "10m";', 'after_delivery = "keep";', 'max_size = "100000";',
+        'auth = "auto";', 'delete_seen = false;', 'fetch_limit = 0;'])
+    contains(scene.account("office@mail.club.example"), 'max_size = 0;\n')
+
+
+def test_a_ca_file_of_the_defaults_is_told_of():
+    scene = Scene()
+    scene.settings(HAVE + f'defaults = {{ ca_file = '
+                   f'"{certificates.shared().ca}"; }};\n')
+    contains(scene.run("--dry-run").out,
+             "the server of pop.isp.example has to have a certificate by the "
+             "ca_file in the defaults")
 
 
 def test_new_mail_is_new_where_nothing_was_left_to_remember():
