@@ -231,9 +231,17 @@ map_password(
 {
 	const char *password = m->values[MPOP_PASSWORD].text;
 	const char *command = m->values[MPOP_PASSWORDEVAL].text;
+	unsigned line = m->values[MPOP_PASSWORDEVAL].line;
 
 	if (password != NULL && password[0] != '\0') {
 		import_replace(&a->password, password);
+		if (command != NULL && command[0] != '\0')
+			import_note(r->im, r->rc.file, line,
+			    "passwordeval: mpop does not run it for %s, which "
+			    "has a password in line %u; if that is not the "
+			    "one, put password_command in the place of "
+			    "password_file",
+			    a->name, m->values[MPOP_PASSWORD].line);
 		return;
 	}
 	if (command != NULL && command[0] != '\0') {

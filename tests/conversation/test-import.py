@@ -130,6 +130,14 @@ def test_a_dry_run_shows_all_and_writes_nothing():
     scene.nothing_written()
 
 
+def test_what_is_the_same_of_several_mailboxes_is_told_once():
+    scene = Scene(rc="defaults proto pop3 ssl keep fetchall\n" +
+                  "".join(f"poll {n}.example user {n} pass x is {n}\n"
+                          for n in "abc"), ids="")
+    shown = scene.run("--dry-run").out
+    equal(shown.count("fetchall with keep"), 1)
+
+
 def test_off_a_terminal_nothing_is_done_unasked():
     scene = Scene()
     contains(scene.run(status=USAGE).err, "say --yes")

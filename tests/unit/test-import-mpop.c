@@ -239,6 +239,26 @@ passwords_come_out_of_a_netrc_last(void **state)
 	assert_memory_equal(home_good(h, import_mpop), before, strlen(before));
 }
 
+/* As mpop has it, wherever the two stand. */
+static void
+a_password_comes_before_a_command_for_one(void **state)
+{
+	struct home *h = *state;
+
+	home_put(h, UIDLS, "");
+	home_put(h, ".mpoprc",
+	    "defaults\nhost pop.example\nuser ann\nkeep\ntls\npassword x\n"
+	    "account one\npasswordeval pass mail\n");
+	home_is(h, import_mpop,
+	    "one: ann at pop.example:0, starttls, password x\n"
+	    "  after_delivery = keep\n"
+	    "  seen in ~/" UIDLS ":\n"
+	    "~/.mpoprc:8: passwordeval: mpop does not run it for one, which "
+	    "has "
+	    "a password in line 6; if that is not the one, put "
+	    "password_command in the place of password_file\n");
+}
+
 #define TWICE                                                           \
 	"defaults\nhost pop.example\nuser ann\npassword x\nkeep\ntls\n" \
 	"account one\nport 1110\n"                                      \
@@ -436,6 +456,7 @@ main(void)
 		TEST(what_went_in_clear_still_does),
 		TEST(commands_in_settings_are_run_only_if_that_was_said),
 		TEST(passwords_come_out_of_a_netrc_last),
+		TEST(a_password_comes_before_a_command_for_one),
 		TEST(a_mailbox_at_another_port_has_the_same_unique_ids),
 		TEST(each_account_has_the_unique_ids_of_its_own_file),
 		TEST(a_file_of_several_mailboxes_is_read_once),
