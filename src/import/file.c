@@ -32,21 +32,39 @@ read_all(int fd, size_t max, struct buffer *out)
 	return n < 0 ? -1 : 0;
 }
 
+/* At the other end of a pipe, or of a terminal, there may be nobody. */
+static int
+check_regular(int fd, const char *path, struct error *e)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return error_set(
+		    e, ERR_CONFIG, "%s: %s", path, strerror(errno));
+	if (S_ISDIR(st.st_mode))
+		return error_set(
+		    e, ERR_CONFIG, "%s: %s", path, strerror(EISDIR));
+	if (!S_ISREG(st.st_mode))
+		return error_set(e, ERR_CONFIG,
+		    "%s is no regular file, but a pipe or a device: write what "
+		    "comes out of it into a file, and name that",
+		    path);
+	return 0;
+}
+
 int
 import_file(const char *path, size_t max, struct buffer *out, struct error *e)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	struct stat st;
-	int rc = -1;
+	/* A pipe that nobody writes to would not even open. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	int rc;
 
 	if (fd < 0)
 		return error_set(
 		    e, ERR_CONFIG, "%s: %s", path, strerror(errno));
-	errno = EISDIR;
-	if (fstat(fd, &st) == 0 && !S_ISDIR(st.st_mode))
-		rc = read_all(fd, max, out);
-	if (rc < 0)
-		error_set(e, ERR_CONFIG, "%s: %s", path, strerror(errno));
+	rc = check_regular(fd, path, e);
+	if (rc == 0 && read_all(fd, max, out) < 0)
+		rc = error_set(e, ERR_CONFIG, "%s: %s", path, strerror(errno));
 	close(fd);
 	return rc;
 }

@@ -480,6 +480,34 @@ def test_settings_that_cannot_be_read_are_an_error(name):
     scene.nothing_written()
 
 
+@each("--seen", "--netrc", "settings")
+def test_a_pipe_is_no_file_to_wait_for(what):
+    scene = Scene()
+    path = os.path.join(scene.home, "pipe")
+    os.mkfifo(path)
+    args = (path,) if what == "settings" else (what, path)
+    contains(scene.run("--yes", *args, status=CONFIG).err,
+             f"{path} is no regular file")
+    scene.nothing_written()
+
+
+def test_a_command_in_settings_ends_with_the_import():
+    scene = Scene()
+    started = os.path.join(scene.home, "started")
+    rc = scene.put("mpoprc", f"account a\nhost a.example\nuser a\neval echo $$ >"
+                             f"{started}; exec sleep 600\n")
+    running = scene.rider.start("import", "mpop", "--run-commands", "--dry-run",
+                                rc, env={"HOME": scene.home}, terminal=True)
+    postrider.wait_until(lambda: os.path.exists(started) and
+                         os.path.getsize(started), what="the command")
+    with open(started) as file:
+        command = int(file.read())
+    running.type("\x03")
+    equal(running.wait().status, -signal.SIGINT)
+    postrider.wait_until(lambda: not os.path.exists(f"/proc/{command}"),
+                         what="the command's end")
+
+
 def test_where_nothing_can_be_imported_it_says_so():
     scene = Scene(rc="poll a.example proto imap user a pass x is a\n", ids=None)
     result = scene.run("--yes", status=CONFIG)
