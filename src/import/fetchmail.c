@@ -702,28 +702,43 @@ usual_place(const struct reading *r, const char *own, const char *name)
 	return xasprintf("%s/%s", folder, name);
 }
 
-/* One list that several mailboxes have is told of where it begins. */
+/*
+ * One list that several mailboxes have is told of where it begins. Two of them
+ * may list the same unique id, and one of these was never fetched: it is not to
+ * be deleted.
+ */
 static void
-note_shared(struct reading *r, const char *file)
+share_list(struct reading *r, const char *file, size_t first, size_t end)
 {
-	size_t next;
+	const struct fetchmail_key *key = &r->keys[first];
+	struct buffer names = { 0 };
 
-	for (size_t i = 0; i < r->key_count; i = next) {
-		const struct fetchmail_key *key = &r->keys[i];
-		struct buffer names = { 0 };
+	for (size_t i = first; i < end; i++) {
+		struct import_account *a = r->keys[i].account;
 
-		buffer_add_text(&names, key->account->name);
-		for (next = i + 1; next < r->key_count &&
-		     fetchmail_key_compare(key, &r->keys[next]) == 0;
-		     next++)
-			buffer_addf(
-			    &names, ", %s", r->keys[next].account->name);
-		if (next > i + 1 && key->line > 0)
-			import_note(r->im, file, key->line,
-			    "%s@%s is what fetchmail calls several mailboxes: "
-			    "its unique ids count as seen in each of %s",
-			    key->user, key->host, names.data);
-		buffer_free(&names);
+		buffer_addf(&names, "%s%s", i > first ? ", " : "", a->name);
+		import_account_set(a, "delete_seen", "false");
+	}
+	import_note(r->im, file, key->line,
+	    "%s@%s is what fetchmail calls several mailboxes: its unique ids "
+	    "count as seen in each of %s, and what counts as seen is not "
+	    "deleted there",
+	    key->user, key->host, names.data);
+	buffer_free(&names);
+}
+
+static void
+share_lists(struct reading *r, const char *file)
+{
+	size_t end;
+
+	for (size_t i = 0; i < r->key_count; i = end) {
+		for (end = i + 1; end < r->key_count &&
+		     fetchmail_key_compare(&r->keys[i], &r->keys[end]) == 0;
+		     end++)
+			;
+		if (end > i + 1 && r->keys[i].line > 0)
+			share_list(r, file, i, end);
 	}
 }
 
@@ -742,7 +757,7 @@ ids_read(struct reading *r, const char *file, struct error *e)
 		    "%zu unique id%s of other mailboxes: left out", others,
 		    others == 1 ? "" : "s");
 	if (rc == 0)
-		note_shared(r, file);
+		share_lists(r, file);
 	buffer_free(&text);
 	for (size_t i = 0; i < r->key_count; i++)
 		import_replace(&r->keys[i].account->seen.file, file);

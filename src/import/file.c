@@ -32,6 +32,16 @@ read_all(int fd, size_t max, struct buffer *out)
 	return n < 0 ? -1 : 0;
 }
 
+/* /dev/null is as good as an empty file, and is named for one. */
+static bool
+is_null(const struct stat *st)
+{
+	struct stat null;
+
+	return S_ISCHR(st->st_mode) && stat("/dev/null", &null) == 0 &&
+	    S_ISCHR(null.st_mode) && null.st_rdev == st->st_rdev;
+}
+
 /* At the other end of a pipe, or of a terminal, there may be nobody. */
 static int
 check_regular(int fd, const char *path, struct error *e)
@@ -44,7 +54,7 @@ check_regular(int fd, const char *path, struct error *e)
 	if (S_ISDIR(st.st_mode))
 		return error_set(
 		    e, ERR_CONFIG, "%s: %s", path, strerror(EISDIR));
-	if (!S_ISREG(st.st_mode))
+	if (!S_ISREG(st.st_mode) && !is_null(&st))
 		return error_set(e, ERR_CONFIG,
 		    "%s is no regular file, but a pipe or a device: write what "
 		    "comes out of it into a file, and name that",

@@ -441,9 +441,26 @@ may_have(const struct uidls *u, const struct import_account *a,
 		(a->seen.file != NULL && strcmp(a->seen.file, u->file) == 0));
 }
 
+/*
+ * Both may list the same unique id, and one of these was never fetched: it is
+ * not to be deleted.
+ */
+static void
+share_list(const struct uidls *u, const struct mpop_mailbox *mailbox,
+    struct import_account *a, struct import_account *other)
+{
+	import_account_set(a, "delete_seen", "false");
+	import_account_set(other, "delete_seen", "false");
+	import_note(u->r->im, u->file, mailbox->line,
+	    "mpop does not write at which port %s has the mailbox of %s: its "
+	    "unique ids count as seen in %s as well as in %s, and what counts "
+	    "as seen is not deleted there",
+	    a->host, a->user, other->name, a->name);
+}
+
 static struct import_account *
-whose_uids(void *arg, const struct mpop_mailbox *mailbox,
-    const struct import_account *last)
+whose_uids(
+    void *arg, const struct mpop_mailbox *mailbox, struct import_account *last)
 {
 	const struct uidls *u = arg;
 	struct import *im = u->r->im;
@@ -454,11 +471,7 @@ whose_uids(void *arg, const struct mpop_mailbox *mailbox,
 
 		if (behind && may_have(u, a, mailbox)) {
 			if (last != NULL)
-				import_note(im, u->file, mailbox->line,
-				    "mpop does not write at which port %s has "
-				    "the mailbox of %s: its unique ids count "
-				    "as seen in %s as well as in %s",
-				    a->host, a->user, a->name, last->name);
+				share_list(u, mailbox, last, a);
 			return a;
 		}
 		behind = behind || a == last;

@@ -99,8 +99,8 @@ struct mpop_mailbox {
 	const char *host, *user;
 	unsigned line; /* where its ids begin */
 };
-typedef struct import_account *mpop_whose(void *arg,
-    const struct mpop_mailbox *mailbox, const struct import_account *last);
+typedef struct import_account *mpop_whose(
+    void *arg, const struct mpop_mailbox *mailbox, struct import_account *last);
 int mpop_uidls(const char *file, struct slice text, mpop_whose *whose,
     void *arg, size_t *others, struct error *e);
 

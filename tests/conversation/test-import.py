@@ -739,7 +739,8 @@ def test_what_fetchmail_tells_apart_by_port_only_does_not_come_twice():
     shown = scene.run("--yes").out
     contains(shown, ".fetchids:1: ann@localhost is what fetchmail calls several "
                     "mailboxes: its unique ids count as seen in each of one, "
-                    "two")
+                    "two, and what counts as seen is not deleted there")
+    contains(scene.account("two"), "delete_seen = false;")
     equal((scene.rider.counts("one"), scene.rider.counts("two")),
           ({"seen": 6}, {"seen": 6}))
     scene.rider.fetch()

@@ -274,13 +274,15 @@ a_mailbox_at_another_port_has_the_same_unique_ids(void **state)
 	home_is(h, import_mpop,
 	    "one: ann at pop.example:1110, starttls, password x\n"
 	    "  after_delivery = keep\n"
+	    "  delete_seen = false\n"
 	    "  seen in ~/" UIDLS ": A B\n"
 	    "two: ann at pop.example:2110, starttls, password x\n"
 	    "  after_delivery = keep\n"
+	    "  delete_seen = false\n"
 	    "  seen in ~/" UIDLS ": A B\n"
 	    "~/" UIDLS ":3: mpop does not write at which port pop.example has "
 	    "the mailbox of ann: its unique ids count as seen in two as well "
-	    "as in one\n"
+	    "as in one, and what counts as seen is not deleted there\n"
 	    "~/" UIDLS ":0: 1 unique id is left out, of other mailboxes\n");
 }
 

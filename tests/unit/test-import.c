@@ -167,8 +167,8 @@ what_is_no_file_is_an_error(void **state)
 	assert_int_equal(import_file("/dev/zero", 10, &out, &e), -1);
 	assert_non_null(strstr(e.text, "/dev/zero is no regular file"));
 	assert_int_equal(e.kind, ERR_CONFIG);
-	assert_int_equal(import_file("/dev/null", 10, &out, &e), -1);
-	assert_non_null(strstr(e.text, "/dev/null is no regular file"));
+	buffer_clear(&out);
+	assert_int_equal(import_file("/dev/null", 10, &out, &e), 0);
 	assert_int_equal(out.len, 0);
 	buffer_free(&out);
 }
