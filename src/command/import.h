@@ -70,6 +70,12 @@ bool import_is_done(const struct import_plan *p);
 void import_show(const struct import_plan *p);
 
 /*
+ * import_mend - have the ledger of *p recovered, or brought up to date, by
+ * opening it to write. Returns 0, or -1 as import_write() does.
+ */
+int import_mend(const struct import_plan *p, struct error *e);
+
+/*
  * import_write - the ledger first, so that whatever cuts this off has nothing
  * fetched twice. Returns 0, or -1 with ERR_LOCKED, ERR_QUESTION, ERR_LEDGER,
  * ERR_SYSTEM.

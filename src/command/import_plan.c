@@ -399,6 +399,54 @@ recipients_add(struct buffer *out, const struct import_account *a)
 	buffer_add_text(out, a->recipient_count > 1 ? " ];\n" : ";\n");
 }
 
+static bool
+is_set(const struct import_account *a, const char *key)
+{
+	for (size_t i = 0; i < a->setting_count; i++)
+		if (strcmp(a->settings[i].key, key) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * What the other program was not told is none of `defaults`, which were written
+ * for other mailboxes: they might delete what it keeps.
+ */
+static void
+plain_add(const struct import_plan *p, const struct import_account *a,
+    struct buffer *out)
+{
+	static const struct {
+		const char *key, *line;
+	} plain[] = {
+		{ "auth", "auth = \"auto\";\n" },
+		{ "after_delivery", "after_delivery = \"keep\";\n" },
+		{ "delete_seen", "delete_seen = false;\n" },
+		{ "fetch_limit", "fetch_limit = 0;\n" },
+		{ "max_size", "max_size = 0;\n" },
+	};
+
+	if (p->before == NULL)
+		return;
+	for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++)
+		if (!is_set(a, plain[i].key) &&
+		    settings_in_defaults(p->before, plain[i].key))
+			buffer_add_text(out, plain[i].line);
+}
+
+/* Which authorities it trusts cannot be set to what it is by itself. */
+static void
+note_trust(struct import_plan *p, const struct import_account *a)
+{
+	if (p->before != NULL && a->tls != IMPORT_TLS_NONE &&
+	    !is_set(a, "ca_file") && settings_in_defaults(p->before, "ca_file"))
+		import_note(&p->im, a->file, a->line,
+		    "the server of %s has to have a certificate by the ca_file "
+		    "in the defaults of %s; name another one in the account, "
+		    "if need be",
+		    a->name, p->file);
+}
+
 /* Everything on lines of its own, to be read and mended by people. */
 static void
 item_text(const struct import_plan *p, struct import_item *item)
@@ -412,8 +460,9 @@ item_text(const struct import_plan *p, struct import_item *item)
 	    file, a->line, p->program);
 	setting_add(out, "name", item->name);
 	setting_add(out, "pop3", a->host);
-	if (a->port != 0)
-		buffer_addf(out, "port = %u;\n", a->port);
+	if (a->port != 0 ||
+	    (p->before != NULL && settings_in_defaults(p->before, "port")))
+		buffer_addf(out, "port = %u;\n", port_of(a));
 	setting_add(out, "tls", tls_word(a->tls));
 	setting_add(out, "user", a->user);
 	if (item->secret.path != NULL)
@@ -430,6 +479,7 @@ item_text(const struct import_plan *p, struct import_item *item)
 		else
 			buffer_addf(out, "%s = %s;\n", a->settings[i].key,
 			    a->settings[i].value);
+	plain_add(p, a, out);
 }
 
 static void
@@ -500,6 +550,7 @@ item_make(struct import_plan *p, struct import_item *item)
 		item->secret.password = a->password;
 	}
 	item_text(p, item);
+	note_trust(p, a);
 	return EX_OK;
 }
 
@@ -710,12 +761,36 @@ item_look(const struct import_plan *p, struct reader *reader,
 	return 0;
 }
 
+/*
+ * What has to be written before it can be read is done so, as a fetch would do
+ * it. A ledger that is begun anew knows nothing.
+ */
+static int
+ledger_read(
+    const struct import_plan *p, struct reader **reader, struct error *e)
+{
+	const char *state = p->after->state;
+
+	if (reader_open(reader, state, e) == 0)
+		return 0;
+	if (e->kind == ERR_QUESTION && p->in->new_ledger) {
+		error_clear(e);
+		return 0;
+	}
+	if (e->kind != ERR_LEDGER || p->in->dry_run)
+		return -1;
+	error_clear(e);
+	if (import_mend(p, e) < 0)
+		return -1;
+	return reader_open(reader, state, e);
+}
+
 static int
 ledger_look(struct import_plan *p)
 {
 	struct reader *reader = NULL;
 	struct error e = { 0 };
-	int rc = reader_open(&reader, p->after->state, &e);
+	int rc = ledger_read(p, &reader, &e);
 
 	for (size_t i = 0; rc == 0 && i < p->count; i++)
 		rc = item_look(p, reader, &p->items[i], &e);

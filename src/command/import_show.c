@@ -111,6 +111,24 @@ by_place(const void *a, const void *b)
 	return order != 0 ? order : (left > right) - (left < right);
 }
 
+/* What several accounts inherit need not be told for each. */
+static bool
+is_told(const struct import_note *const *list, size_t nth)
+{
+	const struct import_note *note = list[nth];
+
+	for (size_t i = nth; i > 0; i--) {
+		const struct import_note *before = list[i - 1];
+
+		if (before->line != note->line ||
+		    strcmp(before->file, note->file) != 0)
+			return false;
+		if (strcmp(before->text, note->text) == 0)
+			return true;
+	}
+	return false;
+}
+
 static void
 show_notes(const struct import_plan *p)
 {
@@ -126,6 +144,8 @@ show_notes(const struct import_plan *p)
 	if (im->note_count > 0)
 		printf("\nnot as it was:\n");
 	for (size_t i = 0; i < im->note_count; i++) {
+		if (is_told(list, i))
+			continue;
 		text_harmless(slice_of(list[i]->file), file, sizeof(file));
 		text_harmless(slice_of(list[i]->text), text, sizeof(text));
 		if (list[i]->line > 0)

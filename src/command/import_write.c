@@ -302,6 +302,19 @@ give_ledger(const char *state, const struct owner *owner, struct error *e)
 }
 
 int
+import_mend(const struct import_plan *p, struct error *e)
+{
+	struct ledger *l = NULL;
+	struct owner owner;
+
+	if (find_owner(p->after, &owner, e) < 0 ||
+	    ledger_open(&l, p->after->state, false, e) < 0)
+		return -1;
+	ledger_close(&l);
+	return owner.given ? give_ledger(p->after->state, &owner, e) : 0;
+}
+
+int
 import_write(const struct import_plan *p, struct error *e)
 {
 	struct owner owner;

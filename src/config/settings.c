@@ -324,6 +324,12 @@ settings_names(const struct settings *s)
 	return names;
 }
 
+bool
+settings_in_defaults(const struct settings *s, const char *name)
+{
+	return scope_given(&s->memory->defaults, name);
+}
+
 const struct destination *
 settings_destination(const struct settings *s, const char *name)
 {

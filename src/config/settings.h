@@ -112,6 +112,9 @@ const char **settings_names(const struct settings *s);
 const struct destination *
 settings_destination(const struct settings *s, const char *name);
 
+/* settings_in_defaults - does an account that lacks it get it from `defaults`? */
+bool settings_in_defaults(const struct settings *s, const char *name);
+
 /*
  * settings_same_account, settings_same_destination - is what two readings say of
  * it the same in every setting, those inherited and by default included?

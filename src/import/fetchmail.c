@@ -702,6 +702,46 @@ usual_place(const struct reading *r, const char *own, const char *name)
 	return xasprintf("%s/%s", folder, name);
 }
 
+/*
+ * One list that several mailboxes have is told of where it begins. Two of them
+ * may list the same unique id, and one of these was never fetched: it is not to
+ * be deleted.
+ */
+static void
+share_list(struct reading *r, const char *file, size_t first, size_t end)
+{
+	const struct fetchmail_key *key = &r->keys[first];
+	struct buffer names = { 0 };
+
+	for (size_t i = first; i < end; i++) {
+		struct import_account *a = r->keys[i].account;
+
+		buffer_addf(&names, "%s%s", i > first ? ", " : "", a->name);
+		import_account_set(a, "delete_seen", "false");
+	}
+	import_note(r->im, file, key->line,
+	    "%s@%s is what fetchmail calls several mailboxes: its unique ids "
+	    "count as seen in each of %s, and what counts as seen is not "
+	    "deleted there",
+	    key->user, key->host, names.data);
+	buffer_free(&names);
+}
+
+static void
+share_lists(struct reading *r, const char *file)
+{
+	size_t end;
+
+	for (size_t i = 0; i < r->key_count; i = end) {
+		for (end = i + 1; end < r->key_count &&
+		     fetchmail_key_compare(&r->keys[i], &r->keys[end]) == 0;
+		     end++)
+			;
+		if (end > i + 1 && r->keys[i].line > 0)
+			share_list(r, file, i, end);
+	}
+}
+
 static int
 ids_read(struct reading *r, const char *file, struct error *e)
 {
@@ -716,6 +756,8 @@ ids_read(struct reading *r, const char *file, struct error *e)
 		import_note(r->im, file, 0,
 		    "%zu unique id%s of other mailboxes: left out", others,
 		    others == 1 ? "" : "s");
+	if (rc == 0)
+		share_lists(r, file);
 	buffer_free(&text);
 	for (size_t i = 0; i < r->key_count; i++)
 		import_replace(&r->keys[i].account->seen.file, file);

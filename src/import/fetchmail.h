@@ -270,16 +270,18 @@ int64_t fetchmail_number(const struct fetchmail_rc *rc,
 
 /*
  * fetchmail_ids - read a .fetchids: each id into the account that it is one of,
- * by user and by what fetchmail calls its server. keys: in the order of
- * fetchmail_key_compare(). Of other accounts it only counts.
+ * by user and by what fetchmail calls its server; where several are called the
+ * same, into all of them. keys: in the order of fetchmail_key_compare(). Of other
+ * accounts it only counts.
  */
 struct fetchmail_key {
 	const char *user, *host; /* borrowed */
 	struct import_account *account;
+	unsigned
+	    line; /* filled in: where its first id stands; 0: it has none */
 };
 int fetchmail_key_compare(const void *a, const void *b);
 int fetchmail_ids(const char *file, struct slice text,
-    const struct fetchmail_key *keys, size_t count, size_t *others,
-    struct error *e);
+    struct fetchmail_key *keys, size_t count, size_t *others, struct error *e);
 
 #endif

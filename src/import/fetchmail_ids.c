@@ -52,21 +52,42 @@ fetchmail_key_compare(const void *a, const void *b)
 	return order != 0 ? order : strcasecmp(left->user, right->user);
 }
 
-static const struct fetchmail_key *
-key_find(
-    const struct fetchmail_key *keys, size_t count, const struct id_line *line)
+/* The first one of those that are called so, or NULL. */
+static struct fetchmail_key *
+key_find(struct fetchmail_key *keys, size_t count, const struct id_line *line)
 {
 	char *user = xstrndup(line->user.data, line->user.len);
 	char *host = xstrndup(line->host.data, line->host.len);
 	struct fetchmail_key wanted = { .user = user, .host = host };
-	const struct fetchmail_key *found;
+	struct fetchmail_key *found;
 
 	found = count == 0 ? NULL
 			   : bsearch(&wanted, keys, count, sizeof(*keys),
 				 fetchmail_key_compare);
+	while (found != NULL && found > keys &&
+	    fetchmail_key_compare(found - 1, &wanted) == 0)
+		found--;
 	free(user);
 	free(host);
 	return found;
+}
+
+/*
+ * A port is no part of what fetchmail calls a mailbox: whose an id is it does
+ * not tell, and an id that a mailbox does not list does no harm.
+ */
+static int
+ids_add(struct fetchmail_key *first, const struct fetchmail_key *end,
+    struct slice uid, unsigned line)
+{
+	for (struct fetchmail_key *key = first;
+	     key < end && fetchmail_key_compare(key, first) == 0; key++) {
+		if (import_seen_add(key->account, uid, 0) < 0)
+			return -1;
+		if (key->line == 0)
+			key->line = line;
+	}
+	return 0;
 }
 
 static struct slice
@@ -78,16 +99,17 @@ without_cr(struct slice line)
 }
 
 int
-fetchmail_ids(const char *file, struct slice text,
-    const struct fetchmail_key *keys, size_t count, size_t *others,
-    struct error *e)
+fetchmail_ids(const char *file, struct slice text, struct fetchmail_key *keys,
+    size_t count, size_t *others, struct error *e)
 {
-	const struct fetchmail_key *key;
+	struct fetchmail_key *key;
 	struct id_line parsed;
 	struct slice line;
 	unsigned number = 0;
 
 	*others = 0;
+	for (size_t i = 0; i < count; i++)
+		keys[i].line = 0;
 	if (text.len > 0 && text.data[text.len - 1] != '\n') {
 		for (size_t i = 0; i < text.len; i++)
 			number += text.data[i] == '\n';
@@ -106,7 +128,7 @@ fetchmail_ids(const char *file, struct slice text,
 		key = key_find(keys, count, &parsed);
 		if (key == NULL)
 			(*others)++;
-		else if (import_seen_add(key->account, parsed.uid, 0) < 0)
+		else if (ids_add(key, keys + count, parsed.uid, number) < 0)
 			return import_error(e, file, number,
 			    "no server could list this unique id");
 	}

@@ -32,21 +32,49 @@ read_all(int fd, size_t max, struct buffer *out)
 	return n < 0 ? -1 : 0;
 }
 
+/* /dev/null is as good as an empty file, and is named for one. */
+static bool
+is_null(const struct stat *st)
+{
+	struct stat null;
+
+	return S_ISCHR(st->st_mode) && stat("/dev/null", &null) == 0 &&
+	    S_ISCHR(null.st_mode) && null.st_rdev == st->st_rdev;
+}
+
+/* At the other end of a pipe, or of a terminal, there may be nobody. */
+static int
+check_regular(int fd, const char *path, struct error *e)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return error_set(
+		    e, ERR_CONFIG, "%s: %s", path, strerror(errno));
+	if (S_ISDIR(st.st_mode))
+		return error_set(
+		    e, ERR_CONFIG, "%s: %s", path, strerror(EISDIR));
+	if (!S_ISREG(st.st_mode) && !is_null(&st))
+		return error_set(e, ERR_CONFIG,
+		    "%s is no regular file, but a pipe or a device: write what "
+		    "comes out of it into a file, and name that",
+		    path);
+	return 0;
+}
+
 int
 import_file(const char *path, size_t max, struct buffer *out, struct error *e)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	struct stat st;
-	int rc = -1;
+	/* A pipe that nobody writes to would not even open. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	int rc;
 
 	if (fd < 0)
 		return error_set(
 		    e, ERR_CONFIG, "%s: %s", path, strerror(errno));
-	errno = EISDIR;
-	if (fstat(fd, &st) == 0 && !S_ISDIR(st.st_mode))
-		rc = read_all(fd, max, out);
-	if (rc < 0)
-		error_set(e, ERR_CONFIG, "%s: %s", path, strerror(errno));
+	rc = check_regular(fd, path, e);
+	if (rc == 0 && read_all(fd, max, out) < 0)
+		rc = error_set(e, ERR_CONFIG, "%s: %s", path, strerror(errno));
 	close(fd);
 	return rc;
 }

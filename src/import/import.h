@@ -173,7 +173,8 @@ int import_seen_add(struct import_account *a, struct slice uid, int64_t since);
 
 /*
  * import_file - all of a file, wiped by the caller. Returns 0, or -1 with
- * ERR_CONFIG: it cannot be read, is a folder, or longer than `max`.
+ * ERR_CONFIG: it cannot be read, is no regular file (nor /dev/null), or longer
+ * than `max`.
  */
 int
 import_file(const char *path, size_t max, struct buffer *out, struct error *e);

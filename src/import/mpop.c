@@ -231,9 +231,17 @@ map_password(
 {
 	const char *password = m->values[MPOP_PASSWORD].text;
 	const char *command = m->values[MPOP_PASSWORDEVAL].text;
+	unsigned line = m->values[MPOP_PASSWORDEVAL].line;
 
 	if (password != NULL && password[0] != '\0') {
 		import_replace(&a->password, password);
+		if (command != NULL && command[0] != '\0')
+			import_note(r->im, r->rc.file, line,
+			    "passwordeval: mpop does not run it for %s, which "
+			    "has a password in line %u; if that is not the "
+			    "one, put password_command in the place of "
+			    "password_file",
+			    a->name, m->values[MPOP_PASSWORD].line);
 		return;
 	}
 	if (command != NULL && command[0] != '\0') {
@@ -417,29 +425,71 @@ map_delivery(struct reading *r, const struct mpop_account *m,
  * What was fetched
  */
 
-/* Matched as mpop does it, octet by octet. */
-static struct import_account *
-whose_uids(void *arg, const char *host, const char *user)
-{
-	struct reading *r = arg;
+struct uidls {
+	struct reading *r;
+	const char *file;
+};
 
-	for (size_t i = r->first; i < r->im->account_count; i++)
-		if (strcmp(r->im->accounts[i]->host, host) == 0 &&
-		    strcmp(r->im->accounts[i]->user, user) == 0)
-			return r->im->accounts[i];
+/* Matched as mpop does it, octet by octet; it looks into its own file only. */
+static bool
+may_have(const struct uidls *u, const struct import_account *a,
+    const struct mpop_mailbox *mailbox)
+{
+	return strcmp(a->host, mailbox->host) == 0 &&
+	    strcmp(a->user, mailbox->user) == 0 &&
+	    (u->r->files->seen[0] != NULL ||
+		(a->seen.file != NULL && strcmp(a->seen.file, u->file) == 0));
+}
+
+/*
+ * Both may list the same unique id, and one of these was never fetched: it is
+ * not to be deleted.
+ */
+static void
+share_list(const struct uidls *u, const struct mpop_mailbox *mailbox,
+    struct import_account *a, struct import_account *other)
+{
+	import_account_set(a, "delete_seen", "false");
+	import_account_set(other, "delete_seen", "false");
+	import_note(u->r->im, u->file, mailbox->line,
+	    "mpop does not write at which port %s has the mailbox of %s: its "
+	    "unique ids count as seen in %s as well as in %s, and what counts "
+	    "as seen is not deleted there",
+	    a->host, a->user, other->name, a->name);
+}
+
+static struct import_account *
+whose_uids(
+    void *arg, const struct mpop_mailbox *mailbox, struct import_account *last)
+{
+	const struct uidls *u = arg;
+	struct import *im = u->r->im;
+	bool behind = last == NULL;
+
+	for (size_t i = u->r->first; i < im->account_count; i++) {
+		struct import_account *a = im->accounts[i];
+
+		if (behind && may_have(u, a, mailbox)) {
+			if (last != NULL)
+				share_list(u, mailbox, last, a);
+			return a;
+		}
+		behind = behind || a == last;
+	}
 	return NULL;
 }
 
 static int
 uidls_read(struct reading *r, const char *file, struct error *e)
 {
+	struct uidls u = { .r = r, .file = file };
 	struct buffer text = { 0 };
 	size_t others;
 	int rc = import_file(file, IMPORT_SEEN_MAX, &text, e);
 
 	if (rc == 0)
 		rc = mpop_uidls(
-		    file, buffer_slice(&text), whose_uids, r, &others, e);
+		    file, buffer_slice(&text), whose_uids, &u, &others, e);
 	if (rc == 0 && others > 0)
 		import_note(r->im, file, 0,
 		    "%zu unique id%s left out, of other mailboxes", others,
@@ -479,32 +529,39 @@ uidls_path(const struct reading *r, const struct mpop_account *m)
 
 /* Several accounts may have the same file, which is then read once. */
 static bool
-is_read(
-    const struct reading *r, const struct import_account *but, const char *file)
+is_read(const struct reading *r, size_t account)
 {
-	for (size_t i = r->first; i < r->im->account_count; i++)
-		if (r->im->accounts[i] != but &&
-		    r->im->accounts[i]->seen.file != NULL &&
+	const char *file = r->im->accounts[account]->seen.file;
+
+	for (size_t i = r->first; i < account; i++)
+		if (r->im->accounts[i]->seen.file != NULL &&
 		    strcmp(r->im->accounts[i]->seen.file, file) == 0)
 			return true;
 	return false;
 }
 
-static int
-map_seen(struct reading *r, const char *path, struct import_account *a,
-    struct error *e)
+static void
+map_seen(struct reading *r, const char *path, struct import_account *a)
 {
-	bool read = is_read(r, a, path);
-
-	if (!share_is_file(path)) {
+	if (share_is_file(path))
+		import_replace(&a->seen.file, path);
+	else
 		import_note(r->im, path, 0,
 		    "it is not there: all that is in the mailbox of %s counts "
 		    "as new; if it is elsewhere, say --seen FILE",
 		    a->name);
-		return 0;
-	}
-	import_replace(&a->seen.file, path);
-	return read ? 0 : uidls_read(r, path, e);
+}
+
+/* When all are known that may have something in a file. */
+static int
+seen_read(struct reading *r, struct error *e)
+{
+	int rc = 0;
+
+	for (size_t i = r->first; rc == 0 && i < r->im->account_count; i++)
+		if (r->im->accounts[i]->seen.file != NULL && !is_read(r, i))
+			rc = uidls_read(r, r->im->accounts[i]->seen.file, e);
+	return rc;
 }
 
 /*
@@ -606,8 +663,9 @@ accounts_make(struct reading *r, struct error *e)
 	}
 	for (size_t i = 0; rc == 0 && i < count; i++)
 		if (r->files->seen[0] == NULL)
-			rc = map_seen(
-			    r, paths[i], r->im->accounts[r->first + i], e);
+			map_seen(r, paths[i], r->im->accounts[r->first + i]);
+	if (rc == 0 && r->files->seen[0] == NULL)
+		rc = seen_read(r, e);
 	for (size_t i = 0; rc == 0 && r->files->seen[i] != NULL; i++)
 		rc = uidls_read(r, r->files->seen[i], e);
 	for (size_t i = 0; i < count; i++) {

@@ -89,13 +89,18 @@ const char *mpop_name(enum mpop_command command);
  */
 
 /*
- * mpop_uidls - read a file of unique ids, those of one mailbox into its account,
- * for each that has one; the account is asked for by host and user, and may be
- * NULL. *others counts ids of mailboxes without.
+ * mpop_uidls - read a file of unique ids, those of one mailbox into each account
+ * that it may be the one of. These are asked for by host and user, one after the
+ * other: the one behind `last`, the first if that is NULL, or NULL. *others counts
+ * ids of mailboxes without.
  * Returns 0, or -1 with ERR_CONFIG.
  */
-typedef struct import_account *
-mpop_whose(void *arg, const char *host, const char *user);
+struct mpop_mailbox {
+	const char *host, *user;
+	unsigned line; /* where its ids begin */
+};
+typedef struct import_account *mpop_whose(
+    void *arg, const struct mpop_mailbox *mailbox, struct import_account *last);
 int mpop_uidls(const char *file, struct slice text, mpop_whose *whose,
     void *arg, size_t *others, struct error *e);
 

@@ -12,10 +12,26 @@
 #include <string.h>
 
 struct block {
-	struct import_account *account; /* or NULL */
+	struct import_account **accounts; /* owned */
+	size_t count;
 	uint64_t left; /* lines that are still to come */
 	unsigned line; /* where it begins */
 };
+
+/* mpop writes no port: that may be several. */
+static void
+block_accounts(struct block *b, const struct mpop_mailbox *mailbox,
+    mpop_whose *whose, void *arg)
+{
+	struct import_account *a = NULL;
+
+	b->count = 0;
+	while ((a = whose(arg, mailbox, a)) != NULL) {
+		b->accounts = xrealloc(
+		    b->accounts, b->count + 1, sizeof(struct import_account *));
+		b->accounts[b->count++] = a;
+	}
+}
 
 static int
 block_begin(struct block *b, const char *file, unsigned number,
@@ -36,8 +52,11 @@ block_begin(struct block *b, const char *file, unsigned number,
 		    "user");
 	its_host = xstrndup(host.data, host.len);
 	its_user = xstrndup(rest.data, rest.len);
-	b->account = whose(arg, its_host, its_user);
 	b->line = number;
+	block_accounts(b,
+	    &(struct mpop_mailbox){
+		.host = its_host, .user = its_user, .line = number },
+	    whose, arg);
 	free(its_host);
 	free(its_user);
 	return 0;
@@ -76,19 +95,18 @@ uid_take(struct block *b, const char *file, unsigned number, struct slice line,
 		    b->line, (unsigned long long)b->left);
 	b->left--;
 	uid_split(line, &uid, &since);
-	if (b->account == NULL)
-		(*others)++;
-	else if (import_seen_add(b->account, uid, since) < 0)
-		return import_error(
-		    e, file, number, "no server has such a unique id");
+	*others += b->count == 0 ? 1 : 0;
+	for (size_t i = 0; i < b->count; i++)
+		if (import_seen_add(b->accounts[i], uid, since) < 0)
+			return import_error(
+			    e, file, number, "no server has such a unique id");
 	return 0;
 }
 
-int
-mpop_uidls(const char *file, struct slice text, mpop_whose *whose, void *arg,
-    size_t *others, struct error *e)
+static int
+blocks_read(struct block *b, const char *file, struct slice text,
+    mpop_whose *whose, void *arg, size_t *others, struct error *e)
 {
-	struct block b = { 0 };
 	unsigned number = 0;
 	struct slice line;
 	bool cut = text.len > 0 && text.data[text.len - 1] != '\n';
@@ -96,28 +114,39 @@ mpop_uidls(const char *file, struct slice text, mpop_whose *whose, void *arg,
 	*others = 0;
 	while (import_line(&text, &line)) {
 		number++;
-		if (b.left > 0) {
-			if (uid_take(&b, file, number, line, others, e) < 0)
+		if (b->left > 0) {
+			if (uid_take(b, file, number, line, others, e) < 0)
 				return -1;
 			continue;
 		}
 		/* Later on, it would be a unique id that begins like this. */
-		if (line.len > 0 && line.data[0] == '#' && b.line == 0)
+		if (line.len > 0 && line.data[0] == '#' && b->line == 0)
 			continue;
 		if (line.len == 0 || line.data[0] != ' ')
 			return import_error(e, file, number,
 			    "\" COUNT HOST USER\" should stand here, so this "
 			    "is none of mpop's files");
-		if (block_begin(&b, file, number, line, whose, arg, e) < 0)
+		if (block_begin(b, file, number, line, whose, arg, e) < 0)
 			return -1;
 	}
 	if (cut)
 		return import_error(e, file, number,
 		    "the file ends in the middle of this line");
-	if (b.left == 0)
+	if (b->left == 0)
 		return 0;
 	return import_error(e, file, number,
 	    "the file ends here; of the unique ids that line %u counts, %llu "
 	    "are missing",
-	    b.line, (unsigned long long)b.left);
+	    b->line, (unsigned long long)b->left);
+}
+
+int
+mpop_uidls(const char *file, struct slice text, mpop_whose *whose, void *arg,
+    size_t *others, struct error *e)
+{
+	struct block b = { 0 };
+	int rc = blocks_read(&b, file, text, whose, arg, others, e);
+
+	free(b.accounts);
+	return rc;
 }

@@ -20,7 +20,7 @@
 /* What `timeout` may be (postrider.conf(5)), in seconds. */
 #define TIMEOUT_MAX 3600
 /* What a command may take, and print. */
-#define COMMAND_MS (60 * 1000)
+#define COMMAND_S 30
 #define COMMAND_OUTPUT ((size_t)64 * 1024)
 
 int
@@ -200,7 +200,7 @@ share_command(const char *file, unsigned line, const char *command,
     struct buffer *out, struct error *e)
 {
 	struct runner_task task = { .command = command,
-		.timeout_ms = COMMAND_MS,
+		.timeout_ms = (int64_t)COMMAND_S * 1000,
 		.output_max = COMMAND_OUTPUT,
 		.asks = true };
 	struct runner_result result = { 0 };
@@ -212,6 +212,9 @@ share_command(const char *file, unsigned line, const char *command,
 	    result.status != 0) {
 		if (why.kind == ERR_NONE)
 			(void)runner_explain(&result, &why);
+		else if (why.kind == ERR_TIMEOUT)
+			error_set(&why, ERR_TIMEOUT,
+			    "it takes longer than %d seconds", COMMAND_S);
 		import_error(e, file, line, "the command failed: %s", why.text);
 		goto out;
 	}

@@ -53,7 +53,8 @@ void share_shell_word(struct buffer *out, const char *word);
 uint16_t share_port_named(const char *name);
 
 /*
- * share_command - the first line that a command prints; wiped by the caller.
+ * share_command - the first line that a command prints, within 30 seconds; wiped
+ * by the caller.
  * Returns 0, or -1 with ERR_CONFIG, "FILE:LINE: …".
  */
 int share_command(const char *file, unsigned line, const char *command,

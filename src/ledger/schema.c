@@ -409,6 +409,19 @@ schema_open_writer(sqlite3 **db, const char *dir, bool may_be_new,
 	return rc;
 }
 
+/*
+ * Whoever made it was ended before there was anything in it: what is written
+ * later goes into a log, not into a journal. It is for a writer to remove.
+ */
+static bool
+was_begun_only(sqlite3 *db, const char *dir)
+{
+	struct error e = { 0 };
+
+	return sqlite3_extended_errcode(db) == SQLITE_READONLY_ROLLBACK &&
+	    marker_check_empty(dir, false, &e) == 0;
+}
+
 int
 schema_open_reader(sqlite3 **db, const char *dir, struct error *e)
 {
@@ -416,14 +429,20 @@ schema_open_reader(sqlite3 **db, const char *dir, struct error *e)
 	int version, rc = -1;
 
 	*db = NULL;
-	if (access(path, F_OK) < 0 && errno == ENOENT)
+	if (access(path, F_OK) < 0 && errno == ENOENT) {
 		rc = 0;
-	else if (open_file(db, path, SQLITE_OPEN_READONLY, &version, e) < 0 ||
-	    (version == 0 && marker_check_empty(dir, false, e) < 0))
+	} else if (open_file(db, path, SQLITE_OPEN_READONLY, &version, e) < 0) {
+		if (was_begun_only(*db, dir)) {
+			error_clear(e);
+			rc = 0;
+		}
 		give_up(db);
-	else if (version == VERSION)
+	} else if (version == 0) {
+		rc = marker_check_empty(dir, false, e);
+		give_up(db);
+	} else if (version == VERSION) {
 		rc = 0;
-	else {
+	} else {
 		error_set(e, ERR_LEDGER,
 		    "%s is of an older version; the next fetch brings it up to "
 		    "date",

@@ -91,7 +91,8 @@
  * Returns 0, or -1 with ERR_LEDGER, or ERR_QUESTION.
  *
  * schema_open_reader - the same to look only: what is not of this version is
- * refused. *db is NULL and 0 returned when there is no file.
+ * refused. *db is NULL and 0 returned when there is no file, or one that was
+ * never finished.
  */
 int schema_open_writer(sqlite3 **db, const char *dir, bool may_be_new,
     int64_t *checked, struct error *e);

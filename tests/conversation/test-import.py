@@ -2,13 +2,18 @@
 twice, whatever cuts it off."""
 import os
 import pwd
+import shutil
+import signal
+import sqlite3
 import stat
+import time
 
+import certificates
 import mail
 import peers
 import postrider
 import tap
-from postrider import CONFIG, LATER, OK, USAGE
+from postrider import CONFIG, IO_ERROR, LATER, OK, USAGE
 from tap import contains, each, equal
 
 KILLED = -9
@@ -73,6 +78,16 @@ class Scene:
                     found[os.path.relpath(file.name, self.place)] = file.read()
         return found
 
+    def ledger(self):
+        """The octets of its file, and of the journal that it may have."""
+        found = {}
+        for name in ("ledger.db", "ledger.db-journal"):
+            path = os.path.join(self.rider.state, name)
+            if os.path.exists(path):
+                with open(path, "rb") as file:
+                    found[name] = file.read()
+        return found
+
     def account(self, name):
         return self.files()[f"accounts.d/{name}.conf"].decode()
 
@@ -113,6 +128,14 @@ def test_a_dry_run_shows_all_and_writes_nothing():
     for password in ("s5cret", "of fice", "1234 ", "1234\n"):
         assert password not in shown, password
     scene.nothing_written()
+
+
+def test_what_is_the_same_of_several_mailboxes_is_told_once():
+    scene = Scene(rc="defaults proto pop3 ssl keep fetchall\n" +
+                  "".join(f"poll {n}.example user {n} pass x is {n}\n"
+                          for n in "abc"), ids="")
+    shown = scene.run("--dry-run").out
+    equal(shown.count("fetchall with keep"), 1)
 
 
 def test_off_a_terminal_nothing_is_done_unasked():
@@ -457,6 +480,34 @@ def test_settings_that_cannot_be_read_are_an_error(name):
     scene.nothing_written()
 
 
+@each("--seen", "--netrc", "settings")
+def test_a_pipe_is_no_file_to_wait_for(what):
+    scene = Scene()
+    path = os.path.join(scene.home, "pipe")
+    os.mkfifo(path)
+    args = (path,) if what == "settings" else (what, path)
+    contains(scene.run("--yes", *args, status=CONFIG).err,
+             f"{path} is no regular file")
+    scene.nothing_written()
+
+
+def test_a_command_in_settings_ends_with_the_import():
+    scene = Scene()
+    started = os.path.join(scene.home, "started")
+    rc = scene.put("mpoprc", f"account a\nhost a.example\nuser a\neval echo $$ >"
+                             f"{started}; exec sleep 600\n")
+    running = scene.rider.start("import", "mpop", "--run-commands", "--dry-run",
+                                rc, env={"HOME": scene.home}, terminal=True)
+    postrider.wait_until(lambda: os.path.exists(started) and
+                         os.path.getsize(started), what="the command")
+    with open(started) as file:
+        command = int(file.read())
+    running.type("\x03")
+    equal(running.wait().status, -signal.SIGINT)
+    postrider.wait_until(lambda: not os.path.exists(f"/proc/{command}"),
+                         what="the command's end")
+
+
 def test_where_nothing_can_be_imported_it_says_so():
     scene = Scene(rc="poll a.example proto imap user a pass x is a\n", ids=None)
     result = scene.run("--yes", status=CONFIG)
@@ -512,6 +563,73 @@ def test_cut_off_at(place):
     contains(scene.run("--yes").out, "known already")
 
 
+def half_made(folder, kind):
+    """What somebody leaves who is ended while making a ledger."""
+    os.mkdir(folder, 0o700)
+    path = os.path.join(folder, "ledger.db")
+    with open(path, "wb"):
+        pass
+    if kind == "empty":
+        return
+    made = os.path.join(tap.folder(), "ledger.db")
+    db = sqlite3.connect(made, isolation_level=None)
+    if kind == "without a table":
+        db.execute("PRAGMA journal_mode = WAL")
+    else:
+        # Too much to be kept: it goes into the file before it is complete.
+        db.executescript("PRAGMA cache_size = 1; BEGIN; CREATE TABLE a (b);")
+        db.execute("INSERT INTO a VALUES (?)", (b"x" * 1000000,))
+        shutil.copy(made + "-journal", path + "-journal")
+    shutil.copy(made, path)
+    db.close()
+
+
+@each("empty", "without a table", "with a journal")
+def test_a_ledger_that_was_never_finished_is_made_then(kind):
+    scene = Scene()
+    half_made(scene.rider.state, kind)
+    before = scene.ledger()
+    contains(scene.run("--dry-run").out, "nothing has been changed")
+    equal(scene.ledger(), before)
+    scene.run("--yes")
+    all_there(scene)
+
+
+def test_a_ledger_of_an_older_version_is_brought_up_to_date():
+    scene = Scene()
+    scene.run("--yes")
+    scene.put(".fetchids", IDS + "ann@isp.example@pop.isp.example 3\n")
+    with sqlite3.connect(os.path.join(scene.rider.state, "ledger.db")) as db:
+        for column in ("trace", "digest", "content", "verified", "verdict",
+                       "imported"):
+            db.execute(f"ALTER TABLE message DROP COLUMN {column}")
+        db.execute("PRAGMA user_version = 4")
+    db.close()
+    contains(scene.run("--dry-run", status=IO_ERROR).err, "older version")
+    contains(scene.run("--yes").out, "3, 1 new")
+    equal(scene.rider.counts("pop.isp.example"), {"seen": 3})
+
+
+def test_a_ledger_that_has_gone_is_asked_about_and_can_be_begun_anew():
+    scene = Scene()
+    scene.run("--yes")
+    os.unlink(os.path.join(scene.rider.state, "ledger.db"))
+    contains(scene.run("--yes", status=CONFIG).err, "--new-ledger")
+    scene.run("--yes", "--new-ledger")
+    equal(scene.rider.counts(), {"seen": 3})
+
+
+def test_killed_at_any_moment_it_can_be_done_again():
+    for n in range(30):
+        scene = Scene()
+        running = scene.start("--yes")
+        time.sleep(n * 0.0006)
+        os.kill(running.process.pid, signal.SIGKILL)
+        running.wait()
+        scene.run("--yes")
+        all_there(scene)
+
+
 # --- and then ------------------------------------------------------------------
 
 
@@ -555,6 +673,40 @@ def test_new_mail_is_new_whatever_a_first_poll_takes(defaults):
     arrived(sink, 3, 4)
 
 
+@each(("nokeep", 3), ("nokeep flush", 0), ("keep", 5))
+def test_defaults_do_not_decide_what_becomes_of_mail(options, left):
+    box, sink, scene = come(
+        options, 'after_delivery = "delete"; delete_seen = true; max_size = "1"; '
+                 'fetch_limit = 1; port = 1; auth = "login";')
+    for _ in range(2):
+        scene.rider.fetch()
+        arrived(sink, 3, 4)
+    equal(len(box.messages), left)
+
+
+def test_what_defaults_would_change_is_written_down():
+    scene = Scene()
+    scene.settings(HAVE + 'defaults = { port = 1; auth = "login"; delete_seen = '
+                   'true; max_size = "5"; fetch_limit = 5; every = "1h"; };\n')
+    scene.run("--yes")
+    equal(scene.account("pop.isp.example").splitlines()[3:], [
+        'port = 995;', 'tls = "implicit";', 'user = "ann@isp.example";',
+        f'password_file = "{scene.place}/secrets/pop.isp.example";',
+        'recipient = "ann@localhost";', 'destination = "home";',
+        'every = "10m";', 'after_delivery = "keep";', 'max_size = "100000";',
+        'auth = "auto";', 'delete_seen = false;', 'fetch_limit = 0;'])
+    contains(scene.account("office@mail.club.example"), 'max_size = 0;\n')
+
+
+def test_a_ca_file_of_the_defaults_is_told_of():
+    scene = Scene()
+    scene.settings(HAVE + f'defaults = {{ ca_file = '
+                   f'"{certificates.shared().ca}"; }};\n')
+    contains(scene.run("--dry-run").out,
+             "the server of pop.isp.example has to have a certificate by the "
+             "ca_file in the defaults")
+
+
 def test_new_mail_is_new_where_nothing_was_left_to_remember():
     box, sink, scene = come(defaults='first_poll = "none";', seen=())
     scene.rider.fetch()
@@ -568,6 +720,31 @@ def test_what_fetchmail_has_left_is_deleted_only_where_it_would_be(options, left
         scene.rider.fetch()
     arrived(sink, 3, 4)
     equal(len(box.messages), left)
+
+
+def test_what_fetchmail_tells_apart_by_port_only_does_not_come_twice():
+    one = peers.Pop3Server([mail.simple(n) for n in range(4)])
+    two = peers.Pop3Server([mail.simple(n) for n in range(10, 14)])
+    for box in (one, two):
+        for n, message in enumerate(box.messages):
+            message.uid = f"{box.port}.{n}"
+    sink = peers.SmtpSink()
+    scene = Scene(
+        rc="".join(f"poll {name} via localhost proto pop3 service {box.port} "
+                   "user ann pass secret is ann here keep smtphost "
+                   f"localhost/{sink.port}\n"
+                   for name, box in (("one", one), ("two", two))),
+        ids="".join(f"ann@localhost {box.messages[n].uid}\n"
+                    for box in (one, two) for n in range(3)))
+    shown = scene.run("--yes").out
+    contains(shown, ".fetchids:1: ann@localhost is what fetchmail calls several "
+                    "mailboxes: its unique ids count as seen in each of one, "
+                    "two, and what counts as seen is not deleted there")
+    contains(scene.account("two"), "delete_seen = false;")
+    equal((scene.rider.counts("one"), scene.rider.counts("two")),
+          ({"seen": 6}, {"seen": 6}))
+    scene.rider.fetch()
+    arrived(sink, 3, 13)
 
 
 if __name__ == "__main__":

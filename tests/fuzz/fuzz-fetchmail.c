@@ -103,7 +103,7 @@ check_ids(struct slice in)
 {
 	struct import im = { 0 };
 	struct import_account *a = import_account_add(&im, FILE_NAME, 1);
-	const struct fetchmail_key key = { "ann", "a.example", a };
+	struct fetchmail_key key = { "ann", "a.example", a, 0 };
 	struct error e = { 0 };
 	size_t others;
 

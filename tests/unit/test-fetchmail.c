@@ -182,10 +182,14 @@ ids(const char *text, size_t *others)
 {
 	struct import im = { 0 };
 	struct fetchmail_key keys[] = {
-		{ "ann", "a.example", import_account_add(&im, "rc", 1) },
-		{ "joe user", "a.example", import_account_add(&im, "rc", 1) },
+		{ "ann", "a.example", import_account_add(&im, "rc", 1), 0 },
+		{ "joe user", "a.example", import_account_add(&im, "rc", 1),
+		    0 },
 		{ "ann@x.example", "b.example",
-		    import_account_add(&im, "rc", 1) },
+		    import_account_add(&im, "rc", 1), 0 },
+		{ "two", "c.example", import_account_add(&im, "rc", 1), 0 },
+		{ "Two", "C.example", import_account_add(&im, "rc", 1), 0 },
+		{ "two", "c.example", import_account_add(&im, "rc", 1), 0 },
 	};
 	struct buffer found = { 0 };
 	struct error e = { 0 };
@@ -225,6 +229,8 @@ ids_are_read_as_fetchmail_reads_them(void **state)
 		    2 },
 		{ "ann@a.example 1\r\n\r\n\nann@a.example 2\r\n", "0:1 0:2 ",
 		    0 },
+		{ "two@c.example 1\ntwo@c.example 2\n",
+		    "3:1 3:2 4:1 4:2 5:1 5:2 ", 0 },
 	};
 
 	(void)state;

@@ -239,6 +239,70 @@ passwords_come_out_of_a_netrc_last(void **state)
 	assert_memory_equal(home_good(h, import_mpop), before, strlen(before));
 }
 
+/* As mpop has it, wherever the two stand. */
+static void
+a_password_comes_before_a_command_for_one(void **state)
+{
+	struct home *h = *state;
+
+	home_put(h, UIDLS, "");
+	home_put(h, ".mpoprc",
+	    "defaults\nhost pop.example\nuser ann\nkeep\ntls\npassword x\n"
+	    "account one\npasswordeval pass mail\n");
+	home_is(h, import_mpop,
+	    "one: ann at pop.example:0, starttls, password x\n"
+	    "  after_delivery = keep\n"
+	    "  seen in ~/" UIDLS ":\n"
+	    "~/.mpoprc:8: passwordeval: mpop does not run it for one, which "
+	    "has "
+	    "a password in line 6; if that is not the one, put "
+	    "password_command in the place of password_file\n");
+}
+
+#define TWICE                                                           \
+	"defaults\nhost pop.example\nuser ann\npassword x\nkeep\ntls\n" \
+	"account one\nport 1110\n"                                      \
+	"account two\nport 2110\n"
+
+static void
+a_mailbox_at_another_port_has_the_same_unique_ids(void **state)
+{
+	struct home *h = *state;
+
+	home_put(h, ".mpoprc", TWICE);
+	home_put(h, UIDLS, " 1 pop.example bob\nx\n 2 pop.example ann\nA\nB\n");
+	home_is(h, import_mpop,
+	    "one: ann at pop.example:1110, starttls, password x\n"
+	    "  after_delivery = keep\n"
+	    "  delete_seen = false\n"
+	    "  seen in ~/" UIDLS ": A B\n"
+	    "two: ann at pop.example:2110, starttls, password x\n"
+	    "  after_delivery = keep\n"
+	    "  delete_seen = false\n"
+	    "  seen in ~/" UIDLS ": A B\n"
+	    "~/" UIDLS ":3: mpop does not write at which port pop.example has "
+	    "the mailbox of ann: its unique ids count as seen in two as well "
+	    "as in one, and what counts as seen is not deleted there\n"
+	    "~/" UIDLS ":0: 1 unique id is left out, of other mailboxes\n");
+}
+
+static void
+each_account_has_the_unique_ids_of_its_own_file(void **state)
+{
+	struct home *h = *state;
+
+	home_put(h, ".mpoprc", TWICE "uidls_file ~/ids\n");
+	home_put(h, UIDLS, " 1 pop.example ann\nA\n");
+	home_put(h, "ids", " 1 pop.example ann\nB\n");
+	home_is(h, import_mpop,
+	    "one: ann at pop.example:1110, starttls, password x\n"
+	    "  after_delivery = keep\n"
+	    "  seen in ~/" UIDLS ": A\n"
+	    "two: ann at pop.example:2110, starttls, password x\n"
+	    "  after_delivery = keep\n"
+	    "  seen in ~/ids: B\n");
+}
+
 static void
 a_file_of_several_mailboxes_is_read_once(void **state)
 {
@@ -394,6 +458,9 @@ main(void)
 		TEST(what_went_in_clear_still_does),
 		TEST(commands_in_settings_are_run_only_if_that_was_said),
 		TEST(passwords_come_out_of_a_netrc_last),
+		TEST(a_password_comes_before_a_command_for_one),
+		TEST(a_mailbox_at_another_port_has_the_same_unique_ids),
+		TEST(each_account_has_the_unique_ids_of_its_own_file),
 		TEST(a_file_of_several_mailboxes_is_read_once),
 		TEST(what_is_wrong_is_told_with_its_line),
 		TEST(state_that_is_cut_off_or_of_others_is_told_with_its_line),

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -164,12 +165,34 @@ what_is_no_file_is_an_error(void **state)
 	assert_int_equal(import_file("/", 10, &out, &e), -1);
 	assert_string_equal(e.text, "/: Is a directory");
 	assert_int_equal(import_file("/dev/zero", 10, &out, &e), -1);
-	assert_string_equal(e.text, "/dev/zero: File too large");
+	assert_non_null(strstr(e.text, "/dev/zero is no regular file"));
 	assert_int_equal(e.kind, ERR_CONFIG);
 	buffer_clear(&out);
 	assert_int_equal(import_file("/dev/null", 10, &out, &e), 0);
 	assert_int_equal(out.len, 0);
 	buffer_free(&out);
+}
+
+static void
+a_file_that_is_too_long_is_an_error(void **state)
+{
+	char path[] = "/tmp/test-import-XXXXXX";
+	struct buffer out = { 0 };
+	struct error e = { 0 };
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, "0123456789", 10), 10);
+	assert_int_equal(import_file(path, 10, &out, &e), 0);
+	assert_string_equal(out.data, "0123456789");
+	buffer_clear(&out);
+	assert_int_equal(import_file(path, 9, &out, &e), -1);
+	assert_non_null(strstr(e.text, ": File too large"));
+	assert_int_equal(e.kind, ERR_CONFIG);
+	buffer_free(&out);
+	close(fd);
+	unlink(path);
 }
 
 static void
@@ -194,6 +217,7 @@ main(void)
 		cmocka_unit_test(lines_end_where_they_end),
 		cmocka_unit_test(a_tilde_is_the_home),
 		cmocka_unit_test(what_is_no_file_is_an_error),
+		cmocka_unit_test(a_file_that_is_too_long_is_an_error),
 		cmocka_unit_test(programs_are_known_by_their_names),
 	};
 
