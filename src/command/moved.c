@@ -84,6 +84,10 @@ moved_tell(const struct moving *m, size_t i, struct buffer *line)
 	add_count(line, s->counts[STATE_REJECTED], "refused for good");
 	add_count(line, s->counts[STATE_DEFERRED], "refused for now");
 	add_count(line, s->counts[STATE_IN_DOUBT], "in doubt");
+	if (b->well && !m->in->migrate.delete_source)
+		add_count(line, s->counts[STATE_DELETE_OWED],
+		    "still there that were to be deleted (only "
+		    "--delete-source, given again, deletes them)");
 	if (!moved_is_complete(b))
 		buffer_add_text(line, "; not complete");
 }
@@ -147,6 +151,7 @@ json_verified(struct json *j, const struct moved_box *b)
 	json_number(j, "same_at_destination", (int64_t)r->same_there);
 	json_number(j, "missing", (int64_t)r->missing);
 	json_number(j, "changed", (int64_t)r->changed);
+	json_number(j, "missing_or_changed_before", (int64_t)r->stand);
 	json_number(j, "changed_at_source", (int64_t)r->changed_source);
 	json_number(j, "gone_at_source", (int64_t)r->gone_source);
 	json_number(j, "unproven", (int64_t)r->unproven);

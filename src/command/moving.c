@@ -71,6 +71,7 @@ begin(void *arg, size_t i, struct poll_job *job)
 	job->throttle = m->throttle;
 	job->seen_too = m->in->all;
 	job->impatient = !b->doubtful;
+	job->spare_owed = true;
 }
 
 void

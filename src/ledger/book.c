@@ -89,6 +89,10 @@ static const char *const sql[BOOK_STATEMENTS] = {
 	[BOOK_OWE] = "UPDATE message SET state = 'delete_owed', since = ?2"
 		     " WHERE id = ?1"
 		     " AND state IN ('delivered', 'rejected', 'seen')",
+	[BOOK_SPARE] = "UPDATE message SET since = ?2,"
+		       " state = CASE WHEN delivered IS NULL THEN 'seen'"
+		       "  WHEN rejected THEN 'rejected' ELSE 'delivered' END"
+		       " WHERE id = ?1 AND state = 'delete_owed'",
 	[BOOK_DELETED] = "UPDATE message SET deletions = deletions + 1"
 			 " WHERE id = ?1",
 	[BOOK_GONE] = "UPDATE message SET before = state, state = 'gone',"
@@ -334,6 +338,7 @@ static const enum book_statement statement_of[] = {
 	[CHANGE_VERDICT] = BOOK_VERDICT,
 	[CHANGE_SEEN] = BOOK_SEEN,
 	[CHANGE_OWE] = BOOK_OWE,
+	[CHANGE_SPARE] = BOOK_SPARE,
 	[CHANGE_DELETED] = BOOK_DELETED,
 	[CHANGE_GONE] = BOOK_GONE,
 	[CHANGE_RETURN] = BOOK_RETURN,

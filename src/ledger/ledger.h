@@ -70,6 +70,7 @@ enum change_kind {
 	CHANGE_VERDICT,
 	CHANGE_SEEN, /* counts as seen, with `reply` saying why */
 	CHANGE_OWE, /* DELE is about to be sent: the deletion is owed */
+	CHANGE_SPARE, /* its deletion is owed no more: it is kept */
 	CHANGE_DELETED, /* QUIT was answered after DELE: one more try */
 	CHANGE_GONE, /* no longer listed */
 	CHANGE_RETURN, /* gone, and listed again: the row is as before */

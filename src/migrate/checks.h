@@ -37,12 +37,15 @@ struct check {
 	enum check_kind kind;
 	bool has_digest;
 	bool deleted; /* by us, at the source */
+	bool owed; /* its deletion is */
+	unsigned before; /* what it came to the last time: VERIFIED_… */
 	unsigned char digest[DIGEST_OCTETS];
 	char id[TRACE_ID];
 	uint64_t content; /* octets that were sent, if there is a digest */
 
 	/* What was found. */
 	bool same_there, same_source;
+	bool sound; /* it can be deleted at the source */
 	bool added; /* with header fields that the destination added */
 	bool listed; /* at the source, now */
 	bool came; /* and was read */
@@ -94,11 +97,14 @@ void check_there(struct checks *c, struct check *one, struct content *content,
 void check_source(struct checks *c, struct check *one, struct content *content,
     bool read_there);
 
-/* check_verdict - bits of VERIFIED_…; 0: there was nothing to compare. */
+/*
+ * check_verdict - bits of VERIFIED_…; 0: there was nothing to compare. What was
+ * found missing or changed at the destination stands until it is read there.
+ */
 unsigned
 check_verdict(const struct check *one, bool read_source, bool read_there);
 
-/* checks_judge - count and name what was found. */
-void checks_judge(const struct checks *c, struct verify_result *result);
+/* checks_judge - count and name what was found, and tell what is sound. */
+void checks_judge(struct checks *c, struct verify_result *result);
 
 #endif

@@ -301,10 +301,22 @@ is_told(const struct check *one, unsigned verdict)
 	return !one->deleted || verdict != VERIFIED_SOURCE_GONE;
 }
 
+static bool
+is_spared(
+    const struct verification *v, const struct check *one, unsigned verdict)
+{
+	if (!one->owed)
+		return false;
+	if (verdict &
+	    (VERIFIED_MISSING | VERIFIED_CHANGED | VERIFIED_SOURCE_CHANGED))
+		return true;
+	return v->job->spare && !one->sound;
+}
+
 static int
 record(struct verification *v, struct error *e)
 {
-	struct ledger_change *changes = xcalloc(TOGETHER, sizeof(*changes));
+	struct ledger_change *changes = xcalloc(TOGETHER + 1, sizeof(*changes));
 	const struct checks *c = &v->checks;
 	size_t n = 0;
 	int rc = 0;
@@ -318,7 +330,11 @@ record(struct verification *v, struct error *e)
 			    (struct ledger_change){ .kind = CHANGE_VERIFIED,
 				    .message = c->list[i].message,
 				    .verdict = verdict };
-		if (n == TOGETHER || (i + 1 == c->count && n > 0)) {
+		if (is_spared(v, &c->list[i], verdict))
+			changes[n++] =
+			    (struct ledger_change){ .kind = CHANGE_SPARE,
+				    .message = c->list[i].message };
+		if (n >= TOGETHER || (i + 1 == c->count && n > 0)) {
 			rc = ledger_change(
 			    v->job->ledger, v->account, changes, n, e);
 			n = 0;
@@ -398,8 +414,8 @@ verify_result_free(struct verify_result *result)
 static bool
 has_faults(const struct verify_result *r)
 {
-	return r->changed_source > 0 || r->missing > 0 || r->changed > 0 ||
-	    r->unproven > 0 || r->not_moved > 0;
+	return r->stand > 0 || r->changed_source > 0 || r->missing > 0 ||
+	    r->changed > 0 || r->unproven > 0 || r->not_moved > 0;
 }
 
 bool

@@ -62,6 +62,8 @@ tell_sum(const struct verify_result *r, const char *name, struct buffer *out)
 		    compared_with(r));
 	add_count(out, r->missing, "; ", " missing");
 	add_count(out, r->changed, "; ", " changed");
+	add_count(out, r->stand, "; ",
+	    " missing or changed as the destination was read last");
 	add_count(out, r->changed_source, "; ", " changed at the source");
 	add_count(out, r->unproven, "; ", " with nothing to compare with");
 	buffer_add_text(out, "\n");

@@ -632,25 +632,123 @@ def test_asked_whether_to_delete_one_can_leave():
     equal(len(source.messages), 6)
 
 
-def test_a_deletion_that_was_cut_off_is_paid_by_the_next_run():
+def test_a_deletion_that_was_cut_off_is_paid_only_when_asked_for_again():
     source, sink, _ = scene(6, replies={"QUIT": [None, None, peers.DROP, None]})
     mover = Mover()
-    mover.one(source, sink, "--delete-source", "--yes", status=LATER)
-    equal(len(source.messages), 6)
-    contains(mover.one(source, sink).out, "0 messages moved")
+    cut = mover.one(source, sink, "--delete-source", "--yes", status=LATER)
+    assert "asked for again" not in cut.err, cut.err
+    equal(mover.ledger().counts(), {"delete_owed": 6})
+    for more in ((), ("--verify",)):
+        result = mover.one(source, sink, *more)
+        contains(result.out, "0 messages moved")
+        contains(result.out, "6 still there that were to be deleted (only "
+                 "--delete-source")
+        equal(len(source.messages), 6)
+    mover.one(source, sink, "--delete-source", "--yes")
     equal((source.messages, len(sink.accepted)), ([], 6))
 
 
-def test_a_destination_that_can_be_read_is_read():
+def test_a_deletion_that_was_refused_is_not_made_up_for_later():
+    source, sink, _ = scene(4, replies={"DELE": "-ERR no"})
+    mover = Mover()
+    mover.migrate("--password-file", mover.password, url(source), url(sink),
+                  "ann@kit.test", "--delete-source", "--yes",
+                  status=UNAVAILABLE)
+    source.replies = {}
+    mover.one(source, sink)
+    mover.one(source, sink, "--verify")
+    equal(len(source.messages), 4)
+    # What is no longer proven is owed no more.
+    changed = source.messages[1]
+    changed.content = changed.content.replace(b"xxx", b"xyx")
+    mover.one(source, sink, "--verify", status=DIFFERENT)
+    equal(mover.ledger().counts(), {"delete_owed": 3, "delivered": 1})
+    mover.one(source, sink, "--delete-source", "--yes", status=DIFFERENT)
+    equal(source.messages, [changed])
+
+
+def test_who_says_no_takes_back_what_was_owed():
+    source, sink, _ = scene(4, replies={"DELE": "-ERR no"})
+    mover = Mover()
+    mover.one(source, sink, "--delete-source", "--yes", status=UNAVAILABLE)
+    source.replies = {}
+    running = mover.start(
+        "migrate", "--password-file", mover.password, url(source), url(sink),
+        "ann@kit.test", "--delete-source", terminal=True)
+    wait_until(lambda: "[y/N]" in running.shown())
+    running.type("n")
+    running.wait().expect(OK)
+    equal(mover.ledger().counts(), {"delivered": 4})
+    equal(len(source.messages), 4)
+
+
+def test_accounts_of_the_settings_delete_nothing_by_being_moved():
+    source, sink, _ = scene(4, replies={"QUIT": [None, None, peers.DROP, None]})
+    rider = postrider.between(source, sink, after_delivery="keep")
+    rider.run("migrate", "--delete-source", "--yes").expect(LATER)
+    contains(rider.run("migrate", "--verify").expect(OK).out,
+             "4 still there that were to be deleted")
+    equal(len(source.messages), 4)
+    # They are proven, and their owner has confirmed it.
+    rider.fetch()
+    equal(source.messages, [])
+
+
+def test_what_was_missing_is_kept_until_the_destination_is_read_again():
     source, sink, _ = scene(6)
     mover = Mover()
     mover.one(source, sink)
+    box = maildir(sink)
+    away = os.path.join(box, "new", "2.kit")
+    os.rename(away, os.path.join(box, "kept"))
+    mover.one(source, sink, "--verify", "--at", box, status=DIFFERENT)
+    for _ in range(2):
+        result = mover.one(source, sink, "--delete-source", "--yes",
+                           status=DIFFERENT)
+        contains(result.err, "1 message is kept at the source")
+        contains(result.out, "not at the destination, as it was read last")
+        equal(len(source.messages), 1)
+    mover.one(source, sink, "--verify", status=DIFFERENT)
+    os.rename(os.path.join(box, "kept"), away)
+    mover.one(source, sink, "--delete-source", "--yes", "--at", box)
+    equal(source.messages, [])
+
+
+def test_messages_with_the_same_uid_are_deleted_together_or_not_at_all():
+    source, sink, _ = scene(4)
+    source.messages[1].uid = source.messages[0].uid
+    mover = Mover()
+    mover.one(source, sink)
+    box = maildir(sink)
+    first = next(n for n, a in enumerate(sink.accepted)
+                 if a.digest() == mail.digest(source.messages[0].content))
+    os.unlink(os.path.join(box, "new", f"{first}.kit"))
+    result = mover.one(source, sink, "--delete-source", "--yes", "--at", box,
+                       status=DIFFERENT)
+    contains(result.out, "2 messages deleted")
+    contains(result.err, "1 proven message is kept at the source")
+    assert "still there" not in result.err, result.err
+    equal(len(source.messages), 2)
+    # Both with that UID, which counts() takes for one.
+    equal(mover.ledger().counts(), {"delivered": 1, "delete_owed": 2})
+
+
+def maildir(sink):
+    """A maildir of what has been accepted."""
     box = tap.folder()
     for name in ("cur", "new", "tmp"):
         os.mkdir(os.path.join(box, name))
     for n, accepted in enumerate(sink.accepted):
         with open(os.path.join(box, "new", f"{n}.kit"), "wb") as file:
             file.write(accepted.data.replace(b"\r\n", b"\n"))
+    return box
+
+
+def test_a_destination_that_can_be_read_is_read():
+    source, sink, _ = scene(6)
+    mover = Mover()
+    mover.one(source, sink)
+    box = maildir(sink)
     result = mover.one(source, sink, "--verify", "--at", box)
     contains(result.out, "6 messages verified")
     os.unlink(os.path.join(box, "new", "2.kit"))
