@@ -230,7 +230,7 @@ moved_report(const struct moving *m, struct error *e)
 		list[i] = (struct report_source){
 			.account = &b->account,
 			.from = b->from,
-			.to = b->to,
+			.to = b->went != NULL ? b->went : b->to,
 			.at = b->at,
 			.verified = b->verified ? &b->result : NULL,
 			.trouble =

@@ -75,6 +75,7 @@ enum change_kind {
 	CHANGE_GONE, /* no longer listed */
 	CHANGE_RETURN, /* gone, and listed again: the row is as before */
 	CHANGE_RETRY, /* held or dropped: try again, as if new */
+	CHANGE_RESEND, /* delivered, and missing or changed there: as if new */
 	CHANGE_DROP, /* held: given up by its owner */
 	/*
 	 * Messages that are listed under new UIDs: first all of them let go of
@@ -89,7 +90,8 @@ enum change_kind {
 	CHANGE_APART, /* its owner says: what is listed now is other mail */
 	/* Of the account, not of a message. */
 	CHANGE_BEGUN, /* a poll is under way */
-	CHANGE_FIRST /* the first poll has been planned */
+	CHANGE_FIRST, /* the first poll has been planned */
+	CHANGE_MOVED_TO /* its mail is moved to `destination` from now on */
 };
 
 /* Bits: what a verification came to. */

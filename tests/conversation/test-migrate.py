@@ -733,6 +733,99 @@ def test_messages_with_the_same_uid_are_deleted_together_or_not_at_all():
     equal(mover.ledger().counts(), {"delivered": 1, "delete_owed": 2})
 
 
+def test_what_is_missing_or_changed_is_sent_again_when_asked():
+    source, sink, messages = scene(6)
+    mover = Mover()
+    mover.one(source, sink)
+    box = maildir(sink)
+    os.unlink(os.path.join(box, "new", "1.kit"))
+    with open(os.path.join(box, "new", "4.kit"), "r+b") as file:
+        file.seek(-5, os.SEEK_END)
+        file.write(b"?")
+    # Nothing stands against any of them yet.
+    contains(mover.one(source, sink, "--resend").out, ": 0 messages moved")
+    mover.one(source, sink, "--verify", "--at", box, status=DIFFERENT)
+    contains(mover.one(source, sink).out, ": 0 messages moved")
+    contains(mover.one(source, sink, "--resend").out, ": 2 messages ")
+    equal([a.digest() for a in sink.accepted[6:]],
+          [sink.accepted[n].digest() for n in (1, 4)])
+    contains(mover.one(source, sink, "--resend").out, ": 0 messages moved")
+    mover.one(source, sink, "--verify", "--at", maildir(sink))
+
+
+def test_what_is_missing_and_gone_at_the_source_cannot_be_sent_again():
+    source, sink, _ = scene(3)
+    mover = Mover()
+    mover.one(source, sink)
+    box = maildir(sink)
+    os.unlink(os.path.join(box, "new", "1.kit"))
+    mover.one(source, sink, "--verify", "--at", box, status=DIFFERENT)
+    source.messages.clear()
+    mover.one(source, sink)
+    contains(mover.one(source, sink, "--resend").err,
+             "1 that is missing or changed at the destination cannot be sent")
+
+
+def test_a_mailbox_that_went_to_one_place_goes_to_another_only_when_asked():
+    source, sink, _ = scene(4)
+    other, mover = peers.SmtpSink(), Mover()
+    mover.one(source, sink)
+    mover.one(source, sink)
+    late = peers.Message(mail.simple(77))
+    source.messages.append(late)
+    polled = source.connections
+    for target, to in ((other, "ann@kit.test"), (sink, "bob@kit.test")):
+        result = mover.one(source, target, "--delete-source", "--yes", to=to,
+                           status=CONFIG)
+        contains(result.err, f"moved to ann@kit.test at localhost:{sink.port}")
+        contains(result.err, f"{to} at localhost:{target.port}")
+        contains(result.err, "--elsewhere")
+    equal((source.connections, len(source.messages)), (polled, 5))
+    result = mover.one(source, other, "--elsewhere", "--report", "-")
+    equal((other.digests(), len(sink.accepted)), (digests([late.content]), 4))
+    contains(result.out, f"ann@kit.test at localhost:{sink.port}, then "
+             f"ann@kit.test at localhost:{other.port}")
+    # Both are known from now on.
+    mover.one(source, other)
+    mover.one(source, sink)
+    # With a ledger of its own, all of it goes there.
+    again = Mover()
+    contains(again.one(source, other).out, ": 5 messages")
+
+
+def test_a_destination_that_has_taken_nothing_is_not_held_to():
+    source, sink, messages = scene(3)
+    down = peers.SmtpSink(replies={"MAIL": "550 5.7.1 not from you"})
+    mover = Mover()
+    mover.one(source, down, status=UNAVAILABLE)
+    mover.one(source, sink, "--retry-held")
+    equal(sink.digests(), digests(messages))
+    contains(mover.one(source, down, status=CONFIG).err, f":{sink.port}")
+
+
+def test_of_a_list_one_that_goes_elsewhere_keeps_all_from_being_moved():
+    sources = [peers.Pop3Server(letters(2, 10 * n)) for n in range(2)]
+    sink, mover = peers.SmtpSink(), Mover()
+    mover.one(sources[0], sink)
+    path = mover.list(["source,recipient,password", *(
+        f"{url(s)},bob@kit.test,secret" for s in sources)])
+    mover.migrate("--list", path, url(sink), status=CONFIG)
+    equal((len(sink.accepted), sources[1].connections), (2, 0))
+
+
+def test_a_question_names_the_command_that_asks_it():
+    source, sink, _ = scene(3)
+    mover = Mover()
+    mover.one(source, sink)
+    path = mover.list(["source,recipient,password,name",
+                       f"{url(source)},ann@kit.test,secret,box"])
+    args = ("--list", path, url(sink))
+    result = mover.migrate(*args, status=CONFIG)
+    contains(result.err, '"postrider migrate --same-mailbox …" once')
+    assert "fetch" not in result.err, result.err
+    contains(mover.migrate(*args, "--same-mailbox").out, "3 moved before")
+
+
 def maildir(sink):
     """A maildir of what has been accepted."""
     box = tap.folder()
