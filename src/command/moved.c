@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
 /* Of a message that was delivered, ever. */
 static uint64_t
@@ -150,6 +151,7 @@ json_verified(struct json *j, const struct moved_box *b)
 	json_number(j, "same_at_source", (int64_t)r->same_source);
 	json_number(j, "same_at_destination", (int64_t)r->same_there);
 	json_number(j, "missing", (int64_t)r->missing);
+	json_number(j, "perhaps_queued", (int64_t)r->late);
 	json_number(j, "changed", (int64_t)r->changed);
 	json_number(j, "missing_or_changed_before", (int64_t)r->stand);
 	json_number(j, "changed_at_source", (int64_t)r->changed_source);
@@ -213,6 +215,14 @@ moved_json(const struct moving *m)
 
 /* --- reports --- */
 
+/* To several places, or to the one of this run. */
+static const char *
+went(const struct moved_box *b)
+{
+	return b->went != NULL && strcasecmp(b->went, b->target) != 0 ? b->went
+								      : b->to;
+}
+
 int
 moved_report(const struct moving *m, struct error *e)
 {
@@ -230,7 +240,7 @@ moved_report(const struct moving *m, struct error *e)
 		list[i] = (struct report_source){
 			.account = &b->account,
 			.from = b->from,
-			.to = b->went != NULL ? b->went : b->to,
+			.to = went(b),
 			.at = b->at,
 			.verified = b->verified ? &b->result : NULL,
 			.trouble =

@@ -68,8 +68,10 @@ begin(void *arg, size_t i, struct poll_job *job)
 	struct moving *m = arg;
 	struct moved_box *b = &m->list[i];
 
-	if (b->polls++ == 0)
+	if (b->polls++ == 0) {
+		b->began = clock_wall();
 		b->began_ms = clock_monotonic_ms();
+	}
 	job->thorough = true;
 	job->throttle = m->throttle;
 	job->seen_too = m->in->all;

@@ -23,6 +23,7 @@ struct moved_box {
 	const char *at; /* the same, borrowed, or NULL */
 
 	unsigned polls;
+	int64_t began; /* of the first, wall clock */
 	int64_t began_ms; /* of the first, by clock_monotonic_ms() */
 	int64_t took_ms; /* until the end of the last */
 	int64_t stuck_ms; /* since when nothing could be moved, 0: it can */

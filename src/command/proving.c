@@ -36,6 +36,8 @@ verify(struct moving *m, size_t i, struct error *e)
 		.at = m->there.list[i],
 		.ledger = m->polls.ledger,
 		.spare = m->in->migrate.delete_source,
+		.late_since = b->moved > 0 ? b->began : 0,
+		.patience_ms = m->patience_ms,
 		.state_dir = m->state,
 		.stop = m->stop,
 		.progress = &m->polls.progress[i].verify,

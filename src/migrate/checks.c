@@ -58,6 +58,7 @@ add(void *arg, const struct proof *p, struct error *e)
 		    p->state == STATE_GONE && p->before == STATE_DELETE_OWED,
 		.owed = p->state == STATE_DELETE_OWED,
 		.before = p->verdict,
+		.delivered = p->delivered,
 		.has_digest = p->has_digest,
 		.content = p->has_digest ? p->content : p->octets,
 		.date = -1 };
@@ -289,6 +290,34 @@ note_added(struct checks *c, const struct check *one, struct slice sent)
 			name_added(c, name);
 		rest = slice_skip(rest, len + 1);
 	}
+}
+
+uint64_t
+checks_late(const struct checks *c, int64_t since)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; since > 0 && i < c->count; i++)
+		n += c->list[i].kind == CHECK_MOVED && c->list[i].copies == 0 &&
+		    c->list[i].delivered >= since;
+	return n;
+}
+
+void
+checks_forget_there(struct checks *c)
+{
+	for (size_t i = 0; i < c->count; i++) {
+		struct check *one = &c->list[i];
+
+		free_copy(one);
+		free(one->where);
+		free(one->subject);
+		one->where = one->subject = NULL;
+		one->same_there = false;
+		one->copies = 0;
+		one->date = -1;
+	}
+	c->detailed = 0;
 }
 
 /* What came from the source, beside what is at the destination. */

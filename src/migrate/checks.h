@@ -41,6 +41,7 @@ struct check {
 	unsigned before; /* what it came to the last time: VERIFIED_… */
 	unsigned char digest[DIGEST_OCTETS];
 	char id[TRACE_ID];
+	int64_t delivered; /* wall clock; 0: never */
 	uint64_t content; /* octets that were sent, if there is a digest */
 
 	/* What was found. */
@@ -86,6 +87,13 @@ struct slice check_uid(const struct checks *c, const struct check *one);
 struct check *
 checks_by_uid(const struct checks *c, struct slice uid, uint32_t copy);
 struct check *checks_by_id(const struct checks *c, const char *id);
+
+/*
+ * checks_late - how many that were delivered since then were not found at the
+ * destination. checks_forget_there - it is to be read again.
+ */
+uint64_t checks_late(const struct checks *c, int64_t since);
+void checks_forget_there(struct checks *c);
 
 /*
  * check_there - a copy was read at the destination, before any of the source.

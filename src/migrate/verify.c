@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/text.h"
+#include "base/wait.h"
 #include "ledger/reader.h"
 #include "migrate/checks.h"
 #include "migrate/content.h"
@@ -174,6 +175,36 @@ read_there(struct verification *v)
 	if (rc < 0)
 		r->there_error = e;
 	r->read_there = r->there_error.kind == ERR_NONE;
+}
+
+/* Between two readings: after the first, and at most. */
+#define AGAIN_MS 1000
+#define AGAIN_MOST_MS (60 * 1000)
+
+/* What was moved a moment ago may not have been filed there yet. */
+static void
+read_there_in_the_end(struct verification *v)
+{
+	const struct verify_job *job = v->job;
+	struct verify_result *r = v->result;
+	struct deadline until = deadline_in(job->patience_ms);
+	int64_t wait = AGAIN_MS;
+
+	read_there(v);
+	while (r->read_there && checks_late(&v->checks, job->late_since) > 0 &&
+	    deadline_left(until) >= wait) {
+		phase(v, VERIFY_WAITING, 0);
+		if (wait_for(-1, 0, -1, stop_fd(job->stop, STOP_SOON),
+			deadline_in(wait), &r->there_error) < 0)
+			return;
+		checks_forget_there(&v->checks);
+		r->there_messages = r->there_octets = r->others = 0;
+		r->read_there = false;
+		read_there(v);
+		wait = wait < AGAIN_MOST_MS / 2 ? 2 * wait : AGAIN_MOST_MS;
+	}
+	if (r->read_there)
+		r->late = checks_late(&v->checks, job->late_since);
 }
 
 /* --- the source --- */
@@ -369,7 +400,7 @@ compare(struct verification *v, struct error *e)
 	if (load(v, e) < 0)
 		return -1;
 	if (v->checks.moved > 0) {
-		read_there(v);
+		read_there_in_the_end(v);
 		if (v->result->there_error.kind != ERR_STOPPED)
 			read_source(v);
 	}

@@ -44,6 +44,7 @@ struct verify_place {
 
 enum verify_phase {
 	VERIFY_READING_THERE, /* the destination */
+	VERIFY_WAITING, /* before it is read again */
 	VERIFY_READING_SOURCE,
 	VERIFY_DONE
 };
@@ -66,6 +67,11 @@ struct verify_job {
 	struct ledger *ledger;
 	bool spare; /* nor of what is not proven */
 	const char *state_dir;
+	/*
+	 * What was delivered since then (wall clock; 0: none) and is missing at
+	 * the destination may be queued there: for so long it is read again.
+	 */
+	int64_t late_since, patience_ms;
 	const struct stop *stop;
 	struct verify_progress *progress; /* or NULL */
 };
@@ -98,6 +104,7 @@ struct verify_result {
 	uint64_t deleted_source; /* of these: we deleted them */
 	uint64_t changed_source;
 	uint64_t missing, changed; /* at the destination */
+	uint64_t late; /* of the missing ones: perhaps it has them queued */
 	/*
 	 * An earlier verification has found them missing or changed at the
 	 * destination, and this one has not read them there.

@@ -118,6 +118,9 @@ tell_notes(const struct verify_result *r, struct buffer *out)
 {
 	add_count(out, r->not_moved, "  ",
 	    " at the source not moved yet: run it again\n");
+	add_count(out, r->late, "  ",
+	    " of the missing moved just now: the destination may still have "
+	    "them queued; run --verify again later\n");
 	add_count(out, r->duplicates, "  ",
 	    " with more than one copy at the destination\n");
 	add_count(

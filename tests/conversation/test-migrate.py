@@ -714,6 +714,36 @@ def test_what_was_missing_is_kept_until_the_destination_is_read_again():
     equal(source.messages, [])
 
 
+def test_what_the_destination_still_queues_is_waited_for():
+    source, sink, _ = scene(3)
+    mover = Mover()
+    box = maildir(sink)
+    running = mover.start(
+        "migrate", "--password-file", mover.password, url(source), url(sink),
+        "ann@kit.test", "--verify", "--at", box, "-vv")
+    # Its session to read the source comes after the destination was well.
+    wait_until(lambda: len(sink.accepted) == 3)
+    time.sleep(1)
+    equal(source.connections, 1)
+    filed = maildir(sink)
+    for name in os.listdir(os.path.join(filed, "new")):
+        os.rename(os.path.join(filed, "new", name),
+                  os.path.join(box, "new", name))
+    contains(running.wait().expect(OK).out, "all 3 messages verified")
+
+
+def test_what_stays_missing_may_be_queued_at_the_destination():
+    source, sink, _ = scene(3)
+    mover = Mover()
+    box = maildir(sink)
+    args = ("--verify", "--at", box, "--patience", "1s")
+    result = mover.one(source, sink, *args, status=DIFFERENT)
+    contains(result.out, "3 of the missing moved just now")
+    contains(result.out, "run --verify again later")
+    result = mover.one(source, sink, *args, status=DIFFERENT)
+    assert "just now" not in result.out, result.out
+
+
 def test_messages_with_the_same_uid_are_deleted_together_or_not_at_all():
     source, sink, _ = scene(4)
     source.messages[1].uid = source.messages[0].uid
