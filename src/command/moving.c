@@ -274,8 +274,7 @@ ask_about_targets(const struct moving *m, struct error *e)
 	return error_set(e, ERR_QUESTION,
 	    "nothing was moved. What was moved is not sent again. To move only "
 	    "the rest to the new place, say --elsewhere; to move all of it "
-	    "again, use another state directory (--state) or another name in "
-	    "the list");
+	    "again, use another state directory (--state)");
 }
 
 static int
