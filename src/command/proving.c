@@ -192,19 +192,19 @@ confirmed(const struct moving *m, uint64_t messages, size_t mailboxes)
 static void
 say_kept(const struct moving *m)
 {
-	uint64_t stand = 0, bound = 0;
+	uint64_t kept = 0, bound = 0;
 
 	for (size_t i = 0; i < m->count; i++) {
-		stand += m->list[i].result.stand;
+		kept += m->list[i].result.kept;
 		bound += m->list[i].result.bound;
 	}
-	if (stand > 0)
-		log_warning("%" PRIu64 " message%s kept at the source: the "
-			    "destination, when it was read last, did not have "
-			    "%s as sent (--at reads it again, --resend sends "
-			    "%s again)",
-		    stand, stand == 1 ? " is" : "s are",
-		    stand == 1 ? "it" : "them", stand == 1 ? "it" : "them");
+	if (kept > 0)
+		log_warning("%" PRIu64 " message%s kept at the source: when "
+			    "the destination was read last it did not have %s "
+			    "as sent (--at reads it again, --resend sends %s "
+			    "again)",
+		    kept, kept == 1 ? " is" : "s are",
+		    kept == 1 ? "it" : "them", kept == 1 ? "it" : "them");
 	if (bound > 0)
 		log_warning("%" PRIu64 " proven message%s kept at the source: "
 			    "another one with the same UID is not proven, and "

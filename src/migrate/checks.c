@@ -423,6 +423,7 @@ count(const struct check *one, unsigned verdict, struct verify_result *r)
 		r->missing += (verdict & VERIFIED_MISSING) != 0;
 		r->changed += (verdict & VERIFIED_CHANGED) != 0;
 	}
+	r->kept += one->listed && (verdict & BAD_THERE) != 0;
 	r->unproven += is_unproven(one, verdict);
 	r->duplicates += one->copies > 1;
 	r->added += one->added;

@@ -110,6 +110,7 @@ struct verify_result {
 	 * destination, and this one has not read them there.
 	 */
 	uint64_t stand;
+	uint64_t kept; /* of these, and of those found now: at the source */
 	uint64_t unproven; /* nothing to compare them with */
 	uint64_t bound; /* proven, but others with the same UID are not */
 	/* Worth a word, and no fault: */
