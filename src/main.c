@@ -45,6 +45,8 @@ enum {
 	OPTION_PATIENCE,
 	OPTION_ORDERED,
 	OPTION_RETRY_HELD,
+	OPTION_RESEND,
+	OPTION_ELSEWHERE,
 	OPTION_VERIFY,
 	OPTION_AT,
 	OPTION_DELETE_SOURCE,
@@ -82,6 +84,8 @@ static const struct option options[] = {
 	{ "patience", required_argument, NULL, OPTION_PATIENCE },
 	{ "ordered", no_argument, NULL, OPTION_ORDERED },
 	{ "retry-held", no_argument, NULL, OPTION_RETRY_HELD },
+	{ "resend", no_argument, NULL, OPTION_RESEND },
+	{ "elsewhere", no_argument, NULL, OPTION_ELSEWHERE },
 	{ "verify", no_argument, NULL, OPTION_VERIFY },
 	{ "at", required_argument, NULL, OPTION_AT },
 	{ "delete-source", no_argument, NULL, OPTION_DELETE_SOURCE },
@@ -176,6 +180,12 @@ migrate_take(struct migrate_options *m, int option)
 		break;
 	case OPTION_RETRY_HELD:
 		m->retry_held = true;
+		break;
+	case OPTION_RESEND:
+		m->resend = true;
+		break;
+	case OPTION_ELSEWHERE:
+		m->elsewhere = true;
 		break;
 	case OPTION_VERIFY:
 		m->verify = true;

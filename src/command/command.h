@@ -24,6 +24,8 @@ struct migrate_options {
 	size_t report_count;
 	bool ordered; /* --ordered */
 	bool retry_held; /* --retry-held */
+	bool resend; /* --resend */
+	bool elsewhere; /* --elsewhere */
 	bool verify; /* --verify */
 	bool delete_source; /* --delete-source */
 };

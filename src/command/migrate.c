@@ -258,6 +258,22 @@ destination_words(const struct settings *s, const struct account *a)
 	    a->recipients[1] != NULL ? " and others" : "", host);
 }
 
+/* By which it is known again. */
+static char *
+target_words(const struct settings *s, const struct account *a)
+{
+	const struct destination *d = settings_destination(s, a->destination);
+	struct buffer out = { 0 };
+
+	for (size_t i = 0; a->recipients[i] != NULL; i++)
+		buffer_addf(&out, "%s%s", i > 0 ? ", " : "", a->recipients[i]);
+	if (d->at.path != NULL)
+		buffer_addf(&out, " at %s", d->at.path);
+	else
+		buffer_addf(&out, " at %s:%u", d->at.host, d->at.port);
+	return out.data;
+}
+
 /* Everything is moved, and nothing deleted. */
 static void
 fill_box(struct moving *m, struct moved_box *b, const struct account *a)
@@ -269,6 +285,7 @@ fill_box(struct moving *m, struct moved_box *b, const struct account *a)
 	b->account.ordered = a->ordered || m->in->migrate.ordered;
 	b->from = xasprintf("%s at %s", a->login.user, a->at.host);
 	b->to = destination_words(m->settings, a);
+	b->target = target_words(m->settings, a);
 }
 
 static void
@@ -420,6 +437,8 @@ release(struct moving *m)
 
 		free(b->from);
 		free(b->to);
+		free(b->target);
+		free(b->went);
 		verify_result_free(&b->result);
 	}
 	there_free(&m->there);

@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <sysexits.h>
 
 /* Of a message that was delivered, ever. */
@@ -86,6 +87,10 @@ moved_tell(const struct moving *m, size_t i, struct buffer *line)
 	add_count(line, s->counts[STATE_REJECTED], "refused for good");
 	add_count(line, s->counts[STATE_DEFERRED], "refused for now");
 	add_count(line, s->counts[STATE_IN_DOUBT], "in doubt");
+	if (b->well && !m->in->migrate.delete_source)
+		add_count(line, s->counts[STATE_DELETE_OWED],
+		    "still there that were to be deleted (only "
+		    "--delete-source, given again, deletes them)");
 	if (!moved_is_complete(b))
 		buffer_add_text(line, "; not complete");
 }
@@ -148,7 +153,9 @@ json_verified(struct json *j, const struct moved_box *b)
 	json_number(j, "same_at_source", (int64_t)r->same_source);
 	json_number(j, "same_at_destination", (int64_t)r->same_there);
 	json_number(j, "missing", (int64_t)r->missing);
+	json_number(j, "perhaps_queued", (int64_t)r->late);
 	json_number(j, "changed", (int64_t)r->changed);
+	json_number(j, "missing_or_changed_before", (int64_t)r->stand);
 	json_number(j, "changed_at_source", (int64_t)r->changed_source);
 	json_number(j, "gone_at_source", (int64_t)r->gone_source);
 	json_number(j, "unproven", (int64_t)r->unproven);
@@ -210,6 +217,14 @@ moved_json(const struct moving *m)
 
 /* --- reports --- */
 
+/* To several places, or to the one of this run. */
+static const char *
+went(const struct moved_box *b)
+{
+	return b->went != NULL && strcasecmp(b->went, b->target) != 0 ? b->went
+								      : b->to;
+}
+
 int
 moved_try_reports(const struct moving *m)
 {
@@ -263,7 +278,7 @@ moved_report(const struct moving *m)
 		list[i] = (struct report_source){
 			.account = &b->account,
 			.from = b->from,
-			.to = b->to,
+			.to = went(b),
 			.at = b->at,
 			.verified = b->verified ? &b->result : NULL,
 			.trouble =

@@ -7,7 +7,10 @@
 #include "migrate/url.h"
 #include "poll/outcome.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
+#include <strings.h>
 #include <sysexits.h>
 
 /* Between two attempts: after the first, and at most. */
@@ -66,12 +69,15 @@ begin(void *arg, size_t i, struct poll_job *job)
 	struct moving *m = arg;
 	struct moved_box *b = &m->list[i];
 
-	if (b->polls++ == 0)
+	if (b->polls++ == 0) {
+		b->began = clock_wall();
 		b->began_ms = clock_monotonic_ms();
+	}
 	job->thorough = true;
 	job->throttle = m->throttle;
 	job->seen_too = m->in->all;
 	job->impatient = !b->doubtful;
+	job->spare_owed = true;
 }
 
 void
@@ -85,6 +91,42 @@ moving_counts(struct moving *m, size_t i)
 	    reader_standing(reader, b->account.name, &b->standing, &e) < 0)
 		log_warning("%s: %s", b->account.name, e.text);
 	reader_free(&reader);
+}
+
+/* What a question says of fetch goes for migrate, as it was called. */
+static void
+question_words(const char *text, struct buffer *out)
+{
+	const char *quote, *option, *end;
+
+	while ((quote = strstr(text, "fetch --")) != NULL) {
+		const char *name = "postrider ";
+		size_t len = strlen(name);
+
+		option = quote + strlen("fetch ");
+		end = option + strcspn(option, " \"");
+		if ((size_t)(quote - text) >= len &&
+		    strncmp(quote - len, name, len) == 0)
+			quote -= len;
+		buffer_add(out, text, (size_t)(quote - text));
+		buffer_addf(out, "postrider migrate %.*s …",
+		    (int)(end - option), option);
+		text = end + strcspn(end, "\"");
+	}
+	buffer_add_text(out, text);
+}
+
+static void
+tell_error(const struct moved_box *b, const struct error *e)
+{
+	struct buffer words = { 0 };
+
+	if (e->kind == ERR_QUESTION)
+		question_words(e->text, &words);
+	log_error("%s: %s%s", b->account.name,
+	    words.len > 0 ? words.data : e->text,
+	    b->polls > 1 ? "; given up for now" : "");
+	buffer_free(&words);
 }
 
 static void
@@ -104,11 +146,7 @@ tell(struct moving *m, size_t i, const struct poll_end *end)
 				: "");
 	if (end->rc < 0 && end->error->kind != ERR_STOPPED &&
 	    !(end->error->kind == ERR_LEDGER && m->polls.ledger_failed))
-		log_error("%s: %s%s%s", b->account.name, b->error.text,
-		    end->error->kind == ERR_QUESTION
-			? " (that option goes to migrate)"
-			: "",
-		    b->polls > 1 ? "; given up for now" : "");
+		tell_error(b, &b->error);
 }
 
 /* Once, until something has been moved. */
@@ -170,6 +208,117 @@ end(void *arg, size_t i, const struct poll_end *end)
 	return -1;
 }
 
+/* --- where they go --- */
+
+static bool
+is_among(const char *places, const char *target)
+{
+	size_t len = strlen(target);
+
+	for (const char *at = places; *at != '\0'; at += strcspn(at, "\n")) {
+		at += *at == '\n';
+		if (strncasecmp(at, target, len) == 0 &&
+		    (at[len] == '\n' || at[len] == '\0'))
+			return true;
+	}
+	return false;
+}
+
+/* "A" or "A, then B" */
+static char *
+places_words(struct slice places)
+{
+	struct buffer out = { 0 };
+
+	for (size_t i = 0; i < places.len; i++)
+		if (places.data[i] == '\n')
+			buffer_add_text(&out, ", then ");
+		else
+			buffer_add(&out, &places.data[i], 1);
+	return out.data;
+}
+
+/* That another name or server is meant, its poll finds out and asks about. */
+static int
+find_target(
+    struct moving *m, struct moved_box *b, struct reader *r, struct error *e)
+{
+	const struct account *a = &b->account;
+	struct buffer places = { 0 };
+
+	if (ledger_account(m->polls.ledger, a->name, a->at.host, a->login.user,
+		m->polls.names, m->in->same_mailbox, &b->row, e) < 0) {
+		if (e->kind != ERR_QUESTION)
+			return -1;
+		error_clear(e);
+		return 0;
+	}
+	if (reader_moved_to(r, b->row, &places, e) < 0)
+		return -1;
+	b->remembered = places.len > 0 && is_among(places.data, b->target);
+	if (places.len > 0)
+		b->went = places_words(buffer_slice(&places));
+	buffer_free(&places);
+	return 0;
+}
+
+/* All of them, before anything of any is moved. */
+static int
+ask_about_targets(const struct moving *m, struct error *e)
+{
+	size_t others = 0;
+
+	for (size_t i = 0; i < m->count; i++) {
+		const struct moved_box *b = &m->list[i];
+
+		if (b->went == NULL || b->remembered)
+			continue;
+		others++;
+		log_error("%s: its mail was moved to %s, and is now to go to "
+			  "%s",
+		    b->account.name, b->went, b->target);
+	}
+	if (others == 0)
+		return 0;
+	return error_set(e, ERR_QUESTION,
+	    "nothing was moved. What was moved is not sent again. To move only "
+	    "the rest to the new place, say --elsewhere; to move all of it "
+	    "again, use another state directory (--state)");
+}
+
+static int
+note_target(struct moving *m, struct moved_box *b, struct error *e)
+{
+	struct ledger_change change = { .kind = CHANGE_MOVED_TO,
+		.destination = b->target };
+	char *both;
+
+	if (b->row == 0 || b->remembered)
+		return 0;
+	if (b->went != NULL) {
+		both = xasprintf("%s, then %s", b->went, b->target);
+		free(b->went);
+		b->went = both;
+	}
+	return ledger_change(m->polls.ledger, b->row, &change, 1, e);
+}
+
+int
+moving_targets(struct moving *m, struct error *e)
+{
+	struct reader *reader = NULL;
+	int rc = reader_open(&reader, m->state, e);
+
+	for (size_t i = 0; rc == 0 && i < m->count; i++)
+		rc = find_target(m, &m->list[i], reader, e);
+	reader_free(&reader);
+	if (rc == 0 && !m->in->migrate.elsewhere)
+		rc = ask_about_targets(m, e);
+	for (size_t i = 0; rc == 0 && i < m->count; i++)
+		rc = note_target(m, &m->list[i], e);
+	return rc;
+}
+
 /* --- those that are held --- */
 
 struct held {
@@ -220,6 +369,63 @@ retry_all_held(struct moving *m, struct error *e)
 	return rc;
 }
 
+/* --- those that are missing or changed where they went --- */
+
+struct faulty {
+	struct ledger_change *list; /* owned */
+	size_t count;
+	uint64_t gone; /* not at the source any more */
+};
+
+static int
+note_faulty(void *arg, const struct proof *p, struct error *e)
+{
+	struct faulty *f = arg;
+
+	(void)e;
+	if ((p->verdict & (VERIFIED_MISSING | VERIFIED_CHANGED)) == 0)
+		return 0;
+	f->gone += p->state == STATE_GONE;
+	if (p->state != STATE_DELIVERED && p->state != STATE_DELETE_OWED)
+		return 0;
+	f->list = xrealloc(f->list, f->count + 1, sizeof(*f->list));
+	f->list[f->count++] = (struct ledger_change){ .kind = CHANGE_RESEND,
+		.message = p->message };
+	return 0;
+}
+
+static int
+resend(struct moving *m, struct reader *reader, struct moved_box *b,
+    struct error *e)
+{
+	struct faulty f = { 0 };
+	int rc = 0;
+
+	if (b->row != 0)
+		rc = reader_proofs(reader, b->row, note_faulty, &f, e);
+	if (rc == 0 && f.count > 0)
+		rc = ledger_change(m->polls.ledger, b->row, f.list, f.count, e);
+	if (f.gone > 0)
+		log_warning("%s: %" PRIu64 " that %s missing or changed at the "
+			    "destination cannot be sent again: not at the "
+			    "source any more",
+		    b->account.name, f.gone, f.gone == 1 ? "is" : "are");
+	free(f.list);
+	return rc;
+}
+
+static int
+resend_all(struct moving *m, struct error *e)
+{
+	struct reader *reader = NULL;
+	int rc = reader_open(&reader, m->state, e);
+
+	for (size_t i = 0; rc == 0 && i < m->count; i++)
+		rc = resend(m, reader, &m->list[i], e);
+	reader_free(&reader);
+	return rc;
+}
+
 /* --- all of them --- */
 
 void
@@ -243,7 +449,11 @@ moving_run(struct moving *m, struct error *e)
 {
 	int rc;
 
+	if (moving_targets(m, e) < 0)
+		return -1;
 	if (m->in->migrate.retry_held && retry_all_held(m, e) < 0)
+		return -1;
+	if (m->in->migrate.resend && resend_all(m, e) < 0)
 		return -1;
 	rc = polls_all(&m->polls, e);
 	for (size_t i = 0; i < m->count; i++)

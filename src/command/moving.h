@@ -16,9 +16,14 @@ struct moved_box {
 	struct account
 	    account; /* as it is moved: what it points to is borrowed */
 	char *from, *to; /* owned; for people */
+	char *target; /* owned; all recipients, and the port */
+	char *went; /* owned; where its mail went, ever; or NULL */
+	bool remembered; /* `target` is among these */
+	int64_t row; /* in the ledger, 0: not known yet */
 	const char *at; /* the same, borrowed, or NULL */
 
 	unsigned polls;
+	int64_t began; /* of the first, wall clock */
 	int64_t began_ms; /* of the first, by clock_monotonic_ms() */
 	int64_t took_ms; /* until the end of the last */
 	int64_t stuck_ms; /* since when nothing could be moved, 0: it can */
@@ -62,6 +67,12 @@ struct moving {
  */
 void moving_begin(struct moving *m);
 int moving_run(struct moving *m, struct error *e);
+
+/*
+ * moving_targets - is each moved to where it was moved before? That is noted;
+ * or -1 with ERR_QUESTION.
+ */
+int moving_targets(struct moving *m, struct error *e);
 
 /* moving_counts - read anew what the ledger knows of a mailbox. */
 void moving_counts(struct moving *m, size_t i);

@@ -340,6 +340,12 @@ describe_verifying(struct buffer *out, struct progress *p)
 	char octets[TEXT_UNIT];
 
 	add_name(out, p);
+	if (atomic_load(&v->phase) == VERIFY_WAITING) {
+		buffer_add_text(out,
+		    ": some are missing at the destination, which is read "
+		    "again soon");
+		return;
+	}
 	buffer_addf(out, ": %s, %" PRIu64,
 	    atomic_load(&v->phase) == VERIFY_READING_THERE
 		? "reading the destination"

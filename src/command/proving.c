@@ -35,6 +35,9 @@ verify(struct moving *m, size_t i, struct error *e)
 		.source = &b->account,
 		.at = m->there.list[i],
 		.ledger = m->polls.ledger,
+		.spare = m->in->migrate.delete_source,
+		.late_since = b->moved > 0 ? b->began : 0,
+		.patience_ms = m->patience_ms,
 		.state_dir = m->state,
 		.stop = m->stop,
 		.progress = &m->polls.progress[i].verify,
@@ -185,10 +188,34 @@ confirmed(const struct moving *m, uint64_t messages, size_t mailboxes)
 	return ask(m, question);
 }
 
+/* What is not deleted, though it was read at the source. */
+static void
+say_kept(const struct moving *m)
+{
+	uint64_t kept = 0, bound = 0;
+
+	for (size_t i = 0; i < m->count; i++) {
+		kept += m->list[i].result.kept;
+		bound += m->list[i].result.bound;
+	}
+	if (kept > 0)
+		log_warning("%" PRIu64 " message%s kept at the source: when "
+			    "the destination was read last it did not have %s "
+			    "as sent (--at reads it again, --resend sends %s "
+			    "again)",
+		    kept, kept == 1 ? " is" : "s are",
+		    kept == 1 ? "it" : "them", kept == 1 ? "it" : "them");
+	if (bound > 0)
+		log_warning("%" PRIu64 " proven message%s kept at the source: "
+			    "another one with the same UID is not proven, and "
+			    "they can only be deleted together",
+		    bound, bound == 1 ? " is" : "s are");
+}
+
 /* All of a mailbox's in one transaction. */
 static int
-owe(struct moving *m, struct moved_box *b, struct reader *reader,
-    struct error *e)
+change(struct moving *m, struct moved_box *b, enum change_kind kind,
+    struct reader *reader, struct error *e)
 {
 	const struct account *a = &b->account;
 	struct ledger_change *changes =
@@ -197,7 +224,7 @@ owe(struct moving *m, struct moved_box *b, struct reader *reader,
 	int rc;
 
 	for (size_t i = 0; i < b->result.sound_count; i++)
-		changes[i] = (struct ledger_change){ .kind = CHANGE_OWE,
+		changes[i] = (struct ledger_change){ .kind = kind,
 			.message = b->result.sound[i] };
 	rc = reader_account(
 	    reader, a->name, a->at.host, a->login.user, NULL, &account, e);
@@ -205,19 +232,20 @@ owe(struct moving *m, struct moved_box *b, struct reader *reader,
 		rc = ledger_change(m->polls.ledger, account, changes,
 		    b->result.sound_count, e);
 	free(changes);
-	b->deletes = rc == 0;
+	b->deletes = rc == 0 && kind == CHANGE_OWE;
 	return rc;
 }
 
+/* CHANGE_OWE, or CHANGE_SPARE: an earlier run may have wanted it. */
 static int
-owe_all(struct moving *m, struct error *e)
+change_all(struct moving *m, enum change_kind kind, struct error *e)
 {
 	struct reader *reader = NULL;
 	int rc = reader_open(&reader, m->state, e);
 
 	for (size_t i = 0; rc == 0 && i < m->count; i++)
 		if (m->list[i].to_delete > 0)
-			rc = owe(m, &m->list[i], reader, e);
+			rc = change(m, &m->list[i], kind, reader, e);
 	reader_free(&reader);
 	return rc;
 }
@@ -257,8 +285,8 @@ end_deletion(void *arg, size_t i, const struct poll_end *end)
 	if (end->rc < 0 && end->error->kind != ERR_STOPPED)
 		log_error("%s: %s", b->account.name, end->error->text);
 	if (r->deleted < b->to_delete && end->rc == 0) {
-		log_error("%s: %" PRIu64 " are still there, and will be asked "
-			  "for again",
+		log_error("%s: %" PRIu64 " are still there: run it again with "
+			  "--delete-source",
 		    b->account.name, b->to_delete - r->deleted);
 		status = command_worse(status, EX_UNAVAILABLE);
 	}
@@ -273,6 +301,7 @@ proving_delete(struct moving *m, struct error *e)
 	size_t mailboxes;
 	uint64_t messages = count_proven(m, &mailboxes);
 
+	say_kept(m);
 	if (messages == 0) {
 		if (!m->in->quiet && !m->in->json)
 			progress_print("nothing is to be deleted");
@@ -282,9 +311,9 @@ proving_delete(struct moving *m, struct error *e)
 		m->refused_to_delete = true;
 		if (!m->in->quiet && !m->in->json)
 			progress_print("nothing has been deleted");
-		return 0;
+		return change_all(m, CHANGE_SPARE, e);
 	}
-	if (owe_all(m, e) < 0)
+	if (change_all(m, CHANGE_OWE, e) < 0)
 		return -1;
 	progress_restart(m->polls.progress, m->count, false);
 	m->polls.wanted = deletes;

@@ -89,6 +89,10 @@ static const char *const sql[BOOK_STATEMENTS] = {
 	[BOOK_OWE] = "UPDATE message SET state = 'delete_owed', since = ?2"
 		     " WHERE id = ?1"
 		     " AND state IN ('delivered', 'rejected', 'seen')",
+	[BOOK_SPARE] = "UPDATE message SET since = ?2,"
+		       " state = CASE WHEN delivered IS NULL THEN 'seen'"
+		       "  WHEN rejected THEN 'rejected' ELSE 'delivered' END"
+		       " WHERE id = ?1 AND state = 'delete_owed'",
 	[BOOK_DELETED] = "UPDATE message SET deletions = deletions + 1"
 			 " WHERE id = ?1",
 	[BOOK_GONE] = "UPDATE message SET before = state, state = 'gone',"
@@ -100,6 +104,12 @@ static const char *const sql[BOOK_STATEMENTS] = {
 		       " first_refused = NULL, attempts = 0, doubts = 0,"
 		       " next_try = 0, rejected = 0"
 		       " WHERE id = ?1 AND state IN ('held', 'dropped')",
+	/* 48: VERIFIED_MISSING, VERIFIED_CHANGED */
+	[BOOK_RESEND] = "UPDATE message SET state = 'new', since = ?2,"
+			" attempts = 0, doubts = 0, next_try = 0,"
+			" verified = NULL, verdict = 0 WHERE id = ?1"
+			" AND state IN ('delivered', 'delete_owed')"
+			" AND verdict & 48",
 	[BOOK_DROP] = "UPDATE message SET state = 'dropped', since = ?2"
 		      " WHERE id = ?1 AND state = 'held'",
 	[BOOK_BEGUN] = "UPDATE account SET last_started = ?2, quiet = NULL"
@@ -123,6 +133,11 @@ static const char *const sql[BOOK_STATEMENTS] = {
 	/* ?3 digest */
 	[BOOK_HEADER] = "UPDATE message SET header = ?3 WHERE id = ?1",
 	[BOOK_FIRST] = "UPDATE account SET first_poll = ?2 WHERE id = ?1",
+	/* ?3 where, added as a line of its own: that one alone if none has
+	 * taken anything yet. */
+	[BOOK_MOVED_TO] =
+	    "UPDATE account SET moved_to = iif(moved_to = '' OR NOT " HAS_SENT
+	    ", ?3, moved_to || char(10) || ?3) WHERE id = ?1",
 	/* ?2 since when, ?3 uid, ?4 reply, ?5 imported */
 	[BOOK_IMPORT] = "INSERT INTO message (account, uid, copy, octets,"
 			"  state, first_seen, since, reply, imported)"
@@ -334,6 +349,7 @@ static const enum book_statement statement_of[] = {
 	[CHANGE_VERDICT] = BOOK_VERDICT,
 	[CHANGE_SEEN] = BOOK_SEEN,
 	[CHANGE_OWE] = BOOK_OWE,
+	[CHANGE_SPARE] = BOOK_SPARE,
 	[CHANGE_DELETED] = BOOK_DELETED,
 	[CHANGE_GONE] = BOOK_GONE,
 	[CHANGE_RETURN] = BOOK_RETURN,
@@ -346,13 +362,16 @@ static const enum book_statement statement_of[] = {
 	[CHANGE_VERIFIED] = BOOK_VERIFIED,
 	[CHANGE_APART] = BOOK_APART,
 	[CHANGE_FIRST] = BOOK_FIRST,
+	[CHANGE_MOVED_TO] = BOOK_MOVED_TO,
+	[CHANGE_RESEND] = BOOK_RESEND,
 };
 
 int
 book_change(
     struct book *b, int64_t account, struct ledger_change *c, struct error *e)
 {
-	bool of_account = c->kind == CHANGE_BEGUN || c->kind == CHANGE_FIRST;
+	bool of_account = c->kind == CHANGE_BEGUN || c->kind == CHANGE_FIRST ||
+	    c->kind == CHANGE_MOVED_TO;
 	int64_t now = clock_wall();
 	char *intent = NULL;
 	sqlite3_stmt *st;
@@ -381,6 +400,9 @@ book_change(
 		sqlite3_bind_int(st, 6, c->rejected);
 		sqlite3_bind_int(st, 7, c->refused_anew);
 		bind_proof(st, c);
+		break;
+	case CHANGE_MOVED_TO:
+		bind_text(st, 3, c->destination);
 		break;
 	case CHANGE_SEEN:
 		bind_text(st, 3, c->reply);

@@ -70,10 +70,12 @@ enum change_kind {
 	CHANGE_VERDICT,
 	CHANGE_SEEN, /* counts as seen, with `reply` saying why */
 	CHANGE_OWE, /* DELE is about to be sent: the deletion is owed */
+	CHANGE_SPARE, /* its deletion is owed no more: it is kept */
 	CHANGE_DELETED, /* QUIT was answered after DELE: one more try */
 	CHANGE_GONE, /* no longer listed */
 	CHANGE_RETURN, /* gone, and listed again: the row is as before */
 	CHANGE_RETRY, /* held or dropped: try again, as if new */
+	CHANGE_RESEND, /* delivered, and missing or changed there: as if new */
 	CHANGE_DROP, /* held: given up by its owner */
 	/*
 	 * Messages that are listed under new UIDs: first all of them let go of
@@ -88,7 +90,8 @@ enum change_kind {
 	CHANGE_APART, /* its owner says: what is listed now is other mail */
 	/* Of the account, not of a message. */
 	CHANGE_BEGUN, /* a poll is under way */
-	CHANGE_FIRST /* the first poll has been planned */
+	CHANGE_FIRST, /* the first poll has been planned */
+	CHANGE_MOVED_TO /* its mail is moved to `destination` from now on */
 };
 
 /* Bits: what a verification came to. */

@@ -122,6 +122,28 @@ reader_account(struct reader *r, const char *name, const char *server,
 	return 0;
 }
 
+int
+reader_moved_to(
+    struct reader *r, int64_t account, struct buffer *places, struct error *e)
+{
+	sqlite3_stmt *st = NULL;
+	int step;
+
+	buffer_clear(places);
+	if (r == NULL)
+		return 0;
+	if (prepare(r,
+		"SELECT moved_to FROM account WHERE id = ?1 AND " HAS_SENT, &st,
+		e) < 0)
+		return -1;
+	sqlite3_bind_int64(st, 1, account);
+	step = sqlite3_step(st);
+	if (step == SQLITE_ROW)
+		buffer_add_text(places, text(st, 0));
+	sqlite3_finalize(st);
+	return step == SQLITE_ROW || step == SQLITE_DONE ? 0 : fail(r, e);
+}
+
 /* All but the octets of its slices. */
 static struct row
 read_row(sqlite3_stmt *st)

@@ -32,6 +32,13 @@ int reader_account(struct reader *r, const char *name, const char *server,
     const char *user, const char *const *names, int64_t *account,
     struct error *e);
 
+/*
+ * reader_moved_to - where its mail was moved to, a line for each place, as far
+ * as anything has gone out; else *places is empty.
+ */
+int reader_moved_to(
+    struct reader *r, int64_t account, struct buffer *places, struct error *e);
+
 struct row {
 	int64_t message;
 	struct slice uid; /* lives as long as the struct rows */

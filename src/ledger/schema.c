@@ -150,7 +150,8 @@ static const char *const migrations[] = {
 	"ALTER TABLE message ADD COLUMN content INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE message ADD COLUMN verified INTEGER;"
 	"ALTER TABLE message ADD COLUMN verdict INTEGER NOT NULL DEFAULT 0;"
-	"ALTER TABLE message ADD COLUMN imported INTEGER NOT NULL DEFAULT 0;",
+	"ALTER TABLE message ADD COLUMN imported INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE account ADD COLUMN moved_to TEXT NOT NULL DEFAULT '';",
 };
 #define VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))
 

@@ -67,6 +67,10 @@
  * hour      what was delivered in an hour, by the end of the poll; the hour, by
  *           local clocks, is told by its beginning. Forgotten after 8 days.
  *
+ * moved_to (of an account)
+ *           where `migrate` has moved its mail to, a line for each place; empty:
+ *           nowhere yet.
+ *
  * All times are seconds since 1970. The version is in PRAGMA user_version.
  */
 #ifndef LEDGER_SCHEMA_H
@@ -77,6 +81,13 @@
 #include <sqlite3.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+/* Of an account: something of it has gone out, or may have. */
+#define HAS_SENT                                                           \
+	"EXISTS (SELECT 1 FROM message WHERE message.account = account.id" \
+	" AND (delivered IS NOT NULL OR 'in_doubt' IN (state, before)"     \
+	"  OR EXISTS (SELECT 1 FROM outcome WHERE message = message.id"    \
+	"   AND outcome.state = 'delivered')))"
 
 /* message.imported */
 #define IMPORTED_EXACTLY 1

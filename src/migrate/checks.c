@@ -56,6 +56,9 @@ add(void *arg, const struct proof *p, struct error *e)
 		.kind = kind_of(p->state == STATE_GONE ? p->before : p->state),
 		.deleted =
 		    p->state == STATE_GONE && p->before == STATE_DELETE_OWED,
+		.owed = p->state == STATE_DELETE_OWED,
+		.before = p->verdict,
+		.delivered = p->delivered,
 		.has_digest = p->has_digest,
 		.content = p->has_digest ? p->content : p->octets,
 		.date = -1 };
@@ -289,6 +292,34 @@ note_added(struct checks *c, const struct check *one, struct slice sent)
 	}
 }
 
+uint64_t
+checks_late(const struct checks *c, int64_t since)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; since > 0 && i < c->count; i++)
+		n += c->list[i].kind == CHECK_MOVED && c->list[i].copies == 0 &&
+		    c->list[i].delivered >= since;
+	return n;
+}
+
+void
+checks_forget_there(struct checks *c)
+{
+	for (size_t i = 0; i < c->count; i++) {
+		struct check *one = &c->list[i];
+
+		free_copy(one);
+		free(one->where);
+		free(one->subject);
+		one->where = one->subject = NULL;
+		one->same_there = false;
+		one->copies = 0;
+		one->date = -1;
+	}
+	c->detailed = 0;
+}
+
 /* What came from the source, beside what is at the destination. */
 static void
 compare_both(struct checks *c, struct check *one, const struct content *content)
@@ -327,6 +358,25 @@ check_source(struct checks *c, struct check *one, struct content *content,
 
 /* --- what it comes to --- */
 
+#define BAD_THERE (VERIFIED_MISSING | VERIFIED_CHANGED)
+
+/* What was found at the destination, this time. */
+static unsigned
+found_there(const struct check *one, bool read_there)
+{
+	if (one->same_there)
+		return VERIFIED_THERE;
+	if (one->copies > 0 && (one->has_digest || one->compared))
+		return VERIFIED_CHANGED;
+	return one->copies == 0 && read_there ? VERIFIED_MISSING : 0;
+}
+
+static unsigned
+stands(const struct check *one, bool read_there)
+{
+	return found_there(one, read_there) == 0 ? one->before & BAD_THERE : 0;
+}
+
 unsigned
 check_verdict(const struct check *one, bool read_source, bool read_there)
 {
@@ -338,13 +388,7 @@ check_verdict(const struct check *one, bool read_source, bool read_there)
 		verdict |= VERIFIED_SOURCE_CHANGED;
 	else if (read_source && !one->listed)
 		verdict |= VERIFIED_SOURCE_GONE;
-	if (one->same_there)
-		verdict |= VERIFIED_THERE;
-	else if (one->copies > 0 && (one->has_digest || one->compared))
-		verdict |= VERIFIED_CHANGED;
-	else if (one->copies == 0 && read_there)
-		verdict |= VERIFIED_MISSING;
-	return verdict;
+	return verdict | found_there(one, read_there) | stands(one, read_there);
 }
 
 #define BAD (VERIFIED_SOURCE_CHANGED | VERIFIED_MISSING | VERIFIED_CHANGED)
@@ -373,8 +417,13 @@ count(const struct check *one, unsigned verdict, struct verify_result *r)
 	r->same_source += (verdict & VERIFIED_SOURCE) != 0;
 	r->same_there += (verdict & VERIFIED_THERE) != 0;
 	r->changed_source += (verdict & VERIFIED_SOURCE_CHANGED) != 0;
-	r->missing += (verdict & VERIFIED_MISSING) != 0;
-	r->changed += (verdict & VERIFIED_CHANGED) != 0;
+	if (stands(one, r->read_there) != 0) {
+		r->stand++;
+	} else {
+		r->missing += (verdict & VERIFIED_MISSING) != 0;
+		r->changed += (verdict & VERIFIED_CHANGED) != 0;
+	}
+	r->kept += one->listed && (verdict & BAD_THERE) != 0;
 	r->unproven += is_unproven(one, verdict);
 	r->duplicates += one->copies > 1;
 	r->added += one->added;
@@ -426,13 +475,19 @@ add_words(struct buffer *out, const char *words)
 
 /* NULL: there is nothing to say. */
 static char *
-words_for(const struct check *one, unsigned verdict)
+words_for(const struct check *one, unsigned verdict, bool read_there)
 {
+	unsigned before = stands(one, read_there);
 	struct buffer out = { 0 };
 
-	if (verdict & VERIFIED_MISSING)
+	if (before & VERIFIED_MISSING)
+		add_words(&out, "not at the destination, as it was read last");
+	else if (verdict & VERIFIED_MISSING)
 		add_words(&out, "not at the destination");
-	if (verdict & VERIFIED_CHANGED)
+	if (before & VERIFIED_CHANGED)
+		add_words(
+		    &out, "changed at the destination, as it was read last");
+	else if (verdict & VERIFIED_CHANGED)
 		changed_words(one, &out);
 	if (verdict & VERIFIED_SOURCE_CHANGED)
 		add_words(&out, "changed at the source since it was moved");
@@ -452,7 +507,7 @@ static void
 name(const struct checks *c, const struct check *one, unsigned verdict,
     struct verify_result *r)
 {
-	char *words = words_for(one, verdict);
+	char *words = words_for(one, verdict, r->read_there);
 	struct verify_finding *f;
 
 	if (words == NULL)
@@ -496,12 +551,39 @@ list_added(const struct checks *c, char *out, size_t room)
 	buffer_free(&list);
 }
 
+/*
+ * With the same UID they can only be told apart by their order: they are
+ * deleted together, or not at all.
+ */
+static void
+keep_bound(struct checks *c, struct verify_result *r)
+{
+	size_t end;
+
+	for (size_t from = 0; from < c->count; from = end) {
+		struct slice uid = check_uid(c, &c->list[c->by_uid[from]]);
+		bool all = true;
+
+		for (end = from; end < c->count &&
+		     slice_equal(check_uid(c, &c->list[c->by_uid[end]]), uid);
+		     end++) {
+			const struct check *one = &c->list[c->by_uid[end]];
+
+			all = all && (one->sound || !one->listed);
+		}
+		for (size_t i = from; i < end && !all; i++) {
+			r->bound += c->list[c->by_uid[i]].sound;
+			c->list[c->by_uid[i]].sound = false;
+		}
+	}
+}
+
 void
-checks_judge(const struct checks *c, struct verify_result *r)
+checks_judge(struct checks *c, struct verify_result *r)
 {
 	r->sound = xcalloc(c->moved ? c->moved : 1, sizeof(*r->sound));
 	for (size_t i = 0; i < c->count; i++) {
-		const struct check *one = &c->list[i];
+		struct check *one = &c->list[i];
 		unsigned verdict;
 
 		if (one->kind != CHECK_MOVED)
@@ -509,8 +591,11 @@ checks_judge(const struct checks *c, struct verify_result *r)
 		verdict = check_verdict(one, r->read_source, r->read_there);
 		count(one, verdict, r);
 		name(c, one, verdict, r);
-		if (is_sound(one, verdict, r->has_place))
-			r->sound[r->sound_count++] = one->message;
+		one->sound = is_sound(one, verdict, r->has_place);
 	}
+	keep_bound(c, r);
+	for (size_t i = 0; i < c->count; i++)
+		if (c->list[i].sound)
+			r->sound[r->sound_count++] = c->list[i].message;
 	list_added(c, r->added_names, sizeof(r->added_names));
 }

@@ -37,12 +37,16 @@ struct check {
 	enum check_kind kind;
 	bool has_digest;
 	bool deleted; /* by us, at the source */
+	bool owed; /* its deletion is */
+	unsigned before; /* what it came to the last time: VERIFIED_… */
 	unsigned char digest[DIGEST_OCTETS];
 	char id[TRACE_ID];
+	int64_t delivered; /* wall clock; 0: never */
 	uint64_t content; /* octets that were sent, if there is a digest */
 
 	/* What was found. */
 	bool same_there, same_source;
+	bool sound; /* it can be deleted at the source */
 	bool added; /* with header fields that the destination added */
 	bool listed; /* at the source, now */
 	bool came; /* and was read */
@@ -85,6 +89,13 @@ checks_by_uid(const struct checks *c, struct slice uid, uint32_t copy);
 struct check *checks_by_id(const struct checks *c, const char *id);
 
 /*
+ * checks_late - how many that were delivered since then were not found at the
+ * destination. checks_forget_there - it is to be read again.
+ */
+uint64_t checks_late(const struct checks *c, int64_t since);
+void checks_forget_there(struct checks *c);
+
+/*
  * check_there - a copy was read at the destination, before any of the source.
  * check_source - the message was read at the source. Both may take things out
  * of the content.
@@ -94,11 +105,14 @@ void check_there(struct checks *c, struct check *one, struct content *content,
 void check_source(struct checks *c, struct check *one, struct content *content,
     bool read_there);
 
-/* check_verdict - bits of VERIFIED_…; 0: there was nothing to compare. */
+/*
+ * check_verdict - bits of VERIFIED_…; 0: there was nothing to compare. What was
+ * found missing or changed at the destination stands until it is read there.
+ */
 unsigned
 check_verdict(const struct check *one, bool read_source, bool read_there);
 
-/* checks_judge - count and name what was found. */
-void checks_judge(const struct checks *c, struct verify_result *result);
+/* checks_judge - count and name what was found, and tell what is sound. */
+void checks_judge(struct checks *c, struct verify_result *result);
 
 #endif

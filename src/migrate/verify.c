@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/text.h"
+#include "base/wait.h"
 #include "ledger/reader.h"
 #include "migrate/checks.h"
 #include "migrate/content.h"
@@ -179,6 +180,36 @@ read_there(struct verification *v)
 	r->read_there = r->there_error.kind == ERR_NONE;
 }
 
+/* Between two readings: after the first, and at most. */
+#define AGAIN_MS 1000
+#define AGAIN_MOST_MS (60 * 1000)
+
+/* What was moved a moment ago may not have been filed there yet. */
+static void
+read_there_in_the_end(struct verification *v)
+{
+	const struct verify_job *job = v->job;
+	struct verify_result *r = v->result;
+	struct deadline until = deadline_in(job->patience_ms);
+	int64_t wait = AGAIN_MS;
+
+	read_there(v);
+	while (r->read_there && checks_late(&v->checks, job->late_since) > 0 &&
+	    deadline_left(until) >= wait) {
+		phase(v, VERIFY_WAITING, 0);
+		if (wait_for(-1, 0, -1, stop_fd(job->stop, STOP_SOON),
+			deadline_in(wait), &r->there_error) < 0)
+			return;
+		checks_forget_there(&v->checks);
+		r->there_messages = r->there_octets = r->others = 0;
+		r->read_there = false;
+		read_there(v);
+		wait = wait < AGAIN_MOST_MS / 2 ? 2 * wait : AGAIN_MOST_MS;
+	}
+	if (r->read_there)
+		r->late = checks_late(&v->checks, job->late_since);
+}
+
 /* --- the source --- */
 
 static void
@@ -304,10 +335,22 @@ is_told(const struct check *one, unsigned verdict)
 	return !one->deleted || verdict != VERIFIED_SOURCE_GONE;
 }
 
+static bool
+is_spared(
+    const struct verification *v, const struct check *one, unsigned verdict)
+{
+	if (!one->owed)
+		return false;
+	if (verdict &
+	    (VERIFIED_MISSING | VERIFIED_CHANGED | VERIFIED_SOURCE_CHANGED))
+		return true;
+	return v->job->spare && !one->sound;
+}
+
 static int
 record(struct verification *v, struct error *e)
 {
-	struct ledger_change *changes = xcalloc(TOGETHER, sizeof(*changes));
+	struct ledger_change *changes = xcalloc(TOGETHER + 1, sizeof(*changes));
 	const struct checks *c = &v->checks;
 	size_t n = 0;
 	int rc = 0;
@@ -321,7 +364,11 @@ record(struct verification *v, struct error *e)
 			    (struct ledger_change){ .kind = CHANGE_VERIFIED,
 				    .message = c->list[i].message,
 				    .verdict = verdict };
-		if (n == TOGETHER || (i + 1 == c->count && n > 0)) {
+		if (is_spared(v, &c->list[i], verdict))
+			changes[n++] =
+			    (struct ledger_change){ .kind = CHANGE_SPARE,
+				    .message = c->list[i].message };
+		if (n >= TOGETHER || (i + 1 == c->count && n > 0)) {
 			rc = ledger_change(
 			    v->job->ledger, v->account, changes, n, e);
 			n = 0;
@@ -356,7 +403,7 @@ compare(struct verification *v, struct error *e)
 	if (load(v, e) < 0)
 		return -1;
 	if (v->checks.moved > 0) {
-		read_there(v);
+		read_there_in_the_end(v);
 		if (v->result->there_error.kind != ERR_STOPPED)
 			read_source(v);
 	}
@@ -413,8 +460,8 @@ verify_rank(unsigned verdict, bool grave)
 static bool
 has_faults(const struct verify_result *r)
 {
-	return r->changed_source > 0 || r->missing > 0 || r->changed > 0 ||
-	    r->unproven > 0 || r->not_moved > 0;
+	return r->stand > 0 || r->changed_source > 0 || r->missing > 0 ||
+	    r->changed > 0 || r->unproven > 0 || r->not_moved > 0;
 }
 
 bool

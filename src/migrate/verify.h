@@ -44,6 +44,7 @@ struct verify_place {
 
 enum verify_phase {
 	VERIFY_READING_THERE, /* the destination */
+	VERIFY_WAITING, /* before it is read again */
 	VERIFY_READING_SOURCE,
 	VERIFY_DONE
 };
@@ -59,8 +60,18 @@ struct verify_job {
 	const struct account *source;
 	const char *password; /* NULL: do not read the source */
 	struct verify_place at;
-	struct ledger *ledger; /* where verdicts are recorded */
+	/*
+	 * Where verdicts are recorded; and that of what is missing or changed
+	 * no deletion is owed any more.
+	 */
+	struct ledger *ledger;
+	bool spare; /* nor of what is not proven */
 	const char *state_dir;
+	/*
+	 * What was delivered since then (wall clock; 0: none) and is missing at
+	 * the destination may be queued there: for so long it is read again.
+	 */
+	int64_t late_since, patience_ms;
 	const struct stop *stop;
 	struct verify_progress *progress; /* or NULL */
 };
@@ -93,7 +104,15 @@ struct verify_result {
 	uint64_t deleted_source; /* of these: we deleted them */
 	uint64_t changed_source;
 	uint64_t missing, changed; /* at the destination */
+	uint64_t late; /* of the missing ones: perhaps it has them queued */
+	/*
+	 * An earlier verification has found them missing or changed at the
+	 * destination, and this one has not read them there.
+	 */
+	uint64_t stand;
+	uint64_t kept; /* of these, and of those found now: at the source */
 	uint64_t unproven; /* nothing to compare them with */
+	uint64_t bound; /* proven, but others with the same UID are not */
 	/* Worth a word, and no fault: */
 	uint64_t duplicates; /* more than one copy at the destination */
 	uint64_t added; /* it put header fields of its own inside */
@@ -105,7 +124,8 @@ struct verify_result {
 	size_t finding_count;
 	/*
 	 * Rows that can be deleted at the source: found the same there in this
-	 * run, and the same at the destination if there is a place. Owned.
+	 * run, and the same at the destination if there is a place; all with
+	 * the same UID, or none of them. Owned.
 	 */
 	int64_t *sound;
 	size_t sound_count;

@@ -62,6 +62,8 @@ tell_sum(const struct verify_result *r, const char *name, struct buffer *out)
 		    compared_with(r));
 	add_count(out, r->missing, "; ", " missing");
 	add_count(out, r->changed, "; ", " changed");
+	add_count(out, r->stand, "; ",
+	    " missing or changed as the destination was read last");
 	add_count(out, r->changed_source, "; ", " changed at the source");
 	add_count(out, r->unproven, "; ", " with nothing to compare with");
 	buffer_add_text(out, "\n");
@@ -129,6 +131,9 @@ tell_notes(const struct verify_result *r, struct buffer *out)
 {
 	add_count(out, r->not_moved, "  ",
 	    " at the source not moved yet: run it again\n");
+	add_count(out, r->late, "  ",
+	    " of the missing moved just now: the destination may still have "
+	    "them queued; run --verify again later\n");
 	add_count(out, r->duplicates, "  ",
 	    " with more than one copy at the destination\n");
 	add_count(

@@ -287,16 +287,31 @@ plan_entry_make(struct plan *plan, struct plan_entry *entry,
 	}
 }
 
+static bool
+is_owed(const struct plan_entry *entry)
+{
+	return entry->action == PLAN_DELETE && entry->row != NULL &&
+	    entry->row->state == STATE_DELETE_OWED;
+}
+
 /* Whatever else there is to do waits for another poll. */
 static void
 leave_all_but_owed(struct plan *plan)
 {
-	for (size_t i = 0; i < plan->count; i++) {
-		struct plan_entry *entry = &plan->list[i];
+	for (size_t i = 0; i < plan->count; i++)
+		if (plan->list[i].action != PLAN_LEAVE &&
+		    !is_owed(&plan->list[i]))
+			set(&plan->list[i], PLAN_LEAVE,
+			    "only deletions that are owed are wanted");
+}
 
-		if (entry->action != PLAN_LEAVE && entry->action != PLAN_DELETE)
-			set(entry, PLAN_LEAVE, "only deletions are wanted");
-	}
+static void
+leave_deletions(struct plan *plan)
+{
+	for (size_t i = 0; i < plan->count; i++)
+		if (plan->list[i].action == PLAN_DELETE)
+			set(&plan->list[i], PLAN_LEAVE,
+			    "to be deleted, and not by this poll");
 }
 
 /* Whatever is known of a message, it stays what it is. */
@@ -591,8 +606,8 @@ quiet_until(const struct plan *plan, const struct plan_input *in)
 	int64_t until = in->now + QUIET_S;
 
 	if (in->first || in->baseline != NULL || in->seen_too ||
-	    in->only_owed || plan->gone_count > 0 || plan->clock_jumped ||
-	    in->listing->left_out > 0)
+	    in->only_owed || in->spare_owed || plan->gone_count > 0 ||
+	    plan->clock_jumped || in->listing->left_out > 0)
 		return 0;
 	for (size_t i = 0; i < plan->count; i++) {
 		int64_t t = due(&plan->list[i], in->account);
@@ -620,9 +635,11 @@ plan_make(struct plan *plan, const struct plan_input *in)
 			plan_entry_make(plan, &plan->list[i], in, i);
 	if (in->baseline == NULL)
 		hold_survivors(plan, rows, listed);
-	spare_copies(plan);
 	if (in->only_owed)
 		leave_all_but_owed(plan);
+	if (in->spare_owed)
+		leave_deletions(plan);
+	spare_copies(plan);
 	order_takes(plan, in);
 	for (size_t i = 0; i < plan->count; i++)
 		plan->delete_count += plan->list[i].action == PLAN_DELETE;

@@ -72,7 +72,8 @@ struct plan_input {
 	const struct baseline *baseline; /* or NULL */
 	bool impatient; /* deferred ones are due now: a person asked */
 	bool seen_too; /* take what counts as seen as if it were new */
-	bool only_owed; /* pay deletions that are owed, and nothing else */
+	/* Pay deletions that are owed, and nothing else; or none at all. */
+	bool only_owed, spare_owed;
 	/*
 	 * FIRST_SINCE, baseline->before: arrival of listing->list[i], -1
 	 * unknown; else NULL.

@@ -414,7 +414,8 @@ look(struct session *s, struct error *e)
 		.baseline = job->baseline,
 		.impatient = job->impatient,
 		.seen_too = job->seen_too,
-		.only_owed = job->only_owed };
+		.only_owed = job->only_owed,
+		.spare_owed = job->spare_owed };
 
 	in.run_started = run_started(s, in.now);
 	s->sessions++;

@@ -78,9 +78,9 @@ struct poll_job {
 	const char *const *names; /* see ledger_account(), as is the next */
 	bool moved; /* and for UIDs that have changed, see recognise.h */
 	bool other_mail; /* see recognise.h; goes before moved */
-	/* See plan.h, as for the next two. */
+	/* See plan.h, as for the next ones. */
 	bool impatient;
-	bool seen_too, only_owed;
+	bool seen_too, only_owed, spare_owed;
 	bool thorough; /* make a plan, though the last one left nothing to do */
 	struct throttle *throttle; /* of all that is read, or NULL */
 	/* See plan.h: it takes and deletes nothing, and asks no question about

@@ -126,8 +126,10 @@ quit(struct session *s, struct error *e)
 		return record_deletions(s, e);
 	s->deleted_count = 0;
 	error_prefix(e,
-	    "the mailbox may not have carried out the deletions (they will be "
-	    "asked for again): ");
+	    s->job->only_owed
+		? "the mailbox may not have carried out the deletions: "
+		: "the mailbox may not have carried out the deletions (they "
+		  "will be asked for again): ");
 	/* Whoever stops us is told of no error at the end. */
 	if (e->kind == ERR_STOPPED)
 		log_warning("%s: %s", s->job->account->name, e->text);

@@ -658,25 +658,246 @@ def test_asked_whether_to_delete_one_can_leave():
     equal(len(source.messages), 6)
 
 
-def test_a_deletion_that_was_cut_off_is_paid_by_the_next_run():
+def test_a_deletion_that_was_cut_off_is_paid_only_when_asked_for_again():
     source, sink, _ = scene(6, replies={"QUIT": [None, None, peers.DROP, None]})
     mover = Mover()
-    mover.one(source, sink, "--delete-source", "--yes", status=LATER)
-    equal(len(source.messages), 6)
-    contains(mover.one(source, sink).out, "0 messages moved")
+    cut = mover.one(source, sink, "--delete-source", "--yes", status=LATER)
+    assert "asked for again" not in cut.err, cut.err
+    equal(mover.ledger().counts(), {"delete_owed": 6})
+    for more in ((), ("--verify",)):
+        result = mover.one(source, sink, *more)
+        contains(result.out, "0 messages moved")
+        contains(result.out, "6 still there that were to be deleted (only "
+                 "--delete-source")
+        equal(len(source.messages), 6)
+    mover.one(source, sink, "--delete-source", "--yes")
     equal((source.messages, len(sink.accepted)), ([], 6))
 
 
-def test_a_destination_that_can_be_read_is_read():
+def test_a_deletion_that_was_refused_is_not_made_up_for_later():
+    source, sink, _ = scene(4, replies={"DELE": "-ERR no"})
+    mover = Mover()
+    mover.migrate("--password-file", mover.password, url(source), url(sink),
+                  "ann@kit.test", "--delete-source", "--yes",
+                  status=UNAVAILABLE)
+    source.replies = {}
+    mover.one(source, sink)
+    mover.one(source, sink, "--verify")
+    equal(len(source.messages), 4)
+    # What is no longer proven is owed no more.
+    changed = source.messages[1]
+    changed.content = changed.content.replace(b"xxx", b"xyx")
+    mover.one(source, sink, "--verify", status=DIFFERENT)
+    equal(mover.ledger().counts(), {"delete_owed": 3, "delivered": 1})
+    mover.one(source, sink, "--delete-source", "--yes", status=DIFFERENT)
+    equal(source.messages, [changed])
+
+
+def test_who_says_no_takes_back_what_was_owed():
+    source, sink, _ = scene(4, replies={"DELE": "-ERR no"})
+    mover = Mover()
+    mover.one(source, sink, "--delete-source", "--yes", status=UNAVAILABLE)
+    source.replies = {}
+    running = mover.start(
+        "migrate", "--password-file", mover.password, url(source), url(sink),
+        "ann@kit.test", "--delete-source", terminal=True)
+    wait_until(lambda: "[y/N]" in running.shown())
+    running.type("n")
+    running.wait().expect(OK)
+    equal(mover.ledger().counts(), {"delivered": 4})
+    equal(len(source.messages), 4)
+
+
+def test_accounts_of_the_settings_delete_nothing_by_being_moved():
+    source, sink, _ = scene(4, replies={"QUIT": [None, None, peers.DROP, None]})
+    rider = postrider.between(source, sink, after_delivery="keep")
+    rider.run("migrate", "--delete-source", "--yes").expect(LATER)
+    contains(rider.run("migrate", "--verify").expect(OK).out,
+             "4 still there that were to be deleted")
+    equal(len(source.messages), 4)
+    # They are proven, and their owner has confirmed it.
+    rider.fetch()
+    equal(source.messages, [])
+
+
+def test_what_was_missing_is_kept_until_the_destination_is_read_again():
     source, sink, _ = scene(6)
     mover = Mover()
     mover.one(source, sink)
+    box = maildir(sink)
+    away = os.path.join(box, "new", "2.kit")
+    os.rename(away, os.path.join(box, "kept"))
+    mover.one(source, sink, "--verify", "--at", box, status=DIFFERENT)
+    for _ in range(2):
+        result = mover.one(source, sink, "--delete-source", "--yes",
+                           status=DIFFERENT)
+        contains(result.err, "1 message is kept at the source")
+        contains(result.out, "not at the destination, as it was read last")
+        equal(len(source.messages), 1)
+    mover.one(source, sink, "--verify", status=DIFFERENT)
+    os.rename(os.path.join(box, "kept"), away)
+    mover.one(source, sink, "--delete-source", "--yes", "--at", box)
+    equal(source.messages, [])
+
+
+def test_what_the_destination_still_queues_is_waited_for():
+    source, sink, _ = scene(3)
+    mover = Mover()
+    box = maildir(sink)
+    running = mover.start(
+        "migrate", "--password-file", mover.password, url(source), url(sink),
+        "ann@kit.test", "--verify", "--at", box, "-vv")
+    # Its session to read the source comes after the destination was well.
+    wait_until(lambda: len(sink.accepted) == 3)
+    time.sleep(1)
+    equal(source.connections, 1)
+    filed = maildir(sink)
+    for name in os.listdir(os.path.join(filed, "new")):
+        os.rename(os.path.join(filed, "new", name),
+                  os.path.join(box, "new", name))
+    contains(running.wait().expect(OK).out, "all 3 messages verified")
+
+
+def test_what_stays_missing_may_be_queued_at_the_destination():
+    source, sink, _ = scene(3)
+    mover = Mover()
+    box = maildir(sink)
+    args = ("--verify", "--at", box, "--patience", "1s")
+    result = mover.one(source, sink, *args, status=DIFFERENT)
+    contains(result.out, "3 of the missing moved just now")
+    contains(result.out, "run --verify again later")
+    result = mover.one(source, sink, *args, status=DIFFERENT)
+    assert "just now" not in result.out, result.out
+
+
+def test_messages_with_the_same_uid_are_deleted_together_or_not_at_all():
+    source, sink, _ = scene(4)
+    source.messages[1].uid = source.messages[0].uid
+    mover = Mover()
+    mover.one(source, sink)
+    box = maildir(sink)
+    first = next(n for n, a in enumerate(sink.accepted)
+                 if a.digest() == mail.digest(source.messages[0].content))
+    os.unlink(os.path.join(box, "new", f"{first}.kit"))
+    result = mover.one(source, sink, "--delete-source", "--yes", "--at", box,
+                       status=DIFFERENT)
+    contains(result.out, "2 messages deleted")
+    contains(result.err, "1 proven message is kept at the source")
+    assert "still there" not in result.err, result.err
+    equal(len(source.messages), 2)
+    # Both with that UID, which counts() takes for one.
+    equal(mover.ledger().counts(), {"delivered": 1, "delete_owed": 2})
+
+
+def test_what_is_missing_or_changed_is_sent_again_when_asked():
+    source, sink, messages = scene(6)
+    mover = Mover()
+    mover.one(source, sink)
+    box = maildir(sink)
+    os.unlink(os.path.join(box, "new", "1.kit"))
+    with open(os.path.join(box, "new", "4.kit"), "r+b") as file:
+        file.seek(-5, os.SEEK_END)
+        file.write(b"?")
+    # Nothing stands against any of them yet.
+    contains(mover.one(source, sink, "--resend").out, ": 0 messages moved")
+    mover.one(source, sink, "--verify", "--at", box, status=DIFFERENT)
+    contains(mover.one(source, sink).out, ": 0 messages moved")
+    contains(mover.one(source, sink, "--resend").out, ": 2 messages ")
+    equal([a.digest() for a in sink.accepted[6:]],
+          [sink.accepted[n].digest() for n in (1, 4)])
+    contains(mover.one(source, sink, "--resend").out, ": 0 messages moved")
+    mover.one(source, sink, "--verify", "--at", maildir(sink))
+
+
+def test_what_is_missing_and_gone_at_the_source_cannot_be_sent_again():
+    source, sink, _ = scene(3)
+    mover = Mover()
+    mover.one(source, sink)
+    box = maildir(sink)
+    os.unlink(os.path.join(box, "new", "1.kit"))
+    mover.one(source, sink, "--verify", "--at", box, status=DIFFERENT)
+    source.messages.clear()
+    mover.one(source, sink)
+    contains(mover.one(source, sink, "--resend").err,
+             "1 that is missing or changed at the destination cannot be sent")
+
+
+def test_a_mailbox_that_went_to_one_place_goes_to_another_only_when_asked():
+    source, sink, _ = scene(4)
+    other, mover = peers.SmtpSink(), Mover()
+    mover.one(source, sink)
+    mover.one(source, sink)
+    late = peers.Message(mail.simple(77))
+    source.messages.append(late)
+    polled = source.connections
+    for target, to in ((other, "ann@kit.test"), (sink, "bob@kit.test")):
+        result = mover.one(source, target, "--delete-source", "--yes", to=to,
+                           status=CONFIG)
+        contains(result.err, f"moved to ann@kit.test at localhost:{sink.port}")
+        contains(result.err, f"{to} at localhost:{target.port}")
+        contains(result.err, "--elsewhere")
+    equal((source.connections, len(source.messages)), (polled, 5))
+    result = mover.one(source, other, "--elsewhere", "--report", "-")
+    equal((other.digests(), len(sink.accepted)), (digests([late.content]), 4))
+    contains(result.out, f"ann@kit.test at localhost:{sink.port}, then "
+             f"ann@kit.test at localhost:{other.port}")
+    # Both are known from now on.
+    mover.one(source, other)
+    mover.one(source, sink)
+    # With a ledger of its own, all of it goes there.
+    again = Mover()
+    contains(again.one(source, other).out, ": 5 messages")
+
+
+def test_a_destination_that_has_taken_nothing_is_not_held_to():
+    source, sink, messages = scene(3)
+    down = peers.SmtpSink(replies={"MAIL": "550 5.7.1 not from you"})
+    mover = Mover()
+    mover.one(source, down, status=UNAVAILABLE)
+    mover.one(source, sink, "--retry-held")
+    equal(sink.digests(), digests(messages))
+    contains(mover.one(source, down, status=CONFIG).err, f":{sink.port}")
+
+
+def test_of_a_list_one_that_goes_elsewhere_keeps_all_from_being_moved():
+    sources = [peers.Pop3Server(letters(2, 10 * n)) for n in range(2)]
+    sink, mover = peers.SmtpSink(), Mover()
+    mover.one(sources[0], sink)
+    path = mover.list(["source,recipient,password", *(
+        f"{url(s)},bob@kit.test,secret" for s in sources)])
+    mover.migrate("--list", path, url(sink), status=CONFIG)
+    equal((len(sink.accepted), sources[1].connections), (2, 0))
+
+
+def test_a_question_names_the_command_that_asks_it():
+    source, sink, _ = scene(3)
+    mover = Mover()
+    mover.one(source, sink)
+    path = mover.list(["source,recipient,password,name",
+                       f"{url(source)},ann@kit.test,secret,box"])
+    args = ("--list", path, url(sink))
+    result = mover.migrate(*args, status=CONFIG)
+    contains(result.err, '"postrider migrate --same-mailbox …" once')
+    assert "fetch" not in result.err, result.err
+    contains(mover.migrate(*args, "--same-mailbox").out, "3 moved before")
+
+
+def maildir(sink):
+    """A maildir of what has been accepted."""
     box = tap.folder()
     for name in ("cur", "new", "tmp"):
         os.mkdir(os.path.join(box, name))
     for n, accepted in enumerate(sink.accepted):
         with open(os.path.join(box, "new", f"{n}.kit"), "wb") as file:
             file.write(accepted.data.replace(b"\r\n", b"\n"))
+    return box
+
+
+def test_a_destination_that_can_be_read_is_read():
+    source, sink, _ = scene(6)
+    mover = Mover()
+    mover.one(source, sink)
+    box = maildir(sink)
     result = mover.one(source, sink, "--verify", "--at", box)
     contains(result.out, "6 messages verified")
     os.unlink(os.path.join(box, "new", "2.kit"))

@@ -113,6 +113,14 @@ each_change_acts_only_where_it_should(void **state)
 		{ CHANGE_OWE, STATE_HELD, STATE_HELD },
 		{ CHANGE_OWE, STATE_DELETE_OWED, STATE_DELETE_OWED },
 		{ CHANGE_OWE, STATE_GONE, STATE_GONE },
+		{ CHANGE_SPARE, STATE_DELETE_OWED, STATE_DELIVERED },
+		{ CHANGE_SPARE, STATE_DELIVERED, STATE_DELIVERED },
+		{ CHANGE_SPARE, STATE_DROPPED, STATE_DROPPED },
+		{ CHANGE_SPARE, STATE_NEW, STATE_NEW },
+		{ CHANGE_SPARE, STATE_GONE, STATE_GONE },
+		/* Nothing was found missing. */
+		{ CHANGE_RESEND, STATE_DELIVERED, STATE_DELIVERED },
+		{ CHANGE_RESEND, STATE_DELETE_OWED, STATE_DELETE_OWED },
 		{ CHANGE_RETRY, STATE_HELD, STATE_NEW },
 		{ CHANGE_RETRY, STATE_DROPPED, STATE_NEW },
 		{ CHANGE_RETRY, STATE_DELIVERED, STATE_DELIVERED },
@@ -152,6 +160,79 @@ each_change_acts_only_where_it_should(void **state)
 			    (int)acts[i].kind, state_name(acts[i].from),
 			    state_name(state_of(&w, m)));
 	}
+	world_end(&w);
+}
+
+static void
+what_is_missing_or_changed_can_be_sent_again(void **state)
+{
+	static const unsigned verdicts[] = { VERIFIED_MISSING,
+		VERIFIED_SOURCE | VERIFIED_CHANGED, VERIFIED_SOURCE_CHANGED };
+	struct world w;
+
+	(void)state;
+	world_begin(&w);
+	for (size_t i = 0; i < 3; i++) {
+		struct ledger_change verified = { .kind = CHANGE_VERIFIED,
+			.verdict = verdicts[i] };
+		char uid[16], text[256];
+
+		snprintf(uid, sizeof(uid), "u%zu", i);
+		verified.message = row_in(&w, uid, STATE_DELIVERED);
+		apply(&w, verified);
+		apply_to(&w, CHANGE_RESEND, verified.message);
+		assert_int_equal(state_of(&w, verified.message),
+		    i < 2 ? STATE_NEW : STATE_DELIVERED);
+		assert_string_equal(ask(&w,
+					"SELECT verdict FROM message"
+					" ORDER BY id DESC LIMIT 1",
+					text),
+		    i < 2 ? "0" : "8");
+	}
+	world_end(&w);
+}
+
+static void
+what_was_seen_is_so_again_when_it_is_spared(void **state)
+{
+	struct world w;
+	int64_t m;
+
+	(void)state;
+	world_begin(&w);
+	m = row_in(&w, "u", STATE_SEEN);
+	apply_to(&w, CHANGE_OWE, m);
+	apply_to(&w, CHANGE_SPARE, m);
+	assert_int_equal(state_of(&w, m), STATE_SEEN);
+	world_end(&w);
+}
+
+static void
+note_place(struct world *w, const char *place)
+{
+	apply(w,
+	    (struct ledger_change){
+		.kind = CHANGE_MOVED_TO, .destination = place });
+}
+
+static void
+a_place_is_remembered_once_something_went_there(void **state)
+{
+	struct world w;
+	char text[256];
+
+	(void)state;
+	world_begin(&w);
+	note_place(&w, "A");
+	note_place(&w, "B");
+	assert_string_equal(ask(&w, "SELECT moved_to FROM account", text), "B");
+	row_in(&w, "u", STATE_HELD);
+	note_place(&w, "C");
+	assert_string_equal(ask(&w, "SELECT moved_to FROM account", text), "C");
+	row_in(&w, "v", STATE_DELIVERED);
+	note_place(&w, "D");
+	assert_string_equal(
+	    ask(&w, "SELECT moved_to FROM account", text), "C\nD");
 	world_end(&w);
 }
 
@@ -434,6 +515,10 @@ main(void)
 		cmocka_unit_test(
 		    a_fresh_message_that_nobody_knew_is_simply_new),
 		cmocka_unit_test(each_change_acts_only_where_it_should),
+		cmocka_unit_test(what_is_missing_or_changed_can_be_sent_again),
+		cmocka_unit_test(what_was_seen_is_so_again_when_it_is_spared),
+		cmocka_unit_test(
+		    a_place_is_remembered_once_something_went_there),
 		cmocka_unit_test(seen_says_why),
 		cmocka_unit_test(deletions_are_counted),
 		cmocka_unit_test(what_returns_is_what_it_was),

@@ -626,6 +626,34 @@ what_was_refused_and_dealt_with_is_deleted_like_what_was_delivered(void **state)
 	facts_end(&w);
 }
 
+static void
+who_wants_only_owed_deletions_or_none_gets_no_others(void **state)
+{
+	struct facts w;
+
+	(void)state;
+	facts_begin(&w);
+	w.account.after = AFTER_KEEP;
+	listed(&w, "a", 100);
+	known(&w, "a", 0, STATE_DELETE_OWED)->octets = 100;
+	listed(&w, "b", 100);
+	known(&w, "b", 0, STATE_DROPPED)->octets = 100;
+	listed(&w, "c", 100);
+	w.in.only_owed = true;
+	make(&w);
+	assert_int_equal(action(&w, 0), PLAN_DELETE);
+	assert_int_equal(action(&w, 1), PLAN_LEAVE);
+	assert_int_equal(action(&w, 2), PLAN_LEAVE);
+	w.in.only_owed = false;
+	w.in.spare_owed = true;
+	make(&w);
+	assert_int_equal(w.plan.delete_count, 0);
+	assert_int_equal(action(&w, 0), PLAN_LEAVE);
+	assert_int_equal(action(&w, 1), PLAN_LEAVE);
+	assert_int_equal(action(&w, 2), PLAN_TAKE);
+	facts_end(&w);
+}
+
 int
 main(void)
 {
@@ -663,6 +691,8 @@ main(void)
 		    a_report_that_is_no_longer_asked_for_is_the_owners_to_decide),
 		cmocka_unit_test(
 		    what_was_refused_and_dealt_with_is_deleted_like_what_was_delivered),
+		cmocka_unit_test(
+		    who_wants_only_owed_deletions_or_none_gets_no_others),
 		cmocka_unit_test(two_plans_from_the_same_facts_are_the_same),
 		cmocka_unit_test(a_large_mailbox_is_looked_up_row_by_row),
 	};
