@@ -708,6 +708,17 @@ def test_who_says_no_takes_back_what_was_owed():
     equal(len(source.messages), 4)
 
 
+def test_what_is_owed_and_not_proven_again_is_owed_no_more():
+    source, sink, _ = scene(4, replies={"DELE": "-ERR no"})
+    mover = Mover()
+    mover.one(source, sink, "--delete-source", "--yes", status=UNAVAILABLE)
+    equal(mover.ledger().counts(), {"delete_owed": 4})
+    source.replies = {"RETR": [None, "-ERR not that one", None]}
+    mover.one(source, sink, "--delete-source", "--yes", status=DIFFERENT)
+    equal(mover.ledger().counts(), {"delete_owed": 3, "delivered": 1})
+    equal(len(source.messages), 1)
+
+
 def test_accounts_of_the_settings_delete_nothing_by_being_moved():
     source, sink, _ = scene(4, replies={"QUIT": [None, None, peers.DROP, None]})
     rider = postrider.between(source, sink, after_delivery="keep")
