@@ -603,6 +603,7 @@ def test_a_ledger_of_an_older_version_is_brought_up_to_date():
         for column in ("trace", "digest", "content", "verified", "verdict",
                        "imported"):
             db.execute(f"ALTER TABLE message DROP COLUMN {column}")
+        db.execute("ALTER TABLE account DROP COLUMN moved_to")
         db.execute("PRAGMA user_version = 4")
     db.close()
     contains(scene.run("--dry-run", status=IO_ERROR).err, "older version")

@@ -342,6 +342,7 @@ def test_a_ledger_of_version_1_is_brought_up_to_date():
         ALTER TABLE account DROP COLUMN refused;
         ALTER TABLE account DROP COLUMN alerted;
         ALTER TABLE account DROP COLUMN rhythm;
+        ALTER TABLE account DROP COLUMN moved_to;
         ALTER TABLE message DROP COLUMN header""")
     db.execute("PRAGMA user_version = 1")
     db.commit()
