@@ -111,7 +111,10 @@ import_error(
 	va_start(ap, fmt);
 	buffer_vaddf(&text, fmt, ap);
 	va_end(ap);
-	error_set(e, ERR_CONFIG, "%s:%u: %s", file, line, text.data);
+	if (line > 0)
+		error_set(e, ERR_CONFIG, "%s:%u: %s", file, line, text.data);
+	else
+		error_set(e, ERR_CONFIG, "%s: %s", file, text.data);
 	buffer_free(&text);
 	return -1;
 }

@@ -188,7 +188,7 @@ bool import_line(struct slice *rest, struct slice *line);
 /* import_path - what a leading "~/" means is put in its place. Owned by caller. */
 char *import_path(const char *home, const char *path);
 
-/* import_error - ERR_CONFIG, "FILE:LINE: …". Returns -1. */
+/* import_error - ERR_CONFIG, "FILE:LINE: …", of line 0 "FILE: …". Returns -1. */
 int import_error(struct error *e, const char *file, unsigned line,
     const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 

@@ -35,7 +35,7 @@ struct boxes_secret {
 /* What the command line says of all mailboxes, where a list says nothing else. */
 struct boxes_usual {
 	const char *destination; /* a URL, or NULL */
-	const char *at; /* see place.h, or NULL */
+	const char *at; /* see there.h, or NULL */
 	struct boxes_secret source, target, place;
 };
 
@@ -49,7 +49,7 @@ struct boxes_text {
 /* Where one mailbox is to be read after the move. All owned. */
 struct box_place {
 	unsigned line;
-	char *at; /* a pattern, see place.h; NULL: nowhere */
+	char *at; /* a pattern, see there.h; NULL: nowhere */
 	char *password, *password_file, *password_command;
 };
 

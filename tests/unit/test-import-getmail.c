@@ -358,7 +358,7 @@ what_is_wrong_is_told_with_its_line(void **state)
 		{ SIMPLE "port = 70000\n",
 		    "~/rc:6: port: \"70000\" is no number from 0 to 65535" },
 		{ SIMPLE "port = 0\n", "~/rc:6: 0 is no port" },
-		{ SIMPLE, "~/rc:0: there is no [destination] with a type" },
+		{ SIMPLE, "~/rc: there is no [destination] with a type" },
 		{ SIMPLE "timeout = soon\n",
 		    "~/rc:6: timeout: \"soon\" is no number from 0 to "
 		    "4294967295" },
